@@ -2,8 +2,8 @@
 
     python docs/generate.py
 
-The tables in README.md stand between comments that name their command and groups of options. A table of another command
-than `convert` holds only the options that `convert` does not have, or has with another meaning.
+A table in README.md is between comments that name a command and groups of its options. The tables of other commands
+than `convert` contain only the options that `convert` does not have, or has with another meaning.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from textwrap import wrap
 from pcapconv import __version__
 from pcapconv.cli.commands import COMMANDS, COMPLETION, HELP, SUMMARY, VERSION
 from pcapconv.cli.grammar import REPEATABLE, Command, Option
-from pcapconv.cli.options import options_of
+from pcapconv.cli.options import options_of_command
 from pcapconv.cli.statuses import MEANINGS, Meaning
 
 ROOT = Path(__file__).parent.parent
@@ -51,9 +51,9 @@ def _table(match: re.Match[str]) -> str:
     """Return a table of options, with the comments around it."""
     begin, command, groups, end = match.groups()
     rows = [
-        f"| {_forms_in_markdown(option)} | {_option_text(option)} |\n"
+        f"| {_forms_in_markdown(option)} | {_manual_text(option)} |\n"
         for group in groups.split(", ")
-        for option in options_of(command)
+        for option in options_of_command(command)
         if option.group == group and (command == "convert" or "convert" not in option.commands)
     ]
     return f"{begin}| option | meaning |\n|---|---|\n{''.join(rows)}{end}"
@@ -65,9 +65,9 @@ def _table_of_statuses(match: re.Match[str]) -> str:
 
 
 def _meanings_text(meaning: Meaning) -> str:
-    """Return the meaning of a status, and its other meanings in `diff` and `normalize --check`."""
-    others = (("diff", meaning.diff), ("normalize --check", meaning.check))
-    return "; ".join([meaning.text, *(f"`{command}`: {text}" for command, text in others if text)])
+    """Return the meaning of a status, with its other meanings in `diff` and `normalize --check`."""
+    other_meanings = (("diff", meaning.diff), ("normalize --check", meaning.check))
+    return "; ".join([meaning.text, *(f"`{command}`: {text}" for command, text in other_meanings if text)])
 
 
 def _forms_in_markdown(option: Option) -> str:
@@ -75,8 +75,9 @@ def _forms_in_markdown(option: Option) -> str:
     return f"{forms} (repeatable)" if option.value_type in REPEATABLE else forms
 
 
-def _option_text(option: Option) -> str:
-    """Return the manual's text about an option, without a capital and full stop."""
+def _manual_text(option: Option) -> str:
+    """Return the manual's text about an option, without a capital letter at its beginning and a full stop at its
+    end."""
     return option.manual or option.help[0].lower() + option.help[1:]
 
 
@@ -95,7 +96,7 @@ def _command_page(command: Command) -> str:
         lines += _item(_italic(operand.usage.strip("[]")), f"{_roff(operand.help)}.")
     lines.append(".SH OPTIONS")
     group = ""
-    for option in options_of(command.name):
+    for option in options_of_command(command.name):
         if option.group != group:
             group = option.group
             lines.append(f".SS {group}")
@@ -163,7 +164,7 @@ def _page_head(name: str, summary: str) -> list[str]:
 
 
 def _option_sentences(option: Option) -> str:
-    text = _sentence(_MORE_LINK.sub("", _option_text(option)))
+    text = _sentence(_MORE_LINK.sub("", _manual_text(option)))
     if option.value_type in REPEATABLE:
         text += " Repeatable."
     if option.value_type == "switch":
@@ -193,7 +194,7 @@ def _items(rows: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _item(left: str, text: str) -> list[str]:
-    """Return the lines of an item: a tag and, indented below it, a text."""
+    """Return the lines of an item: a tag and, indented below the tag, a text."""
     return [".TP", left, text]
 
 

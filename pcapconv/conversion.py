@@ -300,7 +300,7 @@ class Conversion:
         """Start the digest of the bytes that this run reads, if a sidecar that is read or `hashed` needs one."""
         if self._digest is not None:  # from an earlier run
             self._digest.close()
-        digest = None if self._sidecars is None else self._sidecars.follow_read_capture()
+        digest = None if self._sidecars is None else self._sidecars.start_digest()
         if self._settings.hashed and digest is None:
             from pcapconv.io.source_digest import start_digest  # a plain conversion starts faster without it
 

@@ -1,7 +1,8 @@
 """An assertion for tests that compare captures: `assert_same_capture`.
 
-With `PCAPCONV_UPDATE=1` in the environment, a difference does not fail: the actual capture is written as the expected
-one, in its normal form, with the options in `[tool.pcapconv.normalize]` of the nearest `pyproject.toml`.
+With `PCAPCONV_UPDATE=1` in the environment, captures that differ do not fail a test. Instead, the normal form of the
+actual capture replaces the expected capture; its arguments are those in `[tool.pcapconv.normalize]` of the nearest
+`pyproject.toml`.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ _ADVICE = "PCAPCONV_UPDATE=1 in the environment writes the actual one as the exp
 def assert_same_capture(
     actual: Readable, expected: str | os.PathLike[str], *, ignore: Sequence[str] = (), **options: Any
 ) -> None:
-    """Fail, with a text that shows the differences and the damage, unless both captures say the same and are whole.
+    """Check that both captures are the same for `pcapconv.diff`, and that neither is damaged. Raises AssertionError
+    with the differences and the damage if not.
 
-    `ignore` and the other `options` are those of `pcapconv.diff`. If PCAPCONV_UPDATE is set, and not to 0, a
-    difference does not fail: `actual` is written to `expected` in its normal form, and a line on stderr says so;
-    `actual` must not be damaged, and the format of `expected` must be able to hold all of it. Raises AssertionError,
-    and a `PcapconvError` for a capture that cannot be read, or not be written as the expected one. Warns if more blocks
-    than packets were not compared.
+    `ignore` and `options` are arguments of `pcapconv.diff`. If PCAPCONV_UPDATE is set, and not to 0, a difference is no
+    error: `actual` is written to `expected` in its normal form, and a line on stderr reports that. Then `actual` must
+    not be damaged, and the format of `expected` must be able to hold all of `actual`. Raises a `PcapconvError` for a
+    capture that cannot be read, or cannot be written to `expected`. Warns if a capture has more blocks that were not
+    compared than packets.
     """
     __tracebackhide__ = True
     update = os.environ.get("PCAPCONV_UPDATE", "0") not in ("", "0")
@@ -47,9 +49,9 @@ def assert_same_capture(
         return
     if update:
         os.makedirs(os.path.dirname(os.path.abspath(expected)), exist_ok=True)
-        normal_form_options = read_project_arguments()
+        project_arguments = read_project_arguments()
         _rewind(actual)
-        normalize(actual, expected, force=True, **{**normal_form_options, "strict": True, "on_loss": "fail"})
+        normalize(actual, expected, force=True, **{**project_arguments, "strict": True, "on_loss": "fail"})
         with suppress(OSError):  # stderr cannot be written
             if sys.stderr is not None:
                 sys.stderr.write(f"pcapconv: {shown(os.fspath(expected))}: written anew\n")
@@ -63,6 +65,6 @@ def assert_same_capture(
 
 
 def _rewind(capture: Readable) -> None:
-    """Seek a file object, which was read to be compared, to its beginning."""
+    """Seek a file object to its beginning, since the comparison has read it."""
     if not isinstance(capture, str | os.PathLike):
         capture.seek(0)

@@ -229,7 +229,7 @@ def outcome_of(name: str, status: str, error: str | None = None) -> Outcome:
 def test_twenty_kinds_of_trouble_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
     troubles = BatchProblems()
     for letter in "abcdefghijklmnopqrstuvw":
-        troubles.add(outcome_of(letter, "failed", f"in/{letter}: kind {letter * 2}"))
+        troubles.add_outcome(outcome_of(letter, "failed", f"in/{letter}: kind {letter * 2}"))
     troubles.print_all("M")
     lines = capsys.readouterr().err.splitlines()
     assert lines[:2] == ["pcapconv: in/a: kind aa", "pcapconv: in/b: kind bb"]

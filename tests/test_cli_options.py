@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pcapconv.cli import run
 from pcapconv.cli.commands import COMMANDS
 from pcapconv.cli.grammar import FLAGS, NUMBERS, REPEATABLE, Option
-from pcapconv.cli.options import OPTIONS, options_of
+from pcapconv.cli.options import OPTIONS, options_of_command
 from pcapconv.cli.parse import parse
 from pcapconv.errors import UsageError
 from pcapconv.steps.plan import StepArguments
@@ -232,7 +232,7 @@ def words_for(option: Option) -> st.SearchStrategy[tuple[list[str], tuple[Option
 @pytest.mark.parametrize("name", COMMANDS)
 @given(data=st.data())
 def test_any_line_of_a_command(name: str, data: st.DataObject) -> None:
-    options = [option for option in options_of(name) if option.name != "help"]
+    options = [option for option in options_of_command(name) if option.name != "help"]
     groups = data.draw(st.lists(st.one_of([words_for(option) for option in options]), max_size=5))
     words = [operand.metavar for operand in COMMANDS[name].operands]
     expected: dict[str, Any] = {}
@@ -251,12 +251,12 @@ def test_any_line_of_a_command(name: str, data: st.DataObject) -> None:
 def test_every_step_option_is_on_the_command_line() -> None:
     steps = set(StepArguments.__annotations__)
     for name in ("convert", "split", "batch"):
-        assert steps <= {option.name for option in options_of(name)}
+        assert steps <= {option.name for option in options_of_command(name)}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_has_no_option_twice(name: str) -> None:
-    options = options_of(name)
+    options = options_of_command(name)
     assert len({option.name for option in options}) == len(options)
     assert len({option.flag for option in options}) == len(options)
     shorts = [option.short for option in options if option.short]
@@ -288,5 +288,5 @@ def test_the_function_of_a_command_takes_its_options(name: str) -> None:
     module, function = command.function
     parameters = inspect.signature(getattr(import_module(module), function)).parameters
     if not any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
-        assert {option.name for option in options_of(name)} - {"help", "debug"} <= set(parameters)
+        assert {option.name for option in options_of_command(name)} - {"help", "debug"} <= set(parameters)
     assert "debug" not in parameters

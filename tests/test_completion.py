@@ -11,7 +11,7 @@ import pytest
 from command_line import COMMAND
 
 from pcapconv.cli.commands import COMMANDS
-from pcapconv.cli.options import options_of
+from pcapconv.cli.options import options_of_command
 
 pytestmark = pytest.mark.slow  # shells
 
@@ -53,7 +53,7 @@ def test_what_may_follow(line: str, expected: list[str]) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_all_options_of_a_command(name: str) -> None:
-    options = options_of(name)
+    options = options_of_command(name)
     flags = {flag for each in options for flag in (each.flag, each.negated_flag)[: 1 + (each.value_type == "switch")]}
     flags |= {f"-{each.short}" for each in options if each.short}
     assert set(completions_of("bash", f"pcapconv {name} -").stdout.split()) == flags

@@ -14,7 +14,7 @@ import wire
 from wire import In
 
 from pcapconv import cli
-from pcapconv.cli.options import options_of
+from pcapconv.cli.options import options_of_command
 from pcapconv.describing import info
 
 ENTRY = b"__CURSOR=1\n__REALTIME_TIMESTAMP=1600000000000000\n"
@@ -106,7 +106,7 @@ def test_tshark_numbers_them_so(write: In, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["convert", "split", "batch"])
 def test_the_manual_says_what_is_counted(command: str) -> None:
-    said = {option.flag: option.manual for option in options_of(command)}
+    said = {option.flag: option.manual for option in options_of_command(command)}
     assert "Packets alone are counted; Wireshark also numbers journal and custom blocks" in said["--packets"]
     assert said["--drop-packets"] == "all packets but these, by the same numbers"
     assert "counted as for `--packets`" in said["--packet-comment"]

@@ -14,7 +14,7 @@ import pytest
 from pcapconv.cli import run
 from pcapconv.cli.commands import COMMANDS, COMPLETION, HELP, VERSION
 from pcapconv.cli.grammar import REPEATABLE
-from pcapconv.cli.options import OPTIONS, options_of
+from pcapconv.cli.options import OPTIONS, options_of_command
 from pcapconv.cli.options.groups import GROUPS
 
 ROOT = Path(__file__).parent.parent
@@ -55,7 +55,7 @@ def test_help_before_a_command_is_that_of_the_command(capfd: pytest.CaptureFixtu
 def test_a_line_for_each_option(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     page = help_of([name], capfd)
     at = 0
-    for option in options_of(name):
+    for option in options_of_command(name):
         left = ", ".join(option.forms) if option.short else f"    {option.forms[0]}"
         row = re.compile(f"^  {re.escape(left)}(  +|\n +){re.escape(option.help)}$", re.MULTILINE)
         found = row.search(page, at)
@@ -142,7 +142,7 @@ def test_a_manual_page_has_the_statuses_of_its_command(name: str) -> None:
     page = words_of(MAN / f"pcapconv-{name}.1")
     section = page[page.index(".SH EXIT STATUS\n") : page.index(".SH EXAMPLES\n")]
     assert re.findall(r"^\.TP\n(.*)\n", section, re.MULTILINE) == [*STATUSES[name], "130, 143, 129"]
-    has_it = any(option.name == "on_loss" for option in options_of(name))
+    has_it = any(option.name == "on_loss" for option in options_of_command(name))
     assert ("Refused because of --on-loss fail" in section) == has_it
     assert ("\n1\nDifferent.\n" in section, "\n1\nFailed" in section) == (name == "diff", name != "diff")
     assert ("\n0\nThe same.\n" in section) == (name == "diff")
@@ -153,7 +153,7 @@ def test_a_manual_page_has_the_statuses_of_its_command(name: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_manual_page_speaks_of_options_that_its_command_has(name: str) -> None:
     page = words_of(MAN / f"pcapconv-{name}.1")
-    flags = {flag for option in options_of(name) for flag in (option.flag, option.negated_flag)}
+    flags = {flag for option in options_of_command(name) for flag in (option.flag, option.negated_flag)}
     others = re.sub(r"(?:convert|split|diff) --[a-z-]+( link-type --sidecar)?", "", page.replace("\n", " "))
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", others)) <= flags
     assert (

@@ -519,7 +519,7 @@ def test_nonsense_is_refused_by_name_or_harmless(
         (("content", 4, "packets", "options"), {"1": [{"x": "y"}]}, "packet 1: x is no option of such a block"),
         (("content", 4, "packets", "blocks"), {"1": {"padding": "0000"}}, "packet 1: padding of 2 bytes behind 3"),
         (("content", 4), {"photo": {}}, "an entry of unknown type: photo"),
-        (("content", 4), 5, "an entry is not an object of one kind"),
+        (("content", 4), 5, "an entry is not an object with one member"),
         (("content", 0), {"interface": {"id": 0}}, "an entry stands before the first section"),
     ],
 )  # fmt: skip

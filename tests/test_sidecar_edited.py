@@ -224,8 +224,8 @@ def test_packets_that_are_alike(trip: Trip) -> None:
         0,
         [
             "pcapconv: x.pcapng: 4 of the sidecar's 7 packets were found again",
-            "pcapconv: warning: x.pcapng: new, nothing was restored for packet 7",
-            "pcapconv: warning: x.pcapng: ambiguous, nothing was restored for packet 1, 6",
+            "pcapconv: warning: x.pcapng: nothing was restored for new packet 7",
+            "pcapconv: warning: x.pcapng: nothing was restored for ambiguous packets 1, 6",
         ],
     )
 

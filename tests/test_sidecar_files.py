@@ -146,7 +146,7 @@ def test_from_pcap_without_one_there_is_nothing_to_keep(lab: Path) -> None:
     done = run_in_folder(lab, "convert", "a.pcap", "b.pcap", "--sidecar")
     assert (done.returncode, done.stderr) == (
         0,
-        "pcapconv: b.pcap: its sidecar keeps nothing, since a.pcap has none\n",
+        "pcapconv: b.pcap: its sidecar keeps nothing, since there is no sidecar beside a.pcap\n",
     )
     assert run_in_folder(lab, "convert", "a.pcap", "b.pcap", "--sidecar", "--force", "-q").stderr == ""
 

@@ -1,28 +1,31 @@
 """The command line: a thin layer over the library.
 
-The way of a line: `run` finds the command in the table of `commands`, `parse` turns the remaining words into operands
-and values by the tables of `options`, and the command's module calls the library. Errors become exit statuses here and
-nowhere else. Typer only completes what is typed.
+How a command line runs: `run` looks up the command in the table `commands.COMMANDS`; `parse` turns the remaining words
+into operands and option values, by the tables in `options/`; the command's module calls the library. `run` turns the
+error that ends a command into an exit status. `info`, `normalize --check` and `normalize --in-place` go on after a file
+that fails, and so determine a status for each file. Typer is used only for completion in the shell.
 
 The files:
-  what can be typed      commands, options/ (tables), grammar (the types of their entries)
+  tables of the grammar  commands, options/; grammar (the types of their entries)
   parsing a line         parse; suggestions (what to type instead of a faulty line); help_pages; completion; version
   the commands           convert, split, join, batch, normalize, diff, info: a module for each
-  shared by them         writing_commands (those that write captures: progress, warnings, report), batch_problems and
+  parts of commands      writing_commands (commands that write captures: progress, warnings, report), batch_problems and
                          batch_results (files of a batch, on stderr and as JSON or JUnit XML), check_results
                          (`normalize --check`)
-  what users see         messages (stderr), progress, terminal (colours, columns), kernel_warning, argument_names (how
+  output for users       messages (stderr), progress, terminal (colours, columns), kernel_warning, argument_names (how
                          messages name the library's arguments), statuses (exit statuses)
-  the process            signals, standard_streams; `pcapconv/__main__.py` starts it
+  the process            signals, standard_streams; the program starts in `pcapconv/__main__.py`
 
-How to add a command:
-  1. `commands.py`: its entry, with the module and name of the function that runs it.
-  2. `options/`: its name in the `commands` of the options that it takes; see there.
-  3. A module of its own: a function that takes the operands and options, calls the library and returns the exit status.
-     One that writes captures uses `writing_commands.run_writing_command`.
-  4. `statuses.py`: a status that it alone has, or that means something else for it.
-  5. `python docs/generate.py`: its manual page.
-  6. Tests: a module for it; `tests/test_manual.py` checks help, manual and README of all commands.
+How to add a command (`docs/` and `tests/` are in the repository's root):
+  1. `commands.py`: add its entry, with the module and the name of the function that runs the command.
+  2. `options/`: add the command's name to the field `commands` of each `Option` that the command takes;
+     `options/__init__.py` describes how to add new options.
+  3. A module for the command: a function that takes the operands and options, calls the library and returns the exit
+     status. A command that writes captures uses `writing_commands.run_writing_command`.
+  4. `statuses.py`: in `MEANINGS`, add an exit status that only this command has, or another meaning of a status in this
+     command.
+  5. Run `python docs/generate.py`, which writes the manual page.
+  6. Tests: add a module for the command; `tests/test_manual.py` checks help, manual and README of all commands.
 """
 
 from __future__ import annotations
@@ -46,7 +49,7 @@ _COMPLETION_REQUEST = "_PCAPCONV_COMPLETE"  # the variable that a shell sets whe
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line and return its exit status; an error is printed in one sentence."""
+    """Run one command line and return the exit status. An error is printed in one sentence."""
     status: int | None = None
     with StandardStreams() as streams, wording.named_by(on_command_line):
         try:
@@ -56,7 +59,7 @@ def run(arguments: list[str]) -> int:
                 if sys.stdout is not None:
                     sys.stdout.flush()
         except (signals.Terminated, KeyboardInterrupt) as signal:
-            if status is not None and isinstance(signal, KeyboardInterrupt):  # the command had ended
+            if status is not None and isinstance(signal, KeyboardInterrupt):  # the command is done
                 return status
             messages.print_message("interrupted before it was done: an unfinished output file was not kept")
             streams.discard_stdout()
@@ -74,7 +77,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _has_debug_option(arguments: list[str]) -> bool:
-    """Return whether `--debug` is among the options: words after `--` are operands."""
+    """Return whether `--debug` is among the options; words after `--` are operands."""
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     return "--debug" in options
 
@@ -93,10 +96,10 @@ def _error_text(error: Exception) -> str:
 
 
 def _find_command(arguments: list[str]) -> Callable[[], int]:
-    """Return what a command line runs, as a function that returns the exit status.
+    """Return the function that runs a command line and returns the exit status.
 
-    What the function needs is imported here, while a signal still ends the program at once. Raises UsageError for an
-    unknown command and for a line that its command cannot parse.
+    The modules that the function needs are imported here, while a signal still ends the program at once. Raises
+    UsageError for an unknown command, and for operands or options that the command does not take.
     """
     from pcapconv.cli.commands import COMMANDS, COMPLETION, HELP, VERSION
 
@@ -126,7 +129,7 @@ def _find_command(arguments: list[str]) -> Callable[[], int]:
         from pcapconv.cli.help_pages import command_page
 
         return partial(_print, command_page(command))
-    values.pop("debug", None)  # `run` reads it when an error comes
+    values.pop("debug", None)  # `run` looks for it when an error is raised
     module, name = command.function
     function = getattr(import_module(module), name)
     return partial(function, *(operands if command.most_operands is not None else [operands]), **values)

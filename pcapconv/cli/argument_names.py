@@ -1,16 +1,16 @@
-"""The command line's form of the names of the library's arguments, as messages show them."""
+"""How messages name the library's arguments on the command line: as options."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-_OPTION_NAMES = {"everything": "all", "most": "show", "template": "target"}  # where they differ from the library's
+_OPTION_NAMES = {"everything": "all", "most": "show", "template": "target"}  # where they differ from arguments
 
 
 def on_command_line(function: str, values: Mapping[str, object]) -> str:
     """Return arguments as options: `--before`, `--first 0`, `--after +1h --before +2h`, `split --by interface`.
 
-    This is a form for `pcapconv.wording.named_by`.
+    This function is meant to be passed to `pcapconv.wording.named_by`.
     """
     words = function.split(".") if function else []
     for name, value in values.items():

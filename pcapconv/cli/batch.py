@@ -123,14 +123,14 @@ def _names_on_stdin() -> Iterator[str]:
 
 
 class _Watcher(Watcher):
-    """Passes what the batch tells to the progress, the report and the messages about problems."""
+    """Passes the events of a batch to the progress display, the reports and the messages about problems."""
 
     def __init__(self, progress: BatchProgress | JsonProgress, results: BatchResults | None) -> None:
         self.progress = progress
         self._results = results
         self._problems = BatchProblems()
-        self._files = self._outcomes = self._done = 0  # files of the batch, with an outcome, and not failed
-        self._manifest = "the manifest"  # until `look` has its name
+        self._files = self._outcomes = self._done = 0  # files in all, with an outcome, and not failed
+        self._manifest = "the manifest"  # until `look` sets its name
 
     def begin(self, files: int, size: int) -> None:
         self._files, self._outcomes, self._done = files, 0, 0
@@ -143,9 +143,9 @@ class _Watcher(Watcher):
         self._outcomes += 1
         self._done += outcome.status != "failed"
         if self._results is not None:
-            self._results.add(outcome.to_json())
+            self._results.add_line(outcome.to_json())
         if outcome.status in ("failed", "damaged") or (outcome.status == "skipped" and outcome.known):
-            self._problems.add(outcome)
+            self._problems.add_outcome(outcome)
 
     def warn(self, message: str) -> None:
         print_message(f"warning: {message}")
@@ -166,7 +166,8 @@ class _Watcher(Watcher):
 
 
 def _print_warnings(done: BatchReport, to: str | None, *, losses: bool, quiet: bool) -> None:
-    """Print the warnings about all files of a batch; `losses`: also what the target format `to` cannot hold."""
+    """Print the warnings about all files of a batch; with `losses`, also about metadata that the target format `to`
+    cannot hold."""
     if done.odd:
         print_message(
             f"warning: oddities in {counted(done.odd, 'file')}, which cost nothing; {done.manifest} names them"
@@ -197,11 +198,11 @@ def _print_warnings(done: BatchReport, to: str | None, *, losses: bool, quiet: b
             f"warning: when the sidecars were written, the captures were damaged in {damaged_places}; only what "
             f"could be read then is restored, {done.manifest} has the counts of each file"
         )
-    found = done.found_in_sidecar
-    if found["new"] + found["ambiguous"]:
+    matches = done.found_in_sidecar
+    if matches["new"] + matches["ambiguous"]:
         print_message(
-            f"warning: captures were edited since: nothing was restored for {found['new']:,} new and "
-            f"{found['ambiguous']:,} ambiguous packets; {done.manifest} has the counts of each file"
+            f"warning: captures were edited since: nothing was restored for {matches['new']:,} new and "
+            f"{matches['ambiguous']:,} ambiguous packets; {done.manifest} has the counts of each file"
         )
     if done.losses and losses:
         option = "--sidecar-secrets" if done.kept_in_sidecar else "--sidecar"

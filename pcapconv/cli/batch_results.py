@@ -1,4 +1,4 @@
-"""The reports of a batch: the outcome of each file as JSON, or as JUnit XML for CI systems."""
+"""Writes the report of a batch: the outcome of each file as JSON, or as JUnit XML for CI systems."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pcapconv.io.target import Target
 from pcapconv.json_form import document, plain, text_of
 from pcapconv.text import shown
 
-_JSON = text_of(document("batch", {})).removesuffix("\n  }\n}")  # what JSON reports begin with
+_JSON = text_of(document("batch", {})).removesuffix("\n  }\n}")  # the beginning of JSON reports
 _JUNIT = "<?xml version='1.0' encoding='utf-8'?>\n<testsuite name=\"pcapconv batch\""
 
 
@@ -40,8 +40,8 @@ class BatchResults:
     def __init__(self) -> None:
         self._file = io.BufferedRandom(temporary_file())
 
-    def add(self, line: dict[str, Any]) -> None:
-        """Add the line of one file. Raises FileError if the temporary file cannot be written."""
+    def add_line(self, line: dict[str, Any]) -> None:
+        """Add the line about one file. Raises FileError if the temporary file cannot be written."""
         with writing("a temporary file"):
             self._file.write(json.dumps(plain(line)).encode() + b"\n")
 
@@ -80,7 +80,7 @@ class BatchResults:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):  # it has served its purpose
+        with contextlib.suppress(OSError):  # the file is not needed any more
             self._file.close()
 
 

@@ -21,10 +21,10 @@ class CheckResults:
     def __init__(self) -> None:
         self._files: list[dict[str, Any]] = []
 
-    def add(
+    def add_result(
         self, path: str, status: Status, report: Report | None, *, reasons: list[str], error: str | None = None
     ) -> int:
-        """Add a capture and return its exit status. `report` is None if the capture could not be read."""
+        """Add the result of a capture and return the exit status. `report` is None if the capture could not be read."""
         self._files.append(
             {
                 "file": path,
@@ -39,8 +39,8 @@ class CheckResults:
         )
         return _STATUSES[status]
 
-    def write(self) -> None:
-        """Write the JSON to stdout. Raises FileError if stdout is closed."""
+    def write_json(self) -> None:
+        """Write all results to stdout as JSON. Raises FileError if stdout is closed."""
         if sys.stdout is None:
             raise FileError("stdout: cannot write: it is closed")
         normal = worst_status(_STATUSES[each["status"]] for each in self._files) == SAME

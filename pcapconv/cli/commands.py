@@ -1,4 +1,4 @@
-"""The commands: one table for running them, help, error messages, completion and the manual."""
+"""The commands, in one table: for running a command, for help, error messages, completion and the manual."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ COMMANDS = {
         Command(
             "normalize",
             (
-                Operand("IN", "A capture; or files and directories, to --check", many=True),
+                Operand("IN", "A capture; files or directories with --check", many=True),
                 Operand("OUT", "The file to write, unless --check or --in-place", optional=True),
             ),
             "Write equal captures as equal bytes",

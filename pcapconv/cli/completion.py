@@ -1,7 +1,7 @@
 """Completion in the shell, by Typer, whose commands are made from the tables `commands` and `options`.
 
-Strategy: Typer is imported for completion alone, since that takes 100 to 200 ms, longer than most conversions; see
-`parse`.
+Strategy: Typer is imported only for completion, since importing it takes 100 to 200 ms, longer than most conversions;
+see `parse`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import typer
 
 from pcapconv.cli.commands import COMMANDS, HELP, SUMMARY, VERSION
 from pcapconv.cli.grammar import FLAGS, REPEATABLE, Command, Operand, Option
-from pcapconv.cli.options import options_of
+from pcapconv.cli.options import options_of_command
 from pcapconv.errors import UsageError
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
@@ -35,7 +35,7 @@ def complete(arguments: Sequence[str]) -> int:
 
 
 def app() -> typer.Typer:
-    """Return Typer's commands; they do nothing when called."""
+    """Return an application with Typer's form of the commands, which do nothing when called."""
     application = typer.Typer(
         name="pcapconv",
         help=SUMMARY,
@@ -53,7 +53,7 @@ def app() -> typer.Typer:
 
 def _parameters(command: Command) -> list[inspect.Parameter]:
     operands = [_operand(f"operand_{number}", operand) for number, operand in enumerate(command.operands)]
-    return [*operands, *map(_option, options_of(command.name))]
+    return [*operands, *map(_option, options_of_command(command.name))]
 
 
 def _function(parameters: Sequence[inspect.Parameter]) -> Callable[..., None]:
@@ -84,7 +84,7 @@ def _option(option: Option) -> inspect.Parameter:
 
 
 def _completer(choices: Sequence[str]) -> Callable[[str], list[str]]:
-    """Return a function that gives the choices with a common beginning."""
+    """Return a function that returns the choices that begin with a text."""
 
     def matching_choices(incomplete: str) -> list[str]:
         return [choice for choice in choices if choice.startswith(incomplete)]

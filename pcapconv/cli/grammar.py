@@ -19,14 +19,14 @@ class Option(NamedTuple):
     be given several times.
     `help` is the line on the help page.
     `group` is the heading under which help and the manual show the option.
-    `commands` are the names of the commands that have it.
-    `metavar` stands for the value in help.
+    `commands` are the names of the commands that take the option.
+    `metavar` is the placeholder of the value in help.
     `choices` are all values that the option takes; empty for any text.
-    `example` is a value that it takes.
-    `short` is the letter of its short form.
-    `flag_name` is its name on the command line, where that differs from `name`.
+    `example` is an example of a value.
+    `short` is the letter of the option's short form.
+    `flag_name` is the option's name on the command line, if it differs from `name`.
     `on_by_default`: the switch is on unless `--no-…` is given.
-    `manual` is the text of the manual and the README, in Markdown; empty: they show `help`.
+    `manual` is the text of the manual and the README, in Markdown; if it is empty, they show `help`.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Command(NamedTuple):
     """A command.
 
     `summary` is one line; `description` is the text that the manual adds to it.
-    The first of the `examples` stands in help.
+    Help shows the first of the `examples`.
     `function` is the module and the name of the function that runs the command. It takes the operands (as one list if
     one of them is `many`) and the options as keyword arguments, and returns the exit status.
     """

@@ -1,4 +1,4 @@
-"""The pages of `--help`: a line for each command or option, at most 80 characters wide."""
+"""Makes the pages of `--help`: a line for each command or option, at most 80 characters wide."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from pcapconv.cli.commands import COMMANDS, COMPLETION, HELP, SUMMARY, VERSION
 from pcapconv.cli.grammar import Command, Option
-from pcapconv.cli.options import options_of
+from pcapconv.cli.options import options_of_command
 
 _HELP_COLUMN = 32  # where the help of an option begins
 
@@ -26,7 +26,7 @@ def command_page(command: Command) -> str:
     lines = [command.summary, "", f"Example: {command.examples[0]}", "", f"Usage: {command.usage}", ""]
     lines += _in_two_columns((operand.usage, operand.help) for operand in command.operands)
     group = ""
-    for option in options_of(command.name):
+    for option in options_of_command(command.name):
         if option.group != group:
             group = option.group
             lines += ["", f"{group}:"]
@@ -41,7 +41,7 @@ def _option_line(option: Option) -> tuple[str, str]:
 
 
 def _in_two_columns(lines: Iterable[tuple[str, str]], column: int = _HELP_COLUMN) -> Iterator[str]:
-    """Yield lines of two columns; a text that is too long for the first one gets a line of its own."""
+    """Yield lines of two columns; a text that is too long for the first column gets a line of its own."""
     for left, right in lines:
         if len(left) > column - 4:
             yield f"  {left}"

@@ -29,7 +29,7 @@ _LINE_STYLES = {"warning": "warning", "damage": "damage"}  # of lines, by their 
 def info(sources: list[str], *, as_json: bool = False, as_text: bool = False, fractions: str | None = None) -> int:
     """Print what each capture holds, and return the exit status.
 
-    A capture that cannot be read is an error message; the others are printed all the same. `fractions` as for
+    For a capture that cannot be read, an error message is printed, and the other captures follow. `fractions` is as for
     `convert`.
     """
     if as_json and as_text:
@@ -132,7 +132,7 @@ class _Page:
         yield from align_columns(lines, self._painter, styles, width=self._width, right=(2, 4))
 
 
-# Each function below yields labels and texts of lines, or makes one text.
+# Each function below yields the labels and texts of lines, or returns a part of such a text.
 
 
 def _interface_cells(interface: dict[str, Any]) -> tuple[str, str, str, str, str, str]:
@@ -146,7 +146,7 @@ def _interface_cells(interface: dict[str, Any]) -> tuple[str, str, str, str, str
         f"{interface['snaplen']:,}" if interface["snaplen"] else "no limit",
         interface["resolution"] + (f" ({step})" if step else "") + offset,
         f"{interface['packets']:,}",
-        shown(_option_text(interface, "if_name")),
+        shown(_option_value(interface, "if_name")),
     )
 
 
@@ -177,7 +177,7 @@ def _duration_text(duration: Duration) -> str:
 
 
 def _frame_number_text(from_packet: int, blocks: dict[str, int]) -> str:
-    """Return from which packet on Wireshark's frame numbers differ, and which blocks it counts."""
+    """Return a sentence: from which packet on Wireshark's frame numbers differ, and which blocks it counts."""
     total = sum(blocks.values())
     counted_blocks = counted(total, f"{' and '.join(blocks)} block")
     return f"from packet {from_packet} on, Wireshark's frame numbers are larger: it counts the {counted_blocks}"
@@ -204,11 +204,11 @@ def _details(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for comment in _first_entries(census["comments"]):
         yield "comment", f"{comment['where']}: {comment['text']}"
     yield from _not_shown(census, "comments")
-    for row in BLOCK_LISTS:
-        if row.label:
-            for entry in _first_entries(census[row.name]):
-                yield row.label, row.text(entry)
-            yield from _not_shown(census, row.name)
+    for block_list in BLOCK_LISTS:
+        if block_list.label:
+            for entry in _first_entries(census[block_list.name]):
+                yield block_list.label, block_list.text(entry)
+            yield from _not_shown(census, block_list.name)
     for notice in _first_entries(census["warnings"]):
         yield "warning", f"offset {notice['offset']}: {notice['reason']}"
     yield from _not_shown(census, "warnings")
@@ -220,14 +220,15 @@ def _details(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _conversion_text(census: dict[str, Any]) -> str:
-    """Return what a conversion to pcap would lose, or why it would be refused."""
+    """Return, as text, what a conversion to pcap would lose, or why it would be refused."""
     to_pcap = census["to_pcap"]
     if not to_pcap["possible"]:
         return f"refused: {to_pcap['reason']}"
     return f"would lose {counts_in_words(to_pcap['losses'])}" if to_pcap["losses"] else "would lose nothing"
 
 
-def _option_text(interface: dict[str, Any], name: str) -> str:
+def _option_value(interface: dict[str, Any], name: str) -> str:
+    """Return the value of an interface's option as text; an empty text without the option."""
     return next((value_text(option) for option in interface["options"] if option["name"] == name), "")
 
 

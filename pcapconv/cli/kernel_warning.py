@@ -1,4 +1,4 @@
-"""The warning that pcapconv runs without its compiled kernels: on a terminal, once for each version."""
+"""Warns that the compiled kernels are missing, which makes pcapconv slow: on a terminal, once for each version."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _REINSTALL = "python -m pip install --force-reinstall --no-deps --no-cache-dir -
 
 
 def warn_if_interpreted() -> None:
-    """Print the warning if stderr is a terminal, PCAPCONV_KERNELS is not set, and this version did not print it yet."""
+    """Print the warning if the compiled kernels cannot be loaded, stderr is a terminal, PCAPCONV_KERNELS is not set,
+    and this version has not printed the warning yet."""
     if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("PCAPCONV_KERNELS"):
         return
     try:
@@ -36,7 +37,7 @@ def warn_if_interpreted() -> None:
 
 
 def _marker_path() -> str:
-    """The empty file that exists once this version has warned."""
+    """The path of an empty file that exists once this version has printed the warning."""
     cache = os.environ.get("XDG_CACHE_HOME", "")
     folder = cache if os.path.isabs(cache) else os.path.expanduser(os.path.join("~", ".cache"))
     return os.path.join(folder, "pcapconv", f"interpreted-{__version__}")

@@ -13,7 +13,7 @@ from pcapconv.model import Damage, Notice
 from pcapconv.report import LEFT_OUT_WORDS, Report, counts_in_words
 from pcapconv.text import counted, shown
 
-MOST_PRINTED = 5  # entries of one kind that are printed; the others are only counted
+MOST_PRINTED = 5  # entries of one list that are printed; further entries are only counted
 _MOST_RANGES = 20  # ranges of packet numbers in one message
 
 
@@ -40,9 +40,9 @@ def print_warnings(
 ) -> None:
     """Print the warnings of a finished conversion: damage, oddities, packets and metadata that the output lacks.
 
-    `target` names the output in messages. `losses`: warn of what the target format cannot hold; `left_out`: warn of
-    what an edit left out. `sidecar`: the command can write sidecars, so that warnings advise one. Unless `quiet`, what
-    sidecars kept and restored is printed, too.
+    `target` names the output in messages. With `losses`, warn of metadata that the target format cannot hold; with
+    `left_out`, of metadata that an edit left out. `sidecar` tells that the command can write sidecars, so that warnings
+    advise to write one. Unless `quiet`, print also what sidecars kept and restored.
     """
     source = report.inputs[0]
     print_findings(f"warning: {source}", report.damage, report.damage_total)
@@ -92,36 +92,39 @@ def print_warnings(
 
 
 def _print_kept(report: Report, source: str, target: str) -> None:
-    """Print what the sidecar that was written keeps, by kind and count; nothing if there was nothing to keep."""
+    """Print what the written sidecar keeps, by kind and count; or that it keeps nothing, for a pcap source without a
+    sidecar."""
     target = target if report.parts is None else source
     if report.kept_in_sidecar:
         print_message(
             f"{target}: kept in the sidecar {report.sidecar_written}: {counts_in_words(report.kept_in_sidecar)}"
         )
     elif report.source_format == "pcap" and report.sidecar_read is None:
-        print_message(f"{target}: its sidecar keeps nothing, since {source} has none")
+        print_message(f"{target}: its sidecar keeps nothing, since there is no sidecar beside {source}")
 
 
-def _print_matches(found: Mapping[str, Any], target: str, *, quiet: bool) -> None:
-    """Print how many packets of an edited capture its sidecar knows, unless `quiet`, and which it does not know."""
-    known = found["same"] + found["cut"] + found["changed"]
+def _print_matches(matches: Mapping[str, Any], target: str, *, quiet: bool) -> None:
+    """Print how many packets of an edited capture match packets of its sidecar, unless `quiet`, and which do not."""
+    matched = matches["same"] + matches["cut"] + matches["changed"]
     changes = [
-        f"{found[match]:,} {words}"
-        for match, words in (("cut", "of them cut"), ("changed", "with other bytes"))
-        if found[match]
+        f"{matches[level]:,} {words}"
+        for level, words in (("cut", "of them cut"), ("changed", "with other bytes"))
+        if matches[level]
     ]
-    known_of_all = f"{known:,} of the sidecar's {counted(found['in_sidecar'], 'packet')} were found again"
+    matched_of_all = f"{matched:,} of the sidecar's {counted(matches['in_sidecar'], 'packet')} were found again"
     details = f" ({', '.join(changes)})" if changes else ""
     if not quiet:
-        print_message(f"{target}: {known_of_all}{details}")
-    for match in ("new", "ambiguous"):
-        if found[match]:
-            numbers = _number_ranges(found[f"{match}_packets"], found[match])
-            print_message(f"warning: {target}: {match}, nothing was restored for packet {numbers}")
+        print_message(f"{target}: {matched_of_all}{details}")
+    for level in ("new", "ambiguous"):
+        if matches[level]:
+            numbers = _number_ranges(matches[f"{level}_packets"], matches[level])
+            packets = "packet" if matches[level] == 1 else "packets"
+            print_message(f"warning: {target}: nothing was restored for {level} {packets} {numbers}")
 
 
 def _number_ranges(numbers: Sequence[int], total: int) -> str:
-    """Return ascending numbers as ranges: `3, 5-17 and 2 more`; `total` counts all, also those not in `numbers`."""
+    """Return ascending numbers as ranges: `3, 5-17 and 2 more`; `total` also counts numbers that are not in
+    `numbers`."""
     ranges: list[list[int]] = []
     listed = 0
     for number in numbers:
@@ -144,7 +147,7 @@ def place_count(count: int) -> str:
 def print_findings(
     prefix: str, findings: Sequence[Damage | Notice], total: int, *, where_all: str = "--report FILE has them"
 ) -> None:
-    """Print the first few of damage or oddities, and how many more there are; `where_all` says where all are listed."""
+    """Print the first findings, and the number of further ones; `where_all` tells users where all are listed."""
     for finding in findings[:MOST_PRINTED]:
         print_message(f"{prefix}: {finding}")
     if total > MOST_PRINTED:

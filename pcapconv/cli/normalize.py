@@ -48,10 +48,12 @@ def normalize(
         if as_json and in_place:
             raise UsageError("--json is for --check")
         check_stdin_once(paths)
-        files = _Files(paths, check=check, allow_empty=allow_empty, fsync=fsync, quiet=quiet, options=options)
-        status = worst_status([files.process(path) for path in paths])
+        processor = _FileProcessor(
+            paths, check=check, allow_empty=allow_empty, fsync=fsync, quiet=quiet, options=options
+        )
+        status = worst_status([processor.process(path) for path in paths])
         if as_json:
-            files.results.write()
+            processor.results.write_json()
         return status
     if as_json:
         raise UsageError("--json is for --check; --report FILE writes what happened as JSON")
@@ -77,8 +79,8 @@ def normalize(
 
 
 def _without_contradictions(configured: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Return the configured options without kinds that the command line strips instead of keeping, or keeps instead of
-    stripping."""
+    """Return the configured options without the kinds that the command line strips although the configuration keeps
+    them, or keeps although the configuration strips them."""
     options = dict(configured)
     for name, opposite in (("keep", "strip"), ("strip", "keep")):
         kinds = {kind for text in given.get(opposite, ()) for kind in text.split(",")}
@@ -88,8 +90,8 @@ def _without_contradictions(configured: dict[str, Any], given: dict[str, Any]) -
 
 
 class _Candidate(NamedTuple):
-    """A file that may be a capture. `reason` is why it is not read, if so; `failed`: that is an error, also for a file
-    that the command line does not name."""
+    """A file that may be a capture. `reason` is why the file is not read, or None. `failed` tells that the reason is an
+    error even if the command line does not name the file."""
 
     path: str
     reason: str | None = None
@@ -104,13 +106,13 @@ def _candidates(path: str) -> Iterator[_Candidate]:
     from pcapconv.batching.local import LOCAL  # imports much that a single file does not need
 
     try:
-        for found in LOCAL.find(path, None, links=False):
-            yield _Candidate(found.location, found.reason if found.state is None else None, found.failed)
+        for file in LOCAL.find(path, None, links=False):
+            yield _Candidate(file.location, file.reason if file.state is None else None, file.failed)
     except FileError as error:
         yield _Candidate(path, str(error).removeprefix(f"{path}: "), failed=True)
 
 
-class _Files:
+class _FileProcessor:
     """Checks files one by one, or rewrites them in their normal form; `paths` are those of the command line."""
 
     def __init__(
@@ -169,13 +171,13 @@ class _Files:
             return self._failed(path, f"{path}: damaged, and left as it is: {str(error).removeprefix(f'{path}: ')}")
         except LossError as error:
             print_message(str(error))
-            return self.results.add(path, "refused", error.report, reasons=[], error=str(error))
+            return self.results.add_result(path, "refused", error.report, reasons=[], error=str(error))
         except PcapconvError as error:
             return self._failed(path, str(error))
 
     def _failed(self, path: str, error: str) -> int:
         print_message(error)
-        return self.results.add(path, "failed", None, reasons=[], error=error)
+        return self.results.add_result(path, "failed", None, reasons=[], error=error)
 
     def _process_capture(self, path: str) -> int:
         """Check or rewrite a capture and return its exit status. Raises a PcapconvError if it cannot be read."""
@@ -191,7 +193,7 @@ class _Files:
         if reasons:
             print_message(f"{path}: not in its normal form: {'; '.join(reasons)}")
         status: Status = "different" if reasons else "damaged" if report.damage else "normal"
-        return self.results.add(path, status, report, reasons=reasons)
+        return self.results.add_result(path, status, report, reasons=reasons)
 
     def _rewrite(self, path: str) -> None:
         """Replace a capture by its normal form."""

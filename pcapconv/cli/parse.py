@@ -1,8 +1,7 @@
-"""Parsing of a command line into operands and options; a faulty line is refused in one sentence.
+"""Parses the operands and options of a command line; the message about a faulty line is one sentence.
 
-Strategy: Typer takes 100 to 200 ms to import, longer than most conversions, and asks pydantic about every value. So all
-command lines are parsed here, by the same tables from which Typer gets its completions; Typer is imported for
-completion alone.
+Strategy: Typer takes 100 to 200 ms to import, longer than most conversions. So all command lines are parsed here, by
+the same tables from which Typer gets its completions; Typer is imported only for completion.
 """
 
 from __future__ import annotations
@@ -11,20 +10,20 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pcapconv.cli.grammar import FLAGS, NUMBERS, REPEATABLE, Command, Option
-from pcapconv.cli.options import options_of
+from pcapconv.cli.options import options_of_command
 from pcapconv.errors import UsageError
 from pcapconv.wording import argument
 
-_DIGITS = 1000  # more than any count has; int() has a limit of its own
+_DIGITS = 1000  # more digits than any count has; int() has a higher limit of its own
 
 
 def parse(arguments: Sequence[str], command: Command) -> tuple[list[str], dict[str, Any]]:
-    """Return the operands, and the values of the options that are given, by option name.
+    """Return the operands, and the values of the given options by option name.
 
-    Nothing after `--help` is checked. Raises UsageError for an unknown option, a missing or wrong value, too few or too
-    many operands.
+    Words after `--help` are not checked. Raises UsageError for an unknown option, a missing or wrong value, too few or
+    too many operands.
     """
-    options = options_of(command.name)
+    options = options_of_command(command.name)
     known: dict[str, tuple[Option, bool]] = {f"-{option.short}": (option, True) for option in options if option.short}
     known |= {option.flag: (option, True) for option in options}
     known |= {option.negated_flag: (option, False) for option in options if option.value_type == "switch"}

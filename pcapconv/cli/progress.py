@@ -27,7 +27,8 @@ _SIZE_UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 @contextmanager
 def progress_bar(source: str, *, show: bool) -> Iterator[Progress]:
-    """While entered, show the progress of one capture: yields the function that takes the bytes read so far."""
+    """While entered, show the progress of one capture: yields the function to call with the number of bytes read so
+    far."""
     if not show:
         yield None
         return
@@ -62,7 +63,7 @@ class _CaptureBar:
 
 
 class _RichBar:
-    """A bar on the terminal, with text after it. `size` is the number of bytes at its end; 0 if that is not known."""
+    """A bar on the terminal, followed by text. `size` is the number of bytes at which the bar is full; 0 if unknown."""
 
     def __init__(self, size: int) -> None:
         from rich.console import Console
@@ -85,7 +86,7 @@ class _RichBar:
 
 
 def _progress_text(bytes_read: int, size: int, seconds: float) -> str:
-    """Return `120.0 MB of 500.0 MB, 30.0 MB/s, 12 s left`; `size` is 0 if it is not known."""
+    """Return `120.0 MB of 500.0 MB, 30.0 MB/s, 12 s left`; `size` is 0 if unknown."""
     texts = [f"{_size_text(bytes_read)} of {_size_text(size)}" if size else _size_text(bytes_read)]
     if bytes_read and seconds > 0:
         texts.append(f"{_size_text(int(bytes_read / seconds))}/s")
@@ -114,7 +115,7 @@ class BatchProgress:
         self._bar: _RichBar | None = None
 
     def begin(self, files: int, size: int) -> None:
-        """Set the number of files to convert, and of their bytes."""
+        """Set the number of files to convert, and the number of bytes in them."""
         self._files, self._size = files, size
 
     def update(self, files: int, bytes_read: int, failed: int = 0) -> None:

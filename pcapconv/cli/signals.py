@@ -1,8 +1,8 @@
-"""SIGINT, SIGTERM and SIGHUP become exceptions, so that unfinished outputs are removed before the program ends.
+"""Turns SIGINT, SIGTERM and SIGHUP into exceptions, so that unfinished outputs are removed before the program ends.
 
-Strategy: a command whose outputs have their final names is done, but for its last messages. A signal that comes then
-is only noted, and the command ends as usual. A second signal does end it: the messages may go to a pipe that nobody
-reads.
+Strategy: once the outputs of a command have their final names, only its last messages remain to be printed. The first
+signal after that is only recorded, and the command ends as usual. A second signal ends the command at once, since its
+messages may go to a pipe that nobody reads.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _commits_before = 0  # `commit.commits` when the current output began
 
 
 class Terminated(BaseException):
-    """A signal told the program to end. `status` is the exit status that a shell expects: 128 + the signal's number."""
+    """Raised by a signal. `status` is the exit status that a shell expects: 128 + the signal's number."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -28,9 +28,9 @@ class Terminated(BaseException):
 
 @contextlib.contextmanager
 def raise_on_signals() -> Iterator[None]:
-    """While entered, have SIGINT, SIGTERM and SIGHUP raise `Terminated`, unless they are ignored.
+    """While entered, make SIGINT, SIGTERM and SIGHUP raise `Terminated`, except signals that are ignored.
 
-    Does nothing outside the main thread, which alone can handle signals.
+    Does nothing outside the main thread, since only the main thread can handle signals.
     """
     old_handlers = {}
     _late_signals.clear()
@@ -53,7 +53,7 @@ def outputs_are_committed() -> bool:
 
 
 def begin_next_output() -> None:
-    """Note that a command with several independent outputs begins its next one.
+    """Record that a command with several independent outputs begins its next output.
 
     Raises Terminated if a signal came after the output before was committed.
     """

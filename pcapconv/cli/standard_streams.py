@@ -1,4 +1,4 @@
-"""stdout and stderr that write every text whole, or raise an error.
+"""Makes stdout and stderr write every text completely, or raise an error.
 
 Strategy: Python's own stdout drops text when a pipe in non-blocking mode is full, and any process that shares the pipe
 can put it into that mode at any time. So while the command line runs, text goes to the descriptors through `write_all`.
@@ -16,7 +16,7 @@ from pcapconv.io.read_write import write_all, writing
 
 
 class StandardStreams:
-    """While entered, `sys.stdout` and `sys.stderr` write every text whole, or raise FileError."""
+    """While entered, `sys.stdout` and `sys.stderr` write every text completely, or raise FileError."""
 
     def __enter__(self) -> Self:
         self._old_streams = sys.stdout, sys.stderr
@@ -25,19 +25,19 @@ class StandardStreams:
 
     def __exit__(self, *_: object) -> None:
         for stream in (sys.stdout, sys.stderr):
-            with suppress(FileError, OSError):  # it was raised before, or there is no stream to print it on
+            with suppress(FileError, OSError):  # raised before, or no stream is left to print the error
                 if stream is not None:
                     stream.flush()
         sys.stdout, sys.stderr = self._old_streams
 
     def discard_stdout(self) -> None:
-        """Discard text that stdout has not written yet: it may be a pipe that nobody reads."""
+        """Discard text that stdout has not written yet, since stdout may be a pipe that nobody reads."""
         if isinstance(sys.stdout, io.TextIOWrapper) and isinstance(sys.stdout.buffer, _DescriptorFile):
             sys.stdout.buffer.is_lost = True
 
 
 def _reliable_stream(stream: Any, name: str) -> Any:
-    """Return a text stream over the same descriptor; the stream itself if it has none."""
+    """Return a text stream over the same descriptor; a stream without a descriptor is returned itself."""
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     try:
@@ -55,8 +55,8 @@ def _reliable_stream(stream: Any, name: str) -> Any:
 
 
 class _DescriptorFile(io.RawIOBase):
-    """A file that writes all bytes of a call. After an error it `is_lost`, and ignores what is written: Python writes
-    again when it ends."""
+    """A file whose `write` writes all bytes. After an error the file `is_lost`: further writes are ignored, since
+    Python flushes stdout again when the program ends."""
 
     def __init__(self, descriptor: int, name: str) -> None:
         self._file = io.FileIO(descriptor, "wb", closefd=False)

@@ -18,8 +18,8 @@ INTERRUPTED = 130
 class Meaning(NamedTuple):
     """What the manual says about an exit status.
 
-    `diff` is the meaning in `diff`, if it is another one; `check` the meaning in `normalize --check`. `commands` are
-    those that can end with the status; empty: all can.
+    `text` is the meaning in most commands. `diff` is the meaning in `diff`, and `check` the meaning in
+    `normalize --check`, if they differ. `commands` are the commands that can end with the status; empty if all can.
     """
 
     status: str

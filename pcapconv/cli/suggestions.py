@@ -12,14 +12,14 @@ from difflib import get_close_matches
 
 from pcapconv.cli.commands import COMMANDS
 from pcapconv.cli.grammar import Command
-from pcapconv.cli.options import options_of
+from pcapconv.cli.options import options_of_command
 from pcapconv.formats import format_of
 from pcapconv.io.paths import STDIO
 
 _SORT = "pcapconv normalize --sort orders packets by time, and leaves out what is not in the normal form; Wireshark's "
 _OUTPUTS = ("OUT", "TEMPLATE", "DST")  # operands that name outputs
-_SIMILARITY = 0.7  # of option names that may be meant; 1 for equal ones
-_TASK_TIPS = {  # commands and options that users may expect, and what does the same
+_SIMILARITY = 0.7  # between a faulty and a suggested option name; 1 if they are equal
+_TASK_TIPS = {  # commands and options that users may expect, and what to use instead
     "merge": "Wireshark's mergecap merges captures by time: mergecap -w OUT IN...",
     "sort": f"{_SORT}reordercap does nothing but sort: reordercap IN OUT",
     "reorder": f"{_SORT}reordercap does nothing but sort: reordercap IN OUT",
@@ -42,7 +42,7 @@ _SYNONYMS = {
 
 
 def _task_tip(word: str) -> str | None:
-    """Return what does the task that a word names; None for a word that names none."""
+    """Return a tip for a word that names a task; None for any other word."""
     word = word.removeprefix("--").lower()
     return _TASK_TIPS.get(_SYNONYMS.get(word, word))
 
@@ -93,7 +93,7 @@ def _option_tip(name: str, command: Command) -> str:
     if name in ("-o", "-w", "--output") and command.operands[-1].metavar in _OUTPUTS:
         return f"the output comes after the input: {_usage(command)}"
     other_commands = [
-        each.name for each in COMMANDS.values() if name in (option.flag for option in options_of(each.name))
+        each.name for each in COMMANDS.values() if name in (option.flag for option in options_of_command(each.name))
     ]
     if not other_commands and (similar := _most_similar_flag(name, command)):
         return f"did you mean {similar}?"
@@ -104,7 +104,7 @@ def _option_tip(name: str, command: Command) -> str:
 
 def _most_similar_flag(name: str, command: Command) -> str | None:
     """Return the option of the command whose spelling is most similar to `name`; None if none is similar."""
-    options = options_of(command.name)
+    options = options_of_command(command.name)
     if name.startswith("--no-"):
         flags = [option.negated_flag for option in options if option.value_type == "switch"]
     else:

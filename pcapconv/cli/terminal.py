@@ -1,6 +1,6 @@
-"""Colours, columns and line breaks for text on a terminal; none of them where stdout is not one.
+"""Colours, columns and line breaks for text on a terminal; without a terminal, text has no colours or line breaks.
 
-Strategy: a few lines of our own, since rich takes longer to import than a small capture to read. Control characters are
+Strategy: this module replaces rich, whose import takes longer than reading a small capture. Control characters are
 escaped before a text is painted, and the codes that paint it do not count for its width.
 """
 
@@ -62,7 +62,7 @@ def align_columns(
 
     The cells have no control characters; `styles` has the style of each. Only the cells of the last column are broken,
     so that lines are at most `width` characters long (None: no limit). The first column is at least `least` characters
-    wide; the columns whose indices are in `right` are aligned to the right.
+    wide; the columns whose indexes are in `right` are aligned to the right.
     """
     if not lines:
         return

@@ -1,4 +1,4 @@
-"""The line of `pcapconv --version`."""
+"""Makes the line of `pcapconv --version`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands that write captures share: checks of file names, the progress bar, warnings and the report."""
+"""Used by all commands that write captures: the check of file names, the progress bar, warnings and the report."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def run_writing_command(
 ) -> int:
     """Convert with a progress bar, print warnings on stderr, write the report, and return the exit status.
 
-    `convert` is called with the progress. `source` is the capture whose size the progress bar shows; `target` names the
-    output in messages. `report` is the name of the report's file, if there is one. `closing` gives the last line on a
-    terminal. `losses`, `left_out` and `sidecar` are those of `print_warnings`. Raises what `convert` raises; the report
-    is written also for a LossError.
+    `convert` is called with the function that shows progress, or None. `source` is the capture whose size the progress
+    bar shows; `target` names the output in messages. `report` is the name of the report's file, or None. `closing`
+    returns the last line that is printed on a terminal. `losses`, `left_out` and `sidecar` are as for
+    `print_warnings`. Raises what `convert` raises; the report is also written for a LossError.
     """
     on_terminal = not quiet and sys.stderr is not None and sys.stderr.isatty()
     if on_terminal:
@@ -59,7 +59,7 @@ def run_writing_command(
 
 
 def check_names(report: str | None, options: Mapping[str, Any], source: str, target: str | None = None) -> None:
-    """Check that the files of a command are different ones. Raises UsageError if two are the same.
+    """Check that the files of a command are all different. Raises UsageError if two are the same.
 
     `target` is None for a split, which checks the names of its parts when it makes them.
     """
@@ -78,7 +78,7 @@ def check_names(report: str | None, options: Mapping[str, Any], source: str, tar
 
 
 def _sidecar_paths(options: Mapping[str, Any], source: str, target: str | None) -> list[str]:
-    """Return the paths of the sidecars that a command may read or write; without that of a split."""
+    """Return the paths of the sidecars that a command may read or write, except the sidecar of a split."""
     return [options.get("sidecar_file") or "", *(path + SIDECAR_SUFFIX for path in (source, target) if path)]
 
 

@@ -1,16 +1,16 @@
 """Comparing two captures, A and B: `pcapconv.diff`.
 
-Strategy: both captures are read side by side as long as they are equal. The packets after that are kept as columns of
-numbers, their counterparts are found by content, and pairs are compared field by field. Only packets that are shown
-are read again.
+Strategy: both captures are read side by side as long as their packets are equal. From the first difference on, packets
+are kept as columns of numbers. Counterparts among these packets are found by content, and compared field by field.
+Only packets that are shown are read again.
 
 The files, in the order in which a comparison uses them:
-  compared_capture  A or B: what it says apart from its packets, and packets by number
-  common_prefix     how many packets are equal from the first one on
-  packet_columns    the packets after the common prefix, as columns of numbers
-  alignment         which packets of A are which packets of B
-  comparison        the result: `Comparison`, its differences, and its JSON form
-  diff_lines        the result as lines of text
+  compared_capture  A or B: its metadata that are compared, and its packets by number
+  common_prefix     counts the packets that are equal from the first one on
+  packet_columns    keeps the packets after the common prefix as columns of numbers
+  alignment         finds the counterpart in B of each packet of A
+  comparison        the result: `Comparison` with its differences, and their JSON form
+  diff_lines        formats the result as lines of text
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ def diff(
 ) -> Comparison:
     """Compare two captures, whatever their formats, byte orders and time resolutions.
 
-    Compared are the number of packets; their bytes, lengths, times, interfaces, comments and directions; the interfaces
-    in use, names, secrets and comments. `everything` adds hosts, applications, addresses, statistics, packet ids,
-    custom and unknown blocks. `ignore` leaves out some of `IGNORABLE`; times may differ by `time_tolerance`, such as
-    1ms. `fractions` is as for `convert`, and for both captures. `Comparison.shown` has the first `most` packets that
-    differ, a thousand at most.
+    Compared are: the number of packets; the packets' bytes, lengths, times, interfaces, comments and directions; the
+    interfaces in use, and the capture's names, secrets and comments. `everything` adds hosts, applications, addresses,
+    statistics, packet ids, custom and unknown blocks. `ignore` leaves out some of `IGNORABLE`; times may differ by
+    `time_tolerance`, such as 1ms. `fractions` is as for `convert`, and for both captures. `Comparison.shown` has the
+    first `most` packets that differ, a thousand at most.
 
-    Raises UsageError for arguments that make no sense, and another `PcapconvError` for a capture that cannot be read.
+    Raises UsageError for invalid arguments, and another `PcapconvError` for a capture that cannot be read.
     """
     ignored = _parse_ignore(ignore)
     if most < 0:
@@ -81,13 +81,13 @@ def diff(
 
 
 def _seekable(readable: Readable, fractions: str | None, stack: ExitStack) -> Source:
-    """Open a capture; one that cannot be read twice is copied to a temporary file."""
+    """Open a capture; copy it to a temporary file first if it cannot be read twice."""
     source = stack.enter_context(open_source(readable, fractions=fractions))
     return source if source.seekable else stack.enter_context(spool(source))
 
 
 def _parse_ignore(texts: Sequence[str]) -> frozenset[str]:
-    """Return the kinds in texts such as `time,comments`. Raises UsageError for one that is not in `IGNORABLE`."""
+    """Return the kinds in texts such as `time,comments`. Raises UsageError for a kind that is not in `IGNORABLE`."""
     listed = [texts] if isinstance(texts, str) else texts
     ignored = frozenset(kind.strip() for text in listed for kind in text.split(","))
     for kind in sorted(ignored):
@@ -107,11 +107,11 @@ def _compare(
     comparison.warnings = a.warnings, b.warnings
     comparison.warnings_total = a.warnings_total, b.warnings_total
     comparison.not_compared = a.not_compared, b.not_compared
-    partners = _interface_partners(a, b)
-    comparison.header_differences = list(_header_differences(a, b, partners, ignored))
+    counterparts = _interface_counterparts(a, b)
+    comparison.header_differences = list(_header_differences(a, b, counterparts, ignored))
     if comparison.packets != (equal_packets, equal_packets):
         a_columns, b_columns = PacketColumns(a, equal_packets), PacketColumns(b, equal_packets)
-        packets = _PacketComparison(a_columns, b_columns, partners, ignored, tolerance_ns)
+        packets = _PacketComparison(a_columns, b_columns, counterparts, ignored, tolerance_ns)
         _collect(comparison, a, b, packets.differences(equal_packets + 1), most)
     return comparison
 
@@ -134,35 +134,40 @@ def _collect(
         comparison.shown.append(ShownDifference(each, a_packet, b_packet, a_options, b_options))
 
 
-def _interface_partners(a: ComparedCapture, b: ComparedCapture) -> dict[int, int]:
-    """Return the index of the counterpart in A of each interface of B: one that says the same, else the next of A's
-    that is left over. Interfaces of B beyond A's get indices that A does not have."""
-    a_indices = {interface._replace(id=0): index for index, interface in enumerate(a.interfaces)}
-    partners = {
-        index: a_indices[interface._replace(id=0)]
+def _interface_counterparts(a: ComparedCapture, b: ComparedCapture) -> dict[int, int]:
+    """Return, by the index of each interface of B, the index of its counterpart in A: an interface with equal fields,
+    else the next unpaired interface of A. If B has more interfaces than A, the surplus ones get indexes beyond A's."""
+    a_indexes = {interface._replace(id=0): index for index, interface in enumerate(a.interfaces)}
+    counterparts = {
+        index: a_indexes[interface._replace(id=0)]
         for index, interface in enumerate(b.interfaces)
-        if interface._replace(id=0) in a_indices
+        if interface._replace(id=0) in a_indexes
     }
-    paired = set(partners.values())
+    paired = set(counterparts.values())
     unpaired_a = [index for index in range(len(a.interfaces)) if index not in paired]
-    unpaired_b = [index for index in range(len(b.interfaces)) if index not in partners]
-    partners |= dict(zip(unpaired_b, unpaired_a))
-    return partners | {index: len(a.interfaces) + index for index in unpaired_b[len(unpaired_a) :]}
+    unpaired_b = [index for index in range(len(b.interfaces)) if index not in counterparts]
+    counterparts |= dict(zip(unpaired_b, unpaired_a))
+    return counterparts | {index: len(a.interfaces) + index for index in unpaired_b[len(unpaired_a) :]}
 
 
 class _PacketComparison:
-    """Compares the packets of A and B after their common prefix. `partners` has the interface of A for each of B."""
+    """Compares the packets of A and B after the common prefix. `counterparts`: see `_interface_counterparts`."""
 
     def __init__(
-        self, a: PacketColumns, b: PacketColumns, partners: dict[int, int], ignored: frozenset[str], tolerance_ns: Any
+        self,
+        a: PacketColumns,
+        b: PacketColumns,
+        counterparts: dict[int, int],
+        ignored: frozenset[str],
+        tolerance_ns: Any,
     ) -> None:
         self._a, self._b = a, b
-        self._partners = partners
+        self._counterparts = counterparts
         self._ignored = ignored
         self._tolerance_ns = tolerance_ns
 
     def differences(self, first: int) -> Iterator[Difference]:
-        """Yield the packets that differ; `first` is the number of the first packet of the columns."""
+        """Yield the packets that differ; `first` is the number of the packet in row 0 of the columns."""
         a, b = self._a, self._b
         timed = "time" not in self._ignored and not self._tolerance_ns
         for each in align((a.contents, b.contents), (a.times, b.times) if timed else None):
@@ -175,8 +180,8 @@ class _PacketComparison:
                     yield Difference(first + each.a + row, first + each.b + row, fields)
 
     def _unpaired(self, ranges: RowRanges, first: int) -> Iterator[Difference]:
-        """Yield packets without a counterpart of the same bytes: as changed ones if they are as many in A as in B, else
-        as removed and inserted ones."""
+        """Yield packets without a counterpart of the same bytes: as changed packets if A has as many of them as B, else
+        as removed and inserted packets."""
         a_rows, b_rows = range(ranges.a_begin, ranges.a_stop), range(ranges.b_begin, ranges.b_stop)
         if len(a_rows) == len(b_rows):
             for a_row, b_row in zip(a_rows, b_rows):
@@ -188,10 +193,10 @@ class _PacketComparison:
             yield Difference(None, first + b_row)
 
     def _rows_to_compare(self, pairs: PairedRows) -> Iterator[int]:
-        """Yield the rows of pairs, counted from their first, that have to be compared one by one. Where whole columns
-        are equal, none has to."""
+        """Yield the rows that have to be compared one by one, counted from the first row of `pairs`. Rows with equal
+        columns are skipped."""
         a, b = self._a, self._b
-        same_interfaces = all(a_index == b_index for b_index, a_index in self._partners.items())
+        same_interfaces = all(a_index == b_index for b_index, a_index in self._counterparts.items())
         for begin in range(0, pairs.rows, _STEP):
             rows = min(_STEP, pairs.rows - begin)
             a_row, b_row = pairs.a + begin, pairs.b + begin
@@ -217,7 +222,7 @@ class _PacketComparison:
             yield "lengths"
         if "time" not in self._ignored and not _is_same_time(a.time(a_row), b.time(b_row), self._tolerance_ns):
             yield "time"
-        if "interfaces" not in self._ignored and a.interfaces[a_row] != self._partners[b.interfaces[b_row]]:
+        if "interfaces" not in self._ignored and a.interfaces[a_row] != self._counterparts[b.interfaces[b_row]]:
             yield "interface"
         if a.options[a_row] != b.options[b_row]:
             yield "options"
@@ -230,11 +235,11 @@ def _is_same_time(a_time: Any, b_time: Any, tolerance_ns: Any) -> bool:
 
 
 def _header_differences(
-    a: ComparedCapture, b: ComparedCapture, partners: dict[int, int], ignored: frozenset[str]
+    a: ComparedCapture, b: ComparedCapture, counterparts: dict[int, int], ignored: frozenset[str]
 ) -> Iterator[HeaderDifference]:
-    """Yield the differences apart from packets."""
+    """Yield the differences outside packets."""
     if "interfaces" not in ignored:
-        yield from _interface_differences(a, b, partners)
+        yield from _interface_differences(a, b, counterparts)
     a_texts, b_texts = ([each.text for each in capture.ordered_statements] for capture in (a, b))
     if a.statements == b.statements and a.ordered_statements != b.ordered_statements:
         yield HeaderDifference("order", a_texts, b_texts)
@@ -243,18 +248,18 @@ def _header_differences(
 
 
 def _interface_differences(
-    a: ComparedCapture, b: ComparedCapture, partners: dict[int, int]
+    a: ComparedCapture, b: ComparedCapture, counterparts: dict[int, int]
 ) -> Iterator[HeaderDifference]:
     unmatched = {index: interface_options(interface) for index, interface in enumerate(a.interfaces)}
     for index, interface in enumerate(b.interfaces):
-        b_options, a_index = interface_options(interface), partners[index]
+        b_options, a_index = interface_options(interface), counterparts[index]
         if a_index not in unmatched:
             yield HeaderDifference("interfaces", None, b_options)
             continue
         a_options = unmatched.pop(a_index)
-        # A snaplen that was raised, since packets are longer, is not what the capture states.
-        not_stated = {"snaplen"} if index in b.header.replaced or a_index in a.header.replaced else set()
-        for name in sorted((b_options.keys() | a_options.keys()) - not_stated):
+        # A snaplen that was raised because packets are longer is not in the capture.
+        not_compared = {"snaplen"} if index in b.header.replaced or a_index in a.header.replaced else set()
+        for name in sorted((b_options.keys() | a_options.keys()) - not_compared):
             if b_options.get(name) != a_options.get(name):
                 yield HeaderDifference("interface", a_options.get(name), b_options.get(name), a_index, name)
     for a_options in unmatched.values():

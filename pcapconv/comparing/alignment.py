@@ -1,9 +1,10 @@
-"""Alignment by content: finds which packets of capture A are which packets of capture B.
+"""Alignment by content: finds the packets of capture B that are counterparts of packets of capture A.
 
-Strategy: compare both captures row by row as long as they are equal. Where they differ, look a few rows ahead for a
-place from which both are equal again. If there is none, align the remaining rows by anchors: rows whose content and
-time, or else content alone, occur once in each capture, and of these the longest sequence in the same order in both.
-The rows between two anchors are aligned in the same way with weaker anchors. Rows that remain have no counterpart.
+Strategy: compare both captures row by row as long as rows are equal. Where they differ, search a few rows ahead for
+rows from which on both are equal again. If there are no such rows, align the remaining rows by anchors. An anchor is a
+row whose content and time, or else content alone, occurs once in each capture; the longest sequence of anchors in the
+same order in both captures is used. Rows between two anchors are aligned in the same way with weaker anchors. Rows that
+remain have no counterpart.
 Memory grows with the number of packets.
 """
 
@@ -18,7 +19,7 @@ from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MOST_TICKS
 
 _LOOKAHEAD = 32  # rows of each capture that are searched for the next equal ones
-_SURE = 4  # rows that must be equal for both captures to be believed to go on together
+_SURE = 4  # rows that have to be equal before row by row comparison goes on
 _STEP = 4096  # rows that are compared at once
 
 ColumnPair: TypeAlias = "tuple[array[int], array[int]]"  # a column of A and the same column of B
@@ -42,7 +43,7 @@ class RowRanges(NamedTuple):
 
 
 def align(contents: ColumnPair, times: ColumnPair | None) -> Iterator[PairedRows | RowRanges]:
-    """Yield all rows of A and B in order: `PairedRows` are counterparts, rows in `RowRanges` have none.
+    """Yield all rows of A and B in order: rows with counterparts as `PairedRows`, rows without as `RowRanges`.
 
     `contents` has a number for each packet, equal for equal content; `times` the packets' times, or None if times are
     not compared.
@@ -65,7 +66,7 @@ def align(contents: ColumnPair, times: ColumnPair | None) -> Iterator[PairedRows
 
 
 def _pair_rows(ranges: RowRanges, columns: list[ColumnPair]) -> Iterator[PairedRows]:
-    """Yield the counterparts in two ranges: row by row as long as possible, the remaining ones by anchors."""
+    """Yield the counterparts in two ranges: row by row as long as possible, then by anchors."""
     a_row, a_stop, b_row, b_stop = ranges
     while a_row < a_stop and b_row < b_stop:
         rows = _equal_rows(RowRanges(a_row, a_stop, b_row, b_stop), columns)
@@ -97,15 +98,15 @@ def _equal_rows(ranges: RowRanges, columns: list[ColumnPair]) -> int:
 
 
 def _next_equal_rows(ranges: RowRanges, columns: list[ColumnPair]) -> tuple[int, int] | None:
-    """Return the nearest row of A and of B from which on both are equal for `_SURE` rows, or to an end; None if none
-    is near."""
-    b_indices: dict[tuple[int, ...], list[int]] = {}  # in the rows of B ahead, by their values
+    """Return the nearest rows of A and B from which on both are equal for `_SURE` rows or to an end of the ranges; None
+    if there are no such rows within `_LOOKAHEAD`."""
+    b_indexes: dict[tuple[int, ...], list[int]] = {}  # in the rows of B ahead, by their values
     b_ahead = zip(*(b[ranges.b_begin : min(ranges.b_begin + _LOOKAHEAD, ranges.b_stop)] for _, b in columns))
     for index, values in enumerate(b_ahead):
-        b_indices.setdefault(values, []).append(index)
+        b_indexes.setdefault(values, []).append(index)
     a_ahead = zip(*(a[ranges.a_begin : min(ranges.a_begin + _LOOKAHEAD, ranges.a_stop)] for a, _ in columns))
     candidates = (
-        (a_index + b_index, a_index) for a_index, values in enumerate(a_ahead) for b_index in b_indices.get(values, ())
+        (a_index + b_index, a_index) for a_index, values in enumerate(a_ahead) for b_index in b_indexes.get(values, ())
     )
     for skipped_rows, a_index in sorted(candidates):
         a_row, b_row = ranges.a_begin + a_index, ranges.b_begin + skipped_rows - a_index
@@ -118,8 +119,9 @@ def _next_equal_rows(ranges: RowRanges, columns: list[ColumnPair]) -> tuple[int,
 def _pair_by_anchors(ranges: RowRanges, columns: list[ColumnPair]) -> Iterator[PairedRows]:
     """Yield the counterparts in two ranges by anchors, the strongest first.
 
-    With times: rows whose content and time occur once in each range; between them content alone counts. With content
-    alone: rows that occur once in each range, and between them equal rows in the order in which they occur.
+    With times, anchors are rows whose content and time occur once in each range; rows between anchors are paired by
+    content alone. With content alone, anchors are rows whose content occurs once in each range; equal rows between
+    anchors are paired in the order in which they occur.
     """
     if len(columns) > 1:
         return _pair_anchors(ranges, columns, unique=True, between=lambda inner: _pair_rows(inner, columns[:1]))
@@ -138,7 +140,7 @@ def _pair_anchors(
     unique: bool,
     between: Callable[[RowRanges], Iterator[PairedRows]],
 ) -> Iterator[PairedRows]:
-    """Yield the anchors of two ranges, and what the function `between` pairs between them, in order."""
+    """Yield the anchors of two ranges, and the rows between anchors that the function `between` pairs, in order."""
     if ranges.a_begin == ranges.a_stop or ranges.b_begin == ranges.b_stop:
         return
     a_begin, b_begin = ranges.a_begin, ranges.b_begin
@@ -156,24 +158,24 @@ def _pair_none(_: RowRanges) -> Iterator[PairedRows]:
 def _anchors(ranges: RowRanges, columns: list[ColumnPair], *, unique: bool) -> Iterator[tuple[int, int]]:
     """Yield as many pairs of equal rows as possible that are in the same order in both captures.
 
-    `unique`: only rows that occur once in each range; else the first of several equal rows is paired with the first,
-    the second with the second, and so on.
+    With `unique`, only rows that occur once in each range are paired. Otherwise, of several equal rows, the first in A
+    is paired with the first in B, the second with the second, and so on.
     """
-    a_partners = array("i", [-1]) * (ranges.b_stop - ranges.b_begin)  # for each row of B, its partner in A
+    a_counterparts = array("i", [-1]) * (ranges.b_stop - ranges.b_begin)  # for each row of B, its counterpart in A
     a_keys = _row_keys([a for a, _ in columns], ranges.a_begin, ranges.a_stop)
     b_keys = _row_keys([b for _, b in columns], ranges.b_begin, ranges.b_stop)
     for a_rows, b_rows in _rows_of_common_keys(a_keys, b_keys):
         if not unique or len(a_rows) == len(b_rows) == 1:
             for a_row, b_row in zip(a_rows, b_rows):
-                a_partners[b_row] = a_row
+                a_counterparts[b_row] = a_row
     del a_keys, b_keys
-    paired_rows = array("i", (b_row for b_row, a_row in enumerate(a_partners) if a_row >= 0))
-    for index in longest_increasing_subsequence(array("i", (a_partners[b_row] for b_row in paired_rows))):
-        yield a_partners[paired_rows[index]] + ranges.a_begin, paired_rows[index] + ranges.b_begin
+    paired_rows = array("i", (b_row for b_row, a_row in enumerate(a_counterparts) if a_row >= 0))
+    for index in longest_increasing_subsequence(array("i", (a_counterparts[b_row] for b_row in paired_rows))):
+        yield a_counterparts[paired_rows[index]] + ranges.a_begin, paired_rows[index] + ranges.b_begin
 
 
 def _row_keys(columns: list[array[int]], begin: int, stop: int) -> array[int]:
-    """Return a number for each row, equal for rows with equal values."""
+    """Return a number for each row; rows with equal values have equal numbers."""
     if len(columns) == 1:
         return columns[0][begin:stop]
     rows = zip(*(column[begin:stop] for column in columns))
@@ -205,23 +207,23 @@ def _rows_by_key(keys: array[int]) -> Iterator[tuple[int, array[int]]]:
 
 
 def longest_increasing_subsequence(numbers: Sequence[int]) -> Iterable[int]:
-    """Return the indices of a longest increasing subsequence of distinct numbers."""
+    """Return the indexes of a longest increasing subsequence of distinct numbers."""
     # For each length: the lowest number that ends an increasing subsequence of that length, and its index.
-    last_numbers, last_indices = array("i"), array("i")
+    last_numbers, last_indexes = array("i"), array("i")
     previous = array("i", bytes(4 * len(numbers)))
     for index, number in enumerate(numbers):
         length = bisect_left(last_numbers, number)
-        previous[index] = last_indices[length - 1] if length else -1
+        previous[index] = last_indexes[length - 1] if length else -1
         if length == len(last_numbers):
             last_numbers.append(number)
-            last_indices.append(index)
+            last_indexes.append(index)
         else:
             last_numbers[length] = number
-            last_indices[length] = index
-    indices = array("i")
-    index = last_indices[-1] if last_indices else -1
+            last_indexes[length] = index
+    indexes = array("i")
+    index = last_indexes[-1] if last_indexes else -1
     while index >= 0:
-        indices.append(index)
+        indexes.append(index)
         index = previous[index]
-    indices.reverse()
-    return indices
+    indexes.reverse()
+    return indexes

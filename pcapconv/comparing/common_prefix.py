@@ -1,9 +1,9 @@
-"""The common prefix of two captures: how many packets are equal from the first one on, with no packet kept in memory.
+"""Counts the packets that are equal in two captures from the first one on; no packet is kept in memory.
 
-Strategy: both captures are read side by side, a batch of each at a time. A kernel makes their times and interfaces
-comparable, and whole columns are compared. This ends at the first packet that differs, or whose time is not a whole
-number of nanoseconds; the packets from there on are aligned (`alignment`). Both captures are read to their end in any
-case, since `ComparedCapture.survey` needs all items.
+Strategy: both captures are read side by side, a batch of each at a time. A kernel converts times to nanoseconds and
+interface ids to ids that both captures share; then whole columns are compared. The prefix ends at the first packet that
+differs, or whose time is not a whole number of nanoseconds; `alignment` aligns the packets from there on. Both captures
+are always read to their end, since `ComparedCapture.survey` needs all items.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _IS_SIMPLE = bytes(record_type == SIMPLE_PACKET for record_type in range(256))  
 
 
 def common_prefix_length(a: ComparedCapture, b: ComparedCapture, ignored: Collection[str]) -> int:
-    """Return how many packets are equal from the first one on, and survey both captures.
+    """Survey both captures, and return how many of their packets are equal from the first one on.
 
     Raises FormatError, FileError and TargetError, as `ComparedCapture.survey`.
     """
@@ -46,16 +46,16 @@ def common_prefix_length(a: ComparedCapture, b: ComparedCapture, ignored: Collec
 class _PacketReader:
     """Reads the packets of a capture, batch by batch; `row` is the next packet's row in the current `batch`.
 
-    `ticks` are the times of the batch in nanoseconds since 1970, `ids` numbers for its interfaces: the same in both
-    captures for interfaces with the same normal form, by way of the shared `interface_ids`. `simple` has a 1 for each
-    Simple Packet, which has no time. `has_obsolete`: the batch has obsolete Packet Blocks, whose options have other
-    meanings.
+    `ticks` are the times of the batch in nanoseconds since 1970. `ids` are ids for its interfaces that are equal in
+    both captures for interfaces with the same normal form; both readers share `interface_ids` for that. `simple` has 1
+    for each Simple Packet, which has no time. `has_obsolete` tells whether the batch has obsolete Packet Blocks, whose
+    options have other meanings.
     """
 
     def __init__(self, capture: ComparedCapture, interface_ids: dict[Interface, int], *, timeless: bool) -> None:
         self._items = capture.survey()
         self._interface_ids = interface_ids
-        self._units = TimeScales(timeless=timeless)
+        self._time_scales = TimeScales(timeless=timeless)
         self._at_end = False
         self.capture = capture
         self.row = self.rows = 0
@@ -66,7 +66,7 @@ class _PacketReader:
         self.has_obsolete = False
 
     def has_next(self) -> bool:
-        """Return whether there is a next packet, with a time in whole nanoseconds."""
+        """Return whether there is another packet, and its time is a whole number of nanoseconds."""
         while self.row == self.rows and not self._at_end:
             item = next(self._items, None)
             match item:
@@ -75,17 +75,19 @@ class _PacketReader:
                 case PacketBatch():
                     self._begin_batch(item)
                 case Section():
-                    self._units.begin_section()
+                    self._time_scales.begin_section()
                 case Interface():
                     normal = self.capture.form.interface(item)
-                    self._units.add_interface(item, self._interface_ids.setdefault(normal, len(self._interface_ids)))
+                    self._time_scales.add_interface(
+                        item, self._interface_ids.setdefault(normal, len(self._interface_ids))
+                    )
                 case _:
                     pass
         return self.row < self.rows
 
     def _begin_batch(self, batch: PacketBatch) -> None:
         columns = batch.columns.with_copies(batch.rows, "ticks", "interface")
-        self.row, (self.rows, _, status) = 0, self._units.to_nanoseconds(columns, 0, batch.rows, cut=False)
+        self.row, (self.rows, _, status) = 0, self._time_scales.to_nanoseconds(columns, 0, batch.rows, cut=False)
         self._at_end = status != MORE
         self.batch, self.ticks, self.ids = batch, columns.ticks, columns.interface
         record_types = columns.record_type[: batch.rows].tobytes()
@@ -97,7 +99,7 @@ class _PacketReader:
             pass
 
     def options(self, row: int) -> bytes:
-        """Return a packet's options in the normal form, as they are compared."""
+        """Return those of a packet's options that are compared, in the normal form."""
         return self.capture.options(self.batch, row)
 
     def raw_options(self, row: int) -> bytes:
@@ -106,7 +108,7 @@ class _PacketReader:
 
 
 def _equal_packets(a_reader: _PacketReader, b_reader: _PacketReader, rows: int, ignored: Collection[str]) -> int:
-    """Return how many of the next `rows` packets are equal in both captures before the first that differs."""
+    """Return how many of the next `rows` packets come before the first packet that differs."""
     a, a_row, b, b_row = a_reader.batch, a_reader.row, b_reader.batch, b_reader.row
     if "time" not in ignored:
         rows = _equal_values(a_reader.ticks, a_row, b_reader.ticks, b_row, rows)

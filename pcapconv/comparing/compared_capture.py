@@ -1,4 +1,4 @@
-"""One of the two captures of a comparison: what it says apart from its packets, and its packets for showing.
+"""One of the two captures of a comparison: its metadata that are compared, and its packets that are shown.
 
 Strategy: both captures are compared in their normal form (`normalizing`), so that byte order, block types and time
 resolutions make no difference.
@@ -26,12 +26,14 @@ from pcapconv.steps.batch_rows import options_of_row
 from pcapconv.timestamps import format_time
 from pcapconv.wording import argument
 
-_MOST_TEXT = 32 * 2**20  # bytes of memory for statements about blocks
-_STATEMENT_SIZE = 300  # bytes of memory that a statement takes beside its text
-_LONGEST_HEX = 64  # bytes that are shown in hex; more are shown as their SHA-256
+_MOST_TEXT = 32 * 2**20  # bytes of memory for statements made from blocks
+_STATEMENT_SIZE = 300  # bytes of memory that a statement takes in addition to its text
+_LONGEST_HEX = 64  # bytes that are shown in hex; of longer data, the SHA-256 is shown
 _LONGEST_PROCESS = 4096
 _TIME_OPTIONS = [
-    row.name for row in pcapng.option_types(pcapng.INTERFACE_STATISTICS).values() if row.value_type == option_lists.TIME
+    each.name
+    for each in pcapng.option_types(pcapng.INTERFACE_STATISTICS).values()
+    if each.value_type == option_lists.TIME
 ]
 _PROCESS_REFERENCES = dict(zip((f"option {code}" for code in pcapng.PROCESS_REFERENCES), ("", "effective ")))
 
@@ -40,14 +42,14 @@ Option = dict[str, Any]  # as `spec.readable_options` reads it
 
 
 class Statement(NamedTuple):
-    """Something that a capture says beside its packets and interfaces: the kind of metadata, and a sentence."""
+    """A piece of metadata that belongs to no packet or interface, in words: the kind of metadata, and the text."""
 
     kind: str
     text: str
 
 
 class OptionText(NamedTuple):
-    """An option of a packet, and the same in words."""
+    """An option of a packet, and the same option as text."""
 
     option: Option
     text: str
@@ -56,13 +58,14 @@ class OptionText(NamedTuple):
 class ComparedCapture:
     """A capture that is compared. `survey` has to be iterated first, to its end.
 
-    `kinds` are the kinds of metadata that are compared; `direction` and `timed` tell whether the directions and times
-    of packets are.
-    `header` is the survey of section, interfaces, names and secrets.
-    `statements` counts what the capture says beside its packets and interfaces; `ordered_statements` are those whose
-    order matters.
-    `not_compared` counts, by kind, the statistics, custom and unknown blocks that are not compared.
-    `processes` are the texts of the processes seen so far in the section, if processes are compared.
+    `kinds` are the kinds of metadata that are compared; `direction` and `timed` tell whether the directions and the
+    times of packets are compared. The attributes:
+
+    header                the survey of section, interfaces, names and secrets
+    statements            counts the capture's statements
+    ordered_statements    the statements whose order matters
+    not_compared          counts, by kind, the statistics, custom and unknown blocks that are not compared
+    processes             the texts of the section's processes so far, if processes are compared
     """
 
     def __init__(self, source: Source, kinds: Collection[str], *, direction: bool, timed: bool) -> None:
@@ -77,7 +80,7 @@ class ComparedCapture:
         self.ordered_statements: list[Statement] = []
         self.statements: Counter[Statement] = Counter()
         self.not_compared: Counter[str] = Counter()
-        # Statements about blocks, with the interface that they are about, if there is one.
+        # Statements made from blocks, each with the interface if the block contains statistics.
         self._block_statements: Counter[tuple[Interface | None, Statement]] = Counter()
         self._process_form = NormalForm(kinds, Counter())  # for processes, which `form` must not count
         self.processes: list[str] = []
@@ -85,9 +88,9 @@ class ComparedCapture:
         self._direction = direction
 
     def survey(self) -> Iterator[Item]:
-        """Yield the capture's items, and collect what they say apart from packets.
+        """Yield the capture's items, and collect its statements, damage and warnings.
 
-        Raises FormatError, FileError, and TargetError if blocks say more than memory should hold.
+        Raises FormatError and FileError; and TargetError if the statements would take too much memory.
         """
         with name_in_errors(self.source.name):
             yield from self.header(self._collect(self.items()))
@@ -96,9 +99,9 @@ class ComparedCapture:
             self.statements[statement] += count
 
     def items(self) -> Iterator[Item]:
-        """Yield the capture's items from its beginning; headers before packets' data are made little-endian.
+        """Yield the capture's items from its beginning, with little-endian pseudo-headers in packets.
 
-        `options` refers to the section of the last item that was yielded.
+        `options` works only for the section of the last item that was yielded.
         """
         self.source.rewind()
         for item in formats.open_reader(self.source).items():
@@ -114,11 +117,11 @@ class ComparedCapture:
 
     @property
     def interfaces(self) -> list[Interface]:
-        """The interfaces that have packets. (The survey has one also for a capture without packets.)"""
+        """The interfaces that have packets. (The survey also has an interface for a capture without packets.)"""
         return self.header.interfaces if self.header.packets else []
 
     def options(self, batch: PacketBatch, row: int) -> bytes:
-        """Return a packet's options in the normal form: those that are compared."""
+        """Return those of a packet's options that are compared, in the normal form."""
         if not batch.columns.options_length[row]:
             return b""
         obsolete = batch.columns.record_type[row] == pcapng.OBSOLETE_PACKET
@@ -126,7 +129,7 @@ class ComparedCapture:
         return self.form.packet(raw, batch.section.byte_order, obsolete=obsolete, direction=self._direction)
 
     def _collect(self, items: Iterator[Item]) -> Iterator[Item]:
-        """Yield the items, and collect damage, oddities and statements about blocks."""
+        """Yield the items, and collect damage, warnings and statements made from blocks."""
         interfaces: list[Interface] = []
         for item in items:
             match item:
@@ -147,13 +150,13 @@ class ComparedCapture:
             yield item
 
     def _add_header(self) -> None:
-        """Add the statements of the survey's section, names and secrets; all of them, also beyond a thousand."""
+        """Add statements for all comments, names and secrets of the survey, also beyond a thousand."""
         for code, value in option_lists.OptionList(self.header.section.options, "little"):
-            row = pcapng.option_type(pcapng.SECTION_HEADER, code)
+            option_type = pcapng.option_type(pcapng.SECTION_HEADER, code)
             kind, label = "section-options", pcapng.option_name(pcapng.SECTION_HEADER, code)
             if code == option_lists.COMMENT:
                 kind, label = "comments", "comment"
-            text = option_lists.text(value) if row.value_type == option_lists.TEXT else value.hex()
+            text = option_lists.text(value) if option_type.value_type == option_lists.TEXT else value.hex()
             self.ordered_statements.append(Statement(kind, f"{label} {text}"))
         for record_type, address, name in sorted(self.header.names):
             is_ip_address = record_type in (1, 2) and len(address) in (4, 16)
@@ -170,22 +173,22 @@ class ComparedCapture:
             texts = [
                 f"{secrets.type_name} of {len(secrets.data)} bytes",
                 f"SHA-256 {secrets_digest(body, 'little')}",
-                *map(_option_text, options),
+                *map(_name_and_value, options),
             ]
             self.ordered_statements.append(Statement("secrets", ", ".join(texts)))
         self.statements.update(self.ordered_statements)
 
     def _add_block(self, block: Block, interfaces: list[Interface]) -> None:
-        """Add what a process, statistics, custom or unknown block says, if its kind is compared."""
+        """Add the statement made from a process, statistics, custom or unknown block, if its kind is compared."""
         kind = block.kind
-        if not self.form.keeps(kind):
+        if not self.form.keep_or_count(kind):
             self.not_compared[kind] += 1
         elif block.is_process:
             process = self._process_form.process(block)
             if process is not None:
                 text = _process_text(process) if block.type == pcapng.PROCESS else _bytes_text(process)
                 statement = Statement("processes", text)
-                if not self._block_statements[None, statement]:  # sections may repeat a process: it counts once
+                if not self._block_statements[None, statement]:  # a process that sections repeat counts once
                     self._add_statement(None, statement)
         elif kind != "statistics":
             other = self.form.other_block(block)
@@ -194,15 +197,16 @@ class ComparedCapture:
         elif (statistics := bodies.statistics(block.body, block.byte_order)).has_ticks:
             number = statistics.interface
             interface = interfaces[number] if number < len(interfaces) else None
-            unit = None if interface is None else interface.time_unit
-            options = decode_options(block.body[block.options_at :], block.byte_order, block.type, unit)
-            text = ", ".join(map(_option_text, map(_with_short_time, options)))
-            if interface is not None and unit is not None:
-                time = format_time(statistics.ticks, *unit)
+            time_unit = None if interface is None else interface.time_unit
+            options = decode_options(block.body[block.options_at :], block.byte_order, block.type, time_unit)
+            text = ", ".join(map(_name_and_value, map(_with_short_time, options)))
+            if interface is not None and time_unit is not None:
+                time = format_time(statistics.ticks, *time_unit)
                 self._add_statement(self.form.interface(interface), Statement(kind, f"at {_short_time(time)}: {text}"))
 
     def _add_statement(self, interface: Interface | None, statement: Statement) -> None:
-        """Add a statement about a block, of an interface or of none. Raises TargetError beyond the limit of memory."""
+        """Add a statement made from a block, or from the statistics of an interface. Raises TargetError if all
+        statements take too much memory."""
         self._memory_left -= len(statement.text) + _STATEMENT_SIZE
         if self._memory_left < 0:
             raise TargetError(
@@ -212,7 +216,8 @@ class ComparedCapture:
         self._block_statements[interface, statement] += 1
 
     def _counted_block_statements(self) -> Iterator[tuple[Statement, int]]:
-        """Yield the statements about blocks and their counts, without those about interfaces that have no packets."""
+        """Yield the statements made from blocks, and their counts; statistics of interfaces without packets are left
+        out."""
         for (interface, statement), count in self._block_statements.items():
             if interface is None:
                 yield statement, count
@@ -220,10 +225,11 @@ class ComparedCapture:
                 text = f"statistics of interface {self.header.ids[interface]} {statement.text}"
                 yield statement._replace(text=text), count
 
-    def packets(self, indices: Collection[int]) -> dict[int, tuple[Packet, list[OptionText]]]:
-        """Read the capture again and return some packets, with their options, by index (counted from 0)."""
+    def packets(self, indexes: Collection[int]) -> dict[int, tuple[Packet, list[OptionText]]]:
+        """Read the capture again and return the packets with these indexes (from 0), each with its options, by
+        index."""
         packets: dict[int, tuple[Packet, list[OptionText]]] = {}
-        remaining, first = sorted(indices), 0
+        remaining, first = sorted(indexes), 0
         for item in self.items() if remaining else ():
             if not isinstance(item, PacketBatch):
                 continue
@@ -239,19 +245,19 @@ class ComparedCapture:
     def _option_texts(self, packet: Packet) -> list[OptionText]:
         order = packet.section.byte_order
         raw = self.form.packet(packet.options, order, obsolete=False, direction=self._direction)
-        return [self._option_text(each) for each in decode_options(raw, "little", pcapng.ENHANCED_PACKET)]
+        return [self._with_text(each) for each in decode_options(raw, "little", pcapng.ENHANCED_PACKET)]
 
-    def _option_text(self, option: Option) -> OptionText:
-        """Return an option with its text; if it refers to a process, with the text of that process."""
+    def _with_text(self, option: Option) -> OptionText:
+        """Return an option with its text; if the option refers to a process, with the text of that process."""
         words = _PROCESS_REFERENCES.get(option["name"])
         process = "" if words is None else option_lists.text(bytes.fromhex(option["raw"]))
         if process not in self.processes:
-            return OptionText(option, _option_text(option))
+            return OptionText(option, _name_and_value(option))
         return OptionText({"name": option["name"], "value": process}, f"{words}{process}")
 
 
 def interface_options(interface: Interface) -> dict[str, list[Option]]:
-    """Return the options of an interface by name; its link type and snaplen as if they were options, too."""
+    """Return the options of an interface by name, and its link type and snaplen as if they were options."""
     options = {name: [{"name": name, "value": getattr(interface, name)}] for name in ("link_type", "snaplen")}
     for each in decode_options(interface.options, "little", pcapng.INTERFACE_DESCRIPTION):
         if each["name"] != "if_tsresol":
@@ -259,22 +265,22 @@ def interface_options(interface: Interface) -> dict[str, list[Option]]:
     return options
 
 
-def _option_text(option: Option) -> str:
+def _name_and_value(option: Option) -> str:
     return f"{option['name']} {value_text(option)}"
 
 
 def _process_text(process: Block) -> str:
     """Return the text of a process block in the normal form.
 
-    It stands for the process in options that refer to it, and is longer than a process id, so that the two are never
-    confused.
+    The text replaces references to the process in options. It is longer than such a reference, so that text and
+    reference are never confused.
     """
     at = process.process_options_at
     options = option_lists.OptionList(process.body[at:], "little")
     if at < 4 or options.overrun or len(process.body) > _LONGEST_PROCESS:
         return _bytes_text(process)
     texts = [f"process {int.from_bytes(process.body[:4], 'little')}"]
-    return ", ".join([*texts, *map(_option_text, decode_options(process.body[at:], "little", process.type))])
+    return ", ".join([*texts, *map(_name_and_value, decode_options(process.body[at:], "little", process.type))])
 
 
 def _bytes_text(block: Block) -> str:
@@ -282,7 +288,8 @@ def _bytes_text(block: Block) -> str:
 
 
 def _with_short_time(option: Option) -> Option:
-    """Return an option; if its value is a time, without the zeros that depend on the resolution."""
+    """Return an option; if its value is a time, without zeros at the end of the fraction, which depend on the
+    resolution."""
     if option["name"] in _TIME_OPTIONS and "value" in option:
         return {**option, "value": _short_time(option["value"])}
     return option
@@ -296,7 +303,7 @@ def _short_time(time: str) -> str:
 
 
 def _hex_or_digest(data: bytes) -> str:
-    """Return bytes in hex; many bytes as their length and SHA-256."""
+    """Return bytes in hex; if they are many, their number and SHA-256."""
     if len(data) <= _LONGEST_HEX:
         return data.hex()
     return f"{len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}"

@@ -1,4 +1,4 @@
-"""The result of a comparison, for `diff_lines`, for JSON and for Python."""
+"""The result of a comparison: `Comparison` with its differences, and their JSON form."""
 
 from __future__ import annotations
 
@@ -77,14 +77,14 @@ class ShownDifference(NamedTuple):
 
 
 class HeaderDifference(NamedTuple):
-    """A difference apart from packets.
+    """A difference outside packets.
 
     `kind` is one of these:
-      `interface`: the values `a` and `b` of the option `name` of an interface differ (None: not stated);
+      `interface`: the option `name` of an interface has different values, `a` and `b` (None: it has no such option);
       `interfaces`: only A or only B has an interface, with the options `a` or `b`;
-      `order`: A and B say the same in another order, `a` and `b`;
-      a kind of metadata: only A says `a`, or only B says `b`.
-    `interface` is the index of the interface among those in use in A.
+      `order`: A and B have the same statements, in the orders `a` and `b`;
+      a kind of metadata: only A has the statement `a`, or only B has the statement `b`.
+    `interface` is the index of the interface in the list of A's interfaces with packets.
     """
 
     kind: str
@@ -123,15 +123,16 @@ class HeaderDifference(NamedTuple):
 
 
 class Comparison:
-    """The differences between two captures, A and B. Pairs are those of A and of B.
+    """The differences between two captures, A and B. Each attribute that is a pair is for A first, then for B.
 
     `names` and `packets` are the names of the captures and their numbers of packets.
-    `header_differences` are those in interfaces, names, secrets and comments; `headers` are the same as sentences.
-    `counts` are the numbers of packets only in A (`removed`), only in B (`inserted`) and `changed`; `fields` how many
-    differ in which field.
-    `shown` are the first differences of packets.
-    `damage` is what could not be read, a thousand places at most, `damage_total` their number; `warnings` and
-    `warnings_total` are oddities that cost nothing.
+    `header_differences` are the differences outside packets: in interfaces, names, secrets, comments and other blocks;
+    `headers` are the same differences as sentences.
+    `counts` are the numbers of packets only in A (`removed`), only in B (`inserted`) and `changed`; `fields` are the
+    numbers of changed packets by the field that differs.
+    `shown` are the first packets that differ.
+    `damage` lists what could not be read, a thousand places at most, and `damage_total` is the number of places;
+    `warnings` and `warnings_total` are oddities because of which nothing is lost.
     `not_compared` counts, by kind, the statistics, custom and unknown blocks that were not compared.
     """
 
@@ -155,11 +156,12 @@ class Comparison:
 
     @property
     def headers(self) -> list[str]:
-        """The differences in interfaces, names, secrets and comments, in words."""
+        """The differences outside packets, as sentences."""
         return [str(each) for each in self.header_differences]
 
     def passed_over(self) -> Iterator[str]:
-        """Yield a sentence for each capture with more custom and unknown blocks that were not compared than packets."""
+        """Yield a sentence for each capture in which more custom and unknown blocks were not compared than it has
+        packets."""
         for name, counts, packets in zip(self.names, self.not_compared, self.packets):
             blocks = {kind: counts[kind] for kind in ("custom", "unknown") if counts.get(kind)}
             total = sum(blocks.values())
@@ -194,7 +196,7 @@ class Comparison:
 
 
 def time_text(packet: Packet) -> str | None:
-    """Return a packet's time with all its digits; None if it has no time, or one that cannot be determined."""
+    """Return a packet's time with all digits; None if the packet has no time, or its time cannot be determined."""
     interface = packet.interface
     if packet.ticks is None or interface.time_error:
         return None
@@ -212,17 +214,17 @@ def _field_value(field: str, packet: Packet) -> Any:
     return {"section": packet.interface.section, "id": packet.interface.id}
 
 
-def options_only_in(options: Sequence[OptionText], others: Sequence[OptionText]) -> Iterator[OptionText]:
-    """Yield the options that `others` lacks; one that is repeated has to be repeated there, too."""
-    unmatched = Counter(option.text for option in others)
+def options_only_in(options: Sequence[OptionText], other_options: Sequence[OptionText]) -> Iterator[OptionText]:
+    """Yield the options that `other_options` does not contain as often."""
+    unmatched = Counter(option.text for option in other_options)
     for option in options:
         unmatched[option.text] -= 1
         if unmatched[option.text] < 0:
             yield option
 
 
-def _own_options(options: Sequence[OptionText], others: Sequence[OptionText]) -> list[Any]:
-    return [each.option for each in options_only_in(options, others)]
+def _own_options(options: Sequence[OptionText], other_options: Sequence[OptionText]) -> list[Any]:
+    return [each.option for each in options_only_in(options, other_options)]
 
 
 def _first_difference(a: bytes, b: bytes) -> int:
@@ -235,7 +237,7 @@ def _option_label(name: str) -> str:
 
 
 def _values_text(values: Sequence[Option] | None) -> str:
-    """Return the values of an option in words; several of them in quotes."""
+    """Return the values of an option as text; each in quotes if there are several."""
     if values is None:
         return "not stated"
     texts = [value_text(each) for each in values]
@@ -243,7 +245,7 @@ def _values_text(values: Sequence[Option] | None) -> str:
 
 
 def _values_as_json(values: Sequence[Option] | None) -> Any:
-    """Return the values of an option for JSON: the value, a list of several, or None if it is not stated."""
+    """Return the values of an option for JSON: the only value, a list of several, or None without the option."""
     if values is None:
         return None
     plain_values = [each["value"] if "value" in each else {"raw": each["raw"]} for each in values]

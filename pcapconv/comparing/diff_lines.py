@@ -1,4 +1,4 @@
-"""The differences between two captures as lines of text, for people."""
+"""Formats the differences between two captures as lines of text, for people."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_LINES = 8  # of a packet's bytes
 
 
 def diff_lines(comparison: Comparison, painter: Painter | None = None) -> Iterator[str]:
-    """Yield the differences as lines with control characters escaped; none for captures that are the same.
+    """Yield the differences as lines with control characters escaped; nothing for captures that are the same.
 
     Bytes that differ are painted; without a painter, they are marked in a line below.
     """
@@ -46,7 +46,7 @@ def _painted(painter: Painter | None, text: str, style: str) -> str:
 
 
 def _header_style(difference: HeaderDifference) -> str:
-    """Return the style of a difference that only A or only B has; none for others."""
+    """Return the style of a difference: `a` or `b` if only A or only B has something, else an empty text."""
     return "b" if difference.a is None else "a" if difference.b is None else ""
 
 
@@ -68,7 +68,7 @@ def _difference_lines(shown_difference: ShownDifference, painter: Painter | None
 
 
 def _field_lines(difference: ShownDifference, a: Packet, b: Packet) -> Iterator[tuple[str, str]]:
-    """Yield the style and text of the lines about fields that differ; all but the bytes."""
+    """Yield the style and text of the lines about all fields that differ, except the bytes."""
     fields = difference.difference.fields
     if "time" in fields:
         yield "a", f"  A {_time_text(a)}"
@@ -80,16 +80,16 @@ def _field_lines(difference: ShownDifference, a: Packet, b: Packet) -> Iterator[
         yield "a", f"  A interface {a.interface.id} of section {a.interface.section}"
         yield "b", f"  B interface {b.interface.id} of section {b.interface.section}"
     if "options" in fields:
-        for side, options, others in (
+        for side, options, other_options in (
             ("A", difference.a_options, difference.b_options),
             ("B", difference.b_options, difference.a_options),
         ):
-            for option in options_only_in(options, others):
+            for option in options_only_in(options, other_options):
                 yield side.lower(), f"  only in {side}: {option.text}"
 
 
 def _byte_lines(a: bytes, b: bytes, painter: Painter | None) -> Iterator[str]:
-    """Yield the lines of A's and B's bytes that differ, 16 bytes each."""
+    """Yield lines of 16 bytes of A and of B, for those lines that differ."""
     lines = 0
     for offset in range(0, max(len(a), len(b)), _LINE_BYTES):
         a_line, b_line = a[offset : offset + _LINE_BYTES], b[offset : offset + _LINE_BYTES]

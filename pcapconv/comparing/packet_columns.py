@@ -1,8 +1,9 @@
 """The packets of a capture as columns of numbers, kept in memory to find their counterparts in another capture.
 
 Strategy: bytes and options are kept as hashes with a random key, so that nobody can prepare two packets with the same
-hash. Times are kept in whole nanoseconds; from the first packet on whose time is none, the ticks are kept, too. Columns
-that are 0 for all packets of most captures (options, interfaces) take memory only from the first other value on.
+hash. Times are kept in whole nanoseconds; from the first packet on whose time is not a whole number of nanoseconds,
+ticks are kept, too. The columns for options and interfaces, which are all 0 in most captures, take memory only from the
+first value on that is not 0.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
 _KEY = os.urandom(16)
-_NO_TIME = MOST_TICKS  # stands in `times` for no time; hardly any packet has this one
+_NO_TIME = MOST_TICKS  # in `times` for a packet without a time; hardly any packet has this time
 
 
 class _SparseColumn:
-    """A column of numbers of which the first ones are 0 and take no memory."""
+    """A column of numbers in which zeros at the beginning take no memory."""
 
     def __init__(self, typecode: str) -> None:
         self._values = array(typecode)
@@ -43,19 +44,22 @@ class _SparseColumn:
         return 0 if row < self._zeros else self._values[row - self._zeros]
 
     def part(self, row: int, stop: int) -> array[int]:
-        """Return the numbers of the rows up to `stop`."""
+        """Return the numbers from `row` up to `stop`."""
         typecode, zeros_left = self._values.typecode, self._zeros - row
         zeros = array(typecode, bytes(max(0, min(zeros_left, stop - row)) * self._values.itemsize))
         return zeros + self._values[max(0, -zeros_left) : max(0, stop - self._zeros)]
 
 
 class PacketColumns:
-    """The packets of a capture from packet `first` on (counted from 0), as columns with a number for each.
+    """The packets of a capture from packet `first` on (counted from 0), as columns with a number for each packet.
 
-    `contents` are hashes of the packets' bytes; `lengths` their original lengths; `times` nanoseconds since 1970, cut
-    to whole ones and to 64 bits (`time` gives them exactly); `interfaces` indices in `ComparedCapture.interfaces`;
-    `options` hashes of options in the normal form. Raises FileError, and FormatError for a time that cannot be
-    determined.
+    contents      hashes of the packets' bytes
+    lengths       original lengths
+    times         times in nanoseconds since 1970, cut to whole nanoseconds and to 64 bits; `time` returns exact times
+    interfaces    indexes in `ComparedCapture.interfaces`
+    options       hashes of the options in the normal form
+
+    Raises FileError, and FormatError for a time that cannot be determined.
     """
 
     def __init__(self, capture: ComparedCapture, first: int) -> None:
@@ -64,7 +68,7 @@ class PacketColumns:
         self._exact_from: int | None = None  # the first row whose ticks and scale are kept
         self._ticks, self._scale_ids = array("Q"), array("I")
         self._scales: dict[Scale | None, int] = {None: 0}
-        self._units = TimeScales(timeless=not capture.timed, no_time=Scale(0, 1, _NO_TIME))
+        self._time_scales = TimeScales(timeless=not capture.timed, no_time=Scale(0, 1, _NO_TIME))
         with name_in_errors(capture.source.name):
             self._read(capture, first)
         self._scale_list = list(self._scales)
@@ -73,11 +77,11 @@ class PacketColumns:
         return len(self.contents)
 
     def has_exact_times(self, stop: int) -> bool:
-        """Return whether `times` has the times of all rows before `stop` exactly."""
+        """Return whether `times` is exact for all rows before `stop`."""
         return self._exact_from is None or stop <= self._exact_from
 
     def time(self, row: int) -> int | Fraction | None:
-        """Return a packet's time in nanoseconds since 1970, exactly; None if it has none."""
+        """Return a packet's exact time in nanoseconds since 1970; None for a packet without a time."""
         if self._exact_from is None or row < self._exact_from:
             return self.times[row]
         scale = self._scale_list[self._scale_ids[row - self._exact_from]]
@@ -92,9 +96,9 @@ class PacketColumns:
                         self._add_batch(capture, item, max(0, first - packets))
                     packets += item.rows
                 case Section():
-                    self._units.begin_section()
+                    self._time_scales.begin_section()
                 case Interface():
-                    self._units.add_interface(item, capture.header.ids.get(capture.form.interface(item), 0))
+                    self._time_scales.add_interface(item, capture.header.ids.get(capture.form.interface(item), 0))
                 case _:
                     pass
 
@@ -120,10 +124,10 @@ class PacketColumns:
         columns = batch.columns.with_copies(rows, "ticks", "interface")
         status = BEYOND
         while status != MORE:
-            row, cut, status = self._units.to_nanoseconds(columns, row, rows, cut=True)
+            row, cut, status = self._time_scales.to_nanoseconds(columns, row, rows, cut=True)
             exact = exact and not cut
             if status != MORE:
-                columns.ticks[row] = max(0, min(int(self._units.time(batch, row)), _NO_TIME))
+                columns.ticks[row] = max(0, min(int(self._time_scales.time(batch, row)), _NO_TIME))
                 normal = capture.form.interface(batch.interfaces[columns.interface[row]])
                 columns.interface[row] = capture.header.ids[normal]
                 row, exact = row + 1, False
@@ -136,7 +140,8 @@ class PacketColumns:
         self.interfaces.extend(columns.interface[begin:rows])
 
     def _keep_ticks(self, batch: PacketBatch, begin: int) -> None:
-        """Append the ticks of a batch from row `begin` on, and the numbers of their scales; 0 for no time."""
+        """Append the ticks of a batch from row `begin` on, and the ids of their scales; id 0 for packets without a
+        time."""
         columns, rows = batch.columns, batch.rows
         ids = {
             number: self._scales.setdefault(scale_to_nanoseconds(batch.interfaces[number]), len(self._scales))

@@ -1,11 +1,11 @@
-"""What a capture holds: `info`, and the text form of everything that a capture says.
+"""Describes what a capture holds: `info` in counts and lists, the text form packet by packet.
 
 The files:
-  census             counts and lists of what a capture holds, from its items
-  trial_conversion   what a conversion to pcap would lose, or why it would be refused
-  blocks             how blocks that hold no packets are shown, in JSON and on the page
-  document           the JSON form
-  text_form          everything that a capture says, as lines of text
+  census             counts and lists the items of a capture
+  trial_conversion   finds what a conversion to pcap would lose, or why it would be refused
+  blocks             decides how `info` shows blocks that hold no packets, in JSON and on the page
+  document           makes the JSON form of `info`
+  text_form          writes everything in a capture as lines of text
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from pcapconv.io.source import Source, open_source
 def info(source: Readable, *, fractions: str | None = None) -> dict[str, Any]:
     """Return what a capture holds, and what the sidecar beside it keeps.
 
-    These are the fields of `docs/json.md`, but `duration` is a `Duration`. `fractions` as for `convert`. Raises
-    FormatError for a file that is not a capture, and FileError.
+    The fields are those that `docs/json.md` describes, but `duration` is a `Duration`. `fractions` is as for `convert`.
+    Raises FormatError for a file that is not a capture, and FileError.
     """
     with open_source(source, fractions=fractions) as opened:
         fields = {**_capture_fields(opened), "sidecar": None}
@@ -46,23 +46,28 @@ def _sidecar_fields(source: Source, name: str) -> dict[str, Any] | None:
         source.rewind()
         with open_restored(source, name) as (document, items):
             for item in items:
-                census.add(item)
+                census.add_item(item)
     except PcapconvError as error:
         return {"file": name + SIDECAR_SUFFIX, "matches": False, "reason": str(error)}
-    head = document.header
-    kept = {"kept": head.kept, "missing": head.missing, "damage_before": head.damage, "fingerprints": head.fingerprints}
-    return {"file": document.name, "matches": True, **kept, **census.result()}
+    header = document.header
+    fields = {
+        "kept": header.kept,
+        "missing": header.missing,
+        "damage_before": header.damage,
+        "fingerprints": header.fingerprints,
+    }
+    return {"file": document.name, "matches": True, **fields, **census.result()}
 
 
 def _capture_fields(source: Source) -> dict[str, Any]:
-    """Return what a capture holds, and what a conversion to pcap would lose, in one pass."""
+    """Return what a capture holds and what a conversion to pcap would lose; both are found in one pass."""
     sink = TrialSink(can_restart=source.seekable)
     with Conversion(source, ConversionSettings(WriterSettings("pcap"))) as conversion:
         conversion.write_to(sink)
         report = conversion.run()
-    head = {
+    fields = {
         "file": source.name,
         "format": report.source_format,
         "bytes": source.position if source.size is None else source.size,
     }
-    return {**head, **sink.census.result(), "to_pcap": sink.result(report)}
+    return {**fields, **sink.census.result(), "to_pcap": sink.result(report)}

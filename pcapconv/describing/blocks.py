@@ -1,4 +1,4 @@
-"""How `info` shows blocks that hold no packets: as entries of lists in JSON, and as lines on the page.
+"""Decides how `info` shows blocks that hold no packets: as entries of lists in JSON, and as lines on the page.
 
 Strategy: one table, `BLOCK_LISTS`, in the order of the page.
 """
@@ -14,16 +14,16 @@ from pcapconv.spec import ByteOrder, bodies, pcapng, readable_options
 from pcapconv.text import counted
 
 Entry = dict[str, Any]
-TimeUnits = Callable[
-    [int], readable_options.TimeUnit | None
-]  # returns the time unit of an interface of the section, by id
+# A function that returns the time unit of an interface of the section, by id.
+TimeUnits = Callable[[int], readable_options.TimeUnit | None]
 
 
 class BlockList(NamedTuple):
     """How the blocks of some `types` are shown.
 
-    In JSON they are the list `name`, to which each block adds `entries`; `total` is their number, if it is not 1.
-    On the page, each entry is a line with `text` after the `label`; without a label, entries are not on the page.
+    In JSON, the list `name` contains the `entries` that each block returns; `total` returns their number.
+    On the page, each entry is a line with the `label` and the entry's `text`; without a label, no entry is on the
+    page.
     """
 
     types: tuple[int, ...]
@@ -35,16 +35,17 @@ class BlockList(NamedTuple):
 
 
 def listed_options(
-    raw: bytes, order: ByteOrder, block_type: int, unit: readable_options.TimeUnit | None = None
+    raw: bytes, order: ByteOrder, block_type: int, time_unit: readable_options.TimeUnit | None = None
 ) -> list[dict[str, Any]]:
     """Return the first thousand options of a list, decoded."""
     return [
-        option for _, option in zip(range(MOST_LISTED), readable_options.decode_options(raw, order, block_type, unit))
+        option
+        for _, option in zip(range(MOST_LISTED), readable_options.decode_options(raw, order, block_type, time_unit))
     ]
 
 
 def option_texts(options: list[Entry], leave_out: tuple[str, ...] = ()) -> list[str]:
-    """Return options as texts, without comments and the options named in `leave_out`."""
+    """Return options as texts; comments, and the options named in `leave_out`, are left out."""
     left_out = ("opt_comment", *leave_out)
     return [
         f"{option['name']} {readable_options.value_text(option)}"
@@ -66,11 +67,11 @@ def _secrets(block: Block, _: TimeUnits) -> Iterator[Entry]:
     yield {"section": block.section, "type": secrets.type_name, "bytes": len(secrets.data)}
 
 
-def _statistics(block: Block, time_unit: TimeUnits) -> Iterator[Entry]:
+def _statistics(block: Block, time_units: TimeUnits) -> Iterator[Entry]:
     statistics = bodies.statistics(block.body, block.byte_order)
     number = statistics.interface if statistics.has_interface else None
-    unit = None if number is None else time_unit(number)
-    options = listed_options(block.body[block.options_at :], block.byte_order, block.type, unit)
+    time_unit = None if number is None else time_units(number)
+    options = listed_options(block.body[block.options_at :], block.byte_order, block.type, time_unit)
     yield {"section": block.section, "interface": number, "options": options}
 
 
@@ -102,4 +103,4 @@ BLOCK_LISTS = (
     BlockList((pcapng.INTERFACE_STATISTICS,), "statistics", _statistics, "statistics", _statistics_text),
     BlockList((pcapng.CUSTOM, pcapng.CUSTOM_DO_NOT_COPY), "custom", _custom),
 )
-BY_TYPE = {block_type: row for row in BLOCK_LISTS for block_type in row.types}
+BY_TYPE = {block_type: block_list for block_list in BLOCK_LISTS for block_type in block_list.types}

@@ -1,7 +1,7 @@
-"""The census of a capture: counts and lists of everything in it, as plain values for the page and for JSON.
+"""The census of a capture: counts and lists of all its items, as plain values for the page and for JSON.
 
-Strategy: packets are counted by a kernel; the options of all blocks, and the blocks that hold no packets, are decoded
-as they come.
+Strategy: a kernel counts packets and their options. Comments, the options of interfaces and sections, and the blocks
+that hold no packets are decoded item by item.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pcapconv.spec import option_lists, pcapng
 from pcapconv.spec.link_types import link_type_name
 from pcapconv.steps.snaplens import SnaplenLimits, longer_packet_notice
 
-_NEVER = 2**64 - 1  # stands for the lowest ticks of an interface without packets
+_NEVER = 2**64 - 1  # the lowest ticks of an interface without packets
 
 
 class _BoundedList(list[Any]):
@@ -32,16 +32,16 @@ class _BoundedList(list[Any]):
 
     total = 0
 
-    def add(self, entry: Any) -> None:
-        self.add_all(iter((entry,)), 1)
+    def add_entry(self, entry: Any) -> None:
+        self.add_entries(iter((entry,)), 1)
 
-    def add_all(self, entries: Iterator[Any], total: int) -> None:
+    def add_entries(self, entries: Iterator[Any], total: int) -> None:
         self.total += total
         self.extend(islice(entries, MOST_LISTED - len(self)))
 
 
 class _FrameNumbers:
-    """Counts the blocks that Wireshark numbers like packets, by which its frame numbers differ from packet numbers."""
+    """Counts the blocks that Wireshark numbers like packets: they make its frame numbers larger than packet numbers."""
 
     def __init__(self) -> None:
         self._blocks: Counter[str] = Counter()
@@ -57,17 +57,17 @@ class _FrameNumbers:
             self._from_packet = batch.number(0)
 
     def result(self) -> dict[str, Any] | None:
-        """Return the first packet with another number in Wireshark, and the blocks that cause it; None if all numbers
-        are equal."""
+        """Return the first packet with another number in Wireshark, and the blocks that cause the difference; None if
+        all numbers are equal."""
         if self._from_packet is None:
             return None
         return {"from_packet": self._from_packet, "blocks": dict(self._blocks)}
 
 
 class Census:
-    """Counts and lists the items of a capture, which `add` takes in order; `result` returns them.
+    """Counts and lists the items of a capture; `add_item` has to be called for each item in order.
 
-    Without `with_offsets`, the items have no offsets in a file: they are restored from a sidecar.
+    `with_offsets` is false for items that were restored from a sidecar, and so have no offsets in a file.
     """
 
     def __init__(self, *, with_offsets: bool = True) -> None:
@@ -77,22 +77,22 @@ class Census:
         self._interfaces = _BoundedList()
         # The interfaces of the current section, each with its entry in `_interfaces`.
         self._section_interfaces: list[tuple[Interface, dict[str, Any]]] = []
-        self._totals = array("Q")  # of these interfaces, as `kernels.count_packets` has them
+        self._totals = array("Q")  # of these interfaces, as the kernel `count_packets` counts them
         self._types = array("Q", bytes(8 * 256))
         self._options = array("Q", bytes(8 * OPTION_COUNTS))
         self._blocks: Counter[int] = Counter()
         self._comments = _BoundedList()
-        self._block_lists = {row.name: _BoundedList() for row in BLOCK_LISTS}
+        self._block_lists = {block_list.name: _BoundedList() for block_list in BLOCK_LISTS}
         self._damage, self._warnings = _BoundedList(), _BoundedList()
         self._span: tuple[Fraction, Fraction] | None = None
         self._frame_numbers = _FrameNumbers()
         self._limits = SnaplenLimits()
-        self._decimal_places = 0  # that show all times exactly
+        self._decimal_places = 0  # the number that shows all times exactly
         self._captured = self._original = 0
         self._layout = ""
 
-    def add(self, item: Item) -> None:
-        """Count an item, and list what it says."""
+    def add_item(self, item: Item) -> None:
+        """Count an item, and add its contents to the lists."""
         match item:
             case PacketBatch():
                 self._add_batch(item)
@@ -103,9 +103,9 @@ class Census:
             case Block():
                 self._add_block(item)
             case Damage():
-                self._damage.add(item._asdict())
+                self._damage.add_entry(item._asdict())
             case Notice():
-                self._warnings.add(item._asdict())
+                self._warnings.add_entry(item._asdict())
 
     def result(self) -> dict[str, Any]:
         """Return the counts and lists, after the last item."""
@@ -142,7 +142,7 @@ class Census:
         self._layout = section.layout
         self._blocks[pcapng.SECTION_HEADER] += section.layout == "pcapng"
         order = section.byte_order
-        self._sections.add(
+        self._sections.add_entry(
             {
                 "number": section.number,
                 "byte_order": order,
@@ -168,7 +168,7 @@ class Census:
             "fcs_length_bits": interface.fcs_length,
             "options": listed_options(interface.options, order, pcapng.INTERFACE_DESCRIPTION),
         }
-        self._interfaces.add(entry)
+        self._interfaces.add_entry(entry)
         self._section_interfaces.append((interface, entry))
         self._limits.add_interface(interface.snaplen)
         self._totals.extend([0, 0, 0, _NEVER, 0])
@@ -180,7 +180,7 @@ class Census:
         self._frame_numbers.add_batch(batch)
         for row in self._limits.rows_above(batch) if self._with_offsets else ():
             number = batch.columns.interface[row]
-            self._warnings.add(
+            self._warnings.add_entry(
                 longer_packet_notice(batch, row, self._section_interfaces[number][0], batch.layout)._asdict()
             )
             self._limits.raise_limit(number)
@@ -205,18 +205,19 @@ class Census:
         self._frame_numbers.add_block(block)
         where = f" at offset {block.offset}" if self._with_offsets else ""
         self._add_comments(block.option_list, f"{pcapng.block_name(block.type)} Block{where}")
-        row = BY_TYPE.get(block.type)
-        if row is not None:
-            self._block_lists[row.name].add_all(row.entries(block, self._time_unit), row.total(block))
+        block_list = BY_TYPE.get(block.type)
+        if block_list is not None:
+            entries = block_list.entries(block, self._time_unit)
+            self._block_lists[block_list.name].add_entries(entries, block_list.total(block))
 
     def _time_unit(self, interface: int) -> tuple[int, int] | None:
-        """Return the time unit of an interface of the current section, by id; None if there is none with this id."""
+        """Return the time unit of an interface of the current section, by id; None if no interface has this id."""
         interfaces = self._section_interfaces
         return interfaces[interface][0].time_unit if interface < len(interfaces) else None
 
     def _add_comments(self, options: option_lists.OptionList, where: str) -> None:
         for text in options.comments:
-            self._comments.add({"where": where, "text": text})
+            self._comments.add_entry({"where": where, "text": text})
 
     def _close_section(self) -> None:
         """Add the numbers and times of packets to the entries of the section's interfaces."""
@@ -229,13 +230,13 @@ class Census:
             self._original += original
             if lowest > highest or interface.time_error:
                 continue
-            unit = interface.ticks_per_second, interface.time_offset
-            entry["first_time"] = timestamps.format_time(lowest, *unit)
-            entry["last_time"] = timestamps.format_time(highest, *unit)
-            first, last = timestamps.instant(lowest, *unit), timestamps.instant(highest, *unit)
+            time_unit = interface.ticks_per_second, interface.time_offset
+            entry["first_time"] = timestamps.format_time(lowest, *time_unit)
+            entry["last_time"] = timestamps.format_time(highest, *time_unit)
+            first, last = timestamps.instant(lowest, *time_unit), timestamps.instant(highest, *time_unit)
             earliest, latest = self._span or (first, last)
             self._span = min(earliest, first), max(latest, last)
-            self._decimal_places = max(self._decimal_places, timestamps.digits(unit[0]))
+            self._decimal_places = max(self._decimal_places, timestamps.digits(time_unit[0]))
         self._section_interfaces = []
         self._limits.begin_section()
         self._totals = array("Q")

@@ -1,4 +1,4 @@
-"""The JSON form of what a capture holds, made from the values that the page shows."""
+"""Makes the JSON form of `info` from the values that the page shows."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pcapconv.timestamps import format_duration
 
 
 class Duration(NamedTuple):
-    """A length of time, and the number of decimal places that shows it exactly."""
+    """A length of time, and the number of decimal places that show it exactly."""
 
     seconds: Fraction
-    places: int
+    decimal_places: int
 
     def __str__(self) -> str:
-        return format_duration(self.seconds, self.places)
+        return format_duration(self.seconds, self.decimal_places)
 
 
 def as_document(fields: dict[str, Any]) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def as_document(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _json_fields(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a capture, or of its sidecar, which has nearly the same, in JSON's types."""
+    """Return the fields of a capture, or of its sidecar (which has nearly the same fields), in JSON's types."""
     json_fields: dict[str, Any] = {}
     for name, value in fields.items():
         match value:

@@ -1,4 +1,4 @@
-"""The text form of a capture: everything that it says as lines of text, for people and for `git diff`.
+"""Writes the text form of a capture: everything in the capture as lines of text, for people and for `git diff`.
 
 Strategy: each packet is a line, and so is each option of other blocks. No line holds a number that changes when packets
 are added or removed before it, so that a difference does not spread. Long data is written in pieces.
@@ -28,8 +28,8 @@ _LONGEST_CACHED = 256  # bytes of options whose text is cached
 def write_text(source: Readable, write: Callable[[str], object], *, fractions: str | None = None) -> bool:
     """Write the text form of a capture and return whether the capture is damaged.
 
-    `write` takes the text piece by piece. `fractions` as for `convert`. Raises FormatError, FileError, and what `write`
-    raises.
+    `write` is called with the text, piece by piece. `fractions` is as for `convert`. Raises FormatError, FileError, and
+    what `write` raises.
     """
     with open_source(source, fractions=fractions) as opened:
         reader = formats.open_reader(opened)
@@ -39,7 +39,7 @@ def write_text(source: Readable, write: Callable[[str], object], *, fractions: s
             match item:
                 case PacketBatch():
                     for packet in item:
-                        write(f"packet {_packet_head(packet)}")
+                        write(f"packet {_packet_facts(packet)}")
                         if packet.options:
                             _write_packet_options(packet.options, packet.section.byte_order, write)
                         write(":")
@@ -85,16 +85,16 @@ def _interface_lines(interface: Interface) -> Iterator[str]:
 
 
 def _option_lines(options: Iterable[dict[str, Any]]) -> Iterator[str]:
-    return (f"  {_option_text(option)}" for option in options)
+    return (f"  {_with_quoted_comment(option)}" for option in options)
 
 
-def _option_text(option: dict[str, Any]) -> str:
-    """Return the name and value of an option; a comment in quotes, which show where it ends."""
+def _with_quoted_comment(option: dict[str, Any]) -> str:
+    """Return the name and value of an option; the value of a comment in quotes, which show where the comment ends."""
     text = readable_options.value_text(option)
     return f"{option['name']} {json.dumps(text, ensure_ascii=False) if option['name'] == 'opt_comment' else text}"
 
 
-def _packet_head(packet: Packet) -> str:
+def _packet_facts(packet: Packet) -> str:
     """Return the text of a packet's line before its options and data."""
     interface = packet.interface
     if packet.ticks is None:
@@ -112,13 +112,13 @@ def _write_packet_options(raw: bytes, order: ByteOrder, write: Callable[[str], o
         write(_cached_options(raw, order))
         return
     for option in readable_options.decode_options(raw, order, pcapng.ENHANCED_PACKET):
-        write(shown(f", {_option_text(option)}"))
+        write(shown(f", {_with_quoted_comment(option)}"))
 
 
 @lru_cache  # most packets of a capture have one of a few option lists
 def _cached_options(raw: bytes, order: ByteOrder) -> str:
     options = readable_options.decode_options(raw, order, pcapng.ENHANCED_PACKET)
-    return "".join(shown(f", {_option_text(option)}") for option in options)
+    return "".join(shown(f", {_with_quoted_comment(option)}") for option in options)
 
 
 def _write_data(data: bytes, write: Callable[[str], object]) -> None:
@@ -128,7 +128,7 @@ def _write_data(data: bytes, write: Callable[[str], object]) -> None:
 
 
 def _write_block(block: Block, interfaces: list[Interface], write: Callable[[str], object]) -> None:
-    """Write a block that holds no packets: names, secrets and statistics decoded, others as bytes."""
+    """Write a block that holds no packets: names, secrets and statistics decoded, other blocks as bytes."""
     order, options = block.byte_order, block.body[block.options_at :]
     if block.kind == "names":
         _write_lines(
@@ -147,9 +147,9 @@ def _write_block(block: Block, interfaces: list[Interface], write: Callable[[str
         _write_lines([f"{block.name}: {text}", *option_lines], write)
     elif block.kind == "statistics" and (statistics := bodies.statistics(block.body, order)).has_ticks:
         number, ticks = statistics.interface, statistics.ticks
-        unit = interfaces[number].time_unit if number < len(interfaces) else None
-        time = f"{ticks} ticks" if unit is None else format_time(ticks, *unit)
-        option_lines = _option_lines(readable_options.decode_options(options, order, block.type, unit))
+        time_unit = interfaces[number].time_unit if number < len(interfaces) else None
+        time = f"{ticks} ticks" if time_unit is None else format_time(ticks, *time_unit)
+        option_lines = _option_lines(readable_options.decode_options(options, order, block.type, time_unit))
         _write_lines([f"{block.name}: interface {number} at {time}", *option_lines], write)
     else:
         write(f"{block.name}:")

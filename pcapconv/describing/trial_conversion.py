@@ -1,7 +1,7 @@
-"""What a conversion to pcap would lose, or why it would be refused.
+"""Finds what a conversion to pcap would lose, or why it would be refused.
 
-Strategy: a pcap writer converts the capture and writes to nowhere. So the answer never differs from what `convert`
-does.
+Strategy: a pcap writer converts the capture, and what it writes is discarded. So the answer never differs from what
+`convert` does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pcapconv.sinks import Sink
 
 
 class TrialSink(Sink):
-    """The sink of a conversion to pcap that writes to nowhere, and takes a `census` of its items.
+    """The sink of a trial conversion to pcap: discards what is written, and makes a `census` of the capture's items.
 
     The reason why pcap cannot hold the capture is part of the `result`, not an error. Only NeedsNanosecondsError is
     raised, if the conversion `can_restart`.
@@ -33,7 +33,7 @@ class TrialSink(Sink):
         self._can_restart = can_restart
 
     def begin_run(self, settings: WriterSettings, *, hashed: bool) -> Self:  # noqa: ARG002
-        """Open the writer that writes to nowhere, and begin a census."""
+        """Open the writer, whose bytes are discarded, and begin a census."""
         self.census = Census()
         self._refusal = ""
         self._output = BufferedOutput(Target(_DiscardingFile(), self.name, seekable=False))
@@ -42,7 +42,7 @@ class TrialSink(Sink):
 
     def write(self, item: Item) -> None:
         """Add an item to the census, and write it unless an item before it was refused."""
-        self.census.add(item)
+        self.census.add_item(item)
         if not self._refusal:
             self._try(lambda: self._writer.write(item))
 
@@ -63,7 +63,7 @@ class TrialSink(Sink):
         report.losses = dict(self._writer.losses)
 
     def result(self, report: Report) -> dict[str, Any]:
-        """Return what would be lost, by kind; or why the conversion would be refused."""
+        """Return what the conversion would lose, by kind; or why it would be refused."""
         if self._refusal:
             return {"possible": False, "reason": self._refusal}
         return {"possible": True, "losses": report.losses}

@@ -2,13 +2,13 @@
 
 `NORMAL_FORM.md` specifies it.
 
-    arguments         the arguments of `normalize`, and those that a project's pyproject.toml sets
-    normal_form       which metadata the normal form keeps, and how it writes options, interfaces and blocks
-    survey            the first pass over a capture, which collects all that stands before the packets
-    normalize_step    the second pass, which writes that and then the packets; and the step that masks their times
+    arguments         the arguments of `normalize`, and how they are read from a project's pyproject.toml
+    normal_form       the normal form of options, interfaces and blocks, and which metadata it keeps
+    survey            the first pass over a capture: collects everything that comes before the packets
+    normalize_step    the second pass: yields what the survey collected, then the packets; and the step that masks times
     sort              the step that orders packets by time, in memory or in a temporary file
-    trailing_blocks   the blocks that come after all packets, kept in a temporary file until then
-    check_reasons     why a capture is not in its normal form, for `check_normal_form`
+    trailing_blocks   keeps the blocks that come after all packets, in memory or in a temporary file
+    check_reasons     explains why a capture is not in its normal form, for `check_normal_form`
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ if TYPE_CHECKING:
 
 class NormalSettings(NamedTuple):
     """The arguments of `normalize`, checked: the target's `format`, which `kinds` of metadata are kept, whether packets
-    are sorted (`sort`), the time of the first packet in nanoseconds since 1970 (`start`, None for its own), and whether
-    times are replaced (`mask`); the others are as for `normalize`."""
+    are sorted (`sort`), the time that the first packet gets in nanoseconds since 1970 (`start`, None if times are not
+    moved), and whether times are replaced (`mask`). The remaining fields are as for `normalize`."""
 
     format: str
     kinds: frozenset[str]
@@ -70,21 +70,21 @@ def normalize(
     fsync: bool = True,
     fractions: str | None = None,
     progress: Callable[[int], object] | None = None,
-    **options: Unpack[NormalizeArguments],
+    **arguments: Unpack[NormalizeArguments],
 ) -> Report:
     """Write a capture in its normal form, which `NORMAL_FORM.md` specifies.
 
-    `source`, `target`, `force`, `strict`, `on_loss`, `fractions`, `fsync` and `progress` are as for `convert`; `to` is
-    pcapng unless it or the target's suffix says pcap. `sort` orders packets by time. `rebase_time` moves all times so
-    that the first packet gets this one; `mask_time` replaces each packet's time by its number in milliseconds after
-    that time, or after 1970-01-01. `keep` and `strip` add and remove kinds of metadata, the same kinds as for
-    `convert`'s `strip`. `keep_snaplen` keeps the snaplens that interfaces state, even if packets are longer.
-    `on_loss="ignore"` cuts times that are finer than nanoseconds, which are refused otherwise.
+    `source`, `target`, `force`, `strict`, `on_loss`, `fractions`, `fsync` and `progress` are as for `convert`; The
+    format is pcapng, unless `to` or the target's suffix is pcap. `sort` orders packets by time. `rebase_time` moves all
+    times so that the first packet gets this one; `mask_time` replaces each packet's time by its number in milliseconds
+    after that time, or after 1970-01-01. `keep` and `strip` add and remove kinds of metadata, the same kinds as for
+    `convert`'s `strip`. `keep_snaplen` keeps the snaplens of interfaces, even if packets are longer. `on_loss="ignore"`
+    cuts times that are finer than nanoseconds, which are refused otherwise.
 
     Returns a `Report`. Raises a `PcapconvError`.
     """
-    target = output_of(source, target, options.get("to"))
-    settings = parse_normalize_arguments(name_of(target), **options)
+    target = output_of(source, target, arguments.get("to"))
+    settings = parse_normalize_arguments(name_of(target), **arguments)
     # The header of a pcap file is known only at the end.
     whole = settings.strict or settings.on_loss == "fail" or settings.format == "pcap"
     with (
@@ -104,13 +104,13 @@ def check_normal_form(
     *,
     fractions: str | None = None,
     on_report: Callable[[Report], object] = lambda _: None,
-    **options: Unpack[NormalizeArguments],
+    **arguments: Unpack[NormalizeArguments],
 ) -> list[str]:
-    """Return the reasons, in words, why a capture is not in the normal form that `normalize` would give it; none if it
-    is. In a damaged capture, gaps are passed over. `on_report` is called with the report of the conversion, which has
-    the damage and the warnings. Raises a `PcapconvError`."""
+    """Return the reasons, in words, why a capture is not in the normal form that `normalize` would give it; an empty
+    list if it is. Gaps in a damaged capture are passed over. `on_report` is called with the report of the conversion,
+    which has the damage and the warnings. Raises a `PcapconvError`."""
     name = name_of(source) if isinstance(source, str | os.PathLike) else None
-    settings = parse_normalize_arguments(name, **options)
+    settings = parse_normalize_arguments(name, **arguments)
     plan = _NormalizePlan(settings)
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, fractions=fractions))
@@ -146,8 +146,8 @@ def _open_conversion(
 
 
 def _check_left_out_blocks(report: Report, settings: NormalSettings) -> None:
-    """Warn, or raise LossError, if more custom and unknown blocks are left out than there are packets: the normal form
-    of such a capture would lack what matters in it."""
+    """Warn, or raise LossError, if more custom and unknown blocks are left out than the capture has packets: then the
+    normal form would lack what matters in the capture."""
     left_out = {kind: count for kind, count in report.other_blocks.items() if kind not in settings.kinds}
     if sum(left_out.values()) <= report.packets_read:
         return
@@ -161,7 +161,8 @@ def _check_left_out_blocks(report: Report, settings: NormalSettings) -> None:
 
 
 def target_format(name: str | None, to: str | None) -> str:
-    """The format to write: `to`, or that of the name's suffix, or pcapng. Raises UsageError for any other `to`."""
+    """Return the format to write: `to`, else the format of the name's suffix, else pcapng. Raises UsageError if `to` is
+    not a format."""
     if to is None and (name is None or not formats.is_suffix(os.path.splitext(name)[1])):
         return "pcapng"
     return formats.target_format(name, to)
@@ -180,8 +181,8 @@ def parse_normalize_arguments(
     strip: Sequence[str] = (),
     keep_snaplen: bool = False,
 ) -> NormalSettings:
-    """Return the settings that the arguments of `normalize` mean, for a target of this name. Raises UsageError for
-    arguments that make no sense."""
+    """Check the arguments of `normalize`, for a target of this name, and return the settings. Raises UsageError for
+    arguments that are invalid or contradict each other."""
     check_on_loss(on_loss)
     kept, stripped = _parse_kinds("keep", keep), _parse_kinds("strip", strip)
     both = sorted(kept & stripped)
@@ -234,7 +235,7 @@ class _NormalizePlan(BasePlan):
         )
         for _ in self._survey(items):
             pass
-        if self._to_pcap:  # the header of a pcap file states one snaplen for all interfaces
+        if self._to_pcap:  # the header of a pcap file has one snaplen for all interfaces
             self._survey.unify_snaplens()
 
     def steps(self, left_out: Counter[str]) -> list[Step]:
@@ -270,16 +271,16 @@ class _NormalizePlan(BasePlan):
         return {kind: count for kind, count in losses.items() if count}
 
     def reasons(self) -> list[str]:
-        """The reasons that the last survey found: why the capture's times, order and snaplens are not normal."""
+        """Return the reasons, found by the last survey, why the capture's times, order and snaplens are not normal."""
         settings, survey = self.settings, self._survey
-        found = [
+        reasons = [
             f"it has packets longer than the snaplen of {stated} that their interface states"
             for stated in ([] if survey is None else sorted(survey.replaced_snaplens))
         ]
         if survey is not None and settings.sort and not survey.rising:
-            found.append("its packets are not in the order of their times")
+            reasons.append("its packets are not in the order of their times")
         first = None if survey is None or settings.mask else survey.first
         if first is not None and settings.start is not None and first != settings.start:
             actual, expected = (format_time(time, NANOSECONDS, 0) for time in (first, settings.start))
-            found.append(f"its first packet is at {actual}, not at {expected}")
-        return found
+            reasons.append(f"its first packet is at {actual}, not at {expected}")
+        return reasons

@@ -1,4 +1,4 @@
-"""The arguments of `normalize`, and those that a project sets in its `pyproject.toml`."""
+"""The arguments of `normalize`, and how they are read from a project's `pyproject.toml`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _TABLE = ("tool", "pcapconv", "normalize")
 
 
 class NormalizeArguments(TypedDict, total=False):
-    """The arguments that decide what `normalize` makes of a capture; the README describes each. `keep` and `strip` are
-    kinds of metadata, one by one or separated by commas."""
+    """The arguments that decide how `normalize` changes a capture; the README describes each. `keep` and `strip` are
+    lists of kinds of metadata; a text in them may also be several kinds, separated by commas."""
 
     sort: bool
     rebase_time: str | None
@@ -31,8 +31,8 @@ class NormalizeArguments(TypedDict, total=False):
 
 
 class _ValueType(NamedTuple):
-    """What the value of an argument has to be: its `type`, in `words` for messages, and all `choices` of a text, empty
-    if it may be any."""
+    """What the value of an argument has to be: its `type`, the type in `words` for messages, and all `choices` of a
+    text, empty if any text will do."""
 
     type: type
     words: str
@@ -41,8 +41,8 @@ class _ValueType(NamedTuple):
 
 def read_project_arguments() -> dict[str, Any]:
     """Read the arguments in `[tool.pcapconv.normalize]` of the nearest `pyproject.toml`, in the working directory or
-    above it; none without such a file. Raises UsageError for anything that is no argument, FileError for a file that
-    cannot be read."""
+    above it. Return no arguments without such a file or table. Raises UsageError for invalid arguments, FileError for a
+    file that cannot be read."""
     import tomllib  # seldom needed
 
     path = next((path for folder in _folders() if (path := folder / "pyproject.toml").is_file()), None)

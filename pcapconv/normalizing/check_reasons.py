@@ -1,4 +1,4 @@
-"""The reasons why a capture is not in its normal form, in words, so that people see what to change."""
+"""Explains in words why a capture is not in its normal form, so that people see what to change."""
 
 from __future__ import annotations
 
@@ -29,34 +29,34 @@ _PIECE = 2**18  # bytes that are compared at once
 
 
 def find_reasons(
-    items: Iterator[Item], left_out: Mapping[str, int], of_survey: Sequence[str], difference: int | None
+    items: Iterator[Item], left_out: Mapping[str, int], survey_reasons: Sequence[str], difference: int | None
 ) -> list[str]:
-    """Return all reasons why a capture is not normal, `of_survey` first. `left_out` counts by kind what its normal form
-    leaves out; `difference` is the offset of the first byte that differs from the normal form, None if the capture is
-    only shorter or longer."""
-    found: dict[str, None] = dict.fromkeys(of_survey)
+    """Return all reasons why a capture is not normal, `survey_reasons` first. `left_out` counts by kind the metadata
+    that its normal form leaves out; `difference` is the offset of the first byte that differs from the normal form,
+    None if the capture is only shorter or longer."""
+    reasons: dict[str, None] = dict.fromkeys(survey_reasons)
     sections = 0
     for item in items:
         match item:
             case Section():
                 sections += 1
-                found |= dict.fromkeys(_reasons_of_section(item))
+                reasons |= dict.fromkeys(_reasons_of_section(item))
             case Interface() if item.ticks_per_second != NANOSECONDS or item.time_offset:
-                found[f"times count in {format_resolution(item.ticks_per_second)} s, not in nanoseconds"] = None
+                reasons[f"times count in {format_resolution(item.ticks_per_second)} s, not in nanoseconds"] = None
             case PacketBatch():
                 block_types = set(item.columns.record_type[: item.rows])
                 if block_types & {pcapng.SIMPLE_PACKET, pcapng.OBSOLETE_PACKET}:
-                    found["it has Simple or obsolete Packet Blocks"] = None
+                    reasons["it has Simple or obsolete Packet Blocks"] = None
             case Block():
                 pass
     if sections > 1:
-        found[f"it has {sections} sections"] = None
+        reasons[f"it has {sections} sections"] = None
     if any(left_out.values()):
-        found[f"it has {counts_in_words(left_out, NOT_NORMAL)}"] = None
-    if not found:
+        reasons[f"it has {counts_in_words(left_out, NOT_NORMAL)}"] = None
+    if not reasons:
         where = "at its end" if difference is None else f"from offset {difference} on"
-        found[f"its bytes differ {where}: other times, another order, padding or repetition"] = None
-    return list(found)
+        reasons[f"its bytes differ {where}: other times, another order, padding or repetition"] = None
+    return list(reasons)
 
 
 def _reasons_of_section(section: Section) -> Iterator[str]:
@@ -69,7 +69,7 @@ def _reasons_of_section(section: Section) -> Iterator[str]:
 
 
 class Gaps:
-    """The gaps of a damaged capture, which could not be read: offsets of their begins and ends."""
+    """The gaps of a damaged capture: the offsets at which bytes that could not be read begin and end."""
 
     def __init__(self, source: Source) -> None:
         self._begins, self._ends = array("Q"), array("Q")
@@ -80,15 +80,16 @@ class Gaps:
                 self._ends.append(item.offset + item.bytes_left_out)
 
     def next_gap(self, offset: int) -> tuple[int, int] | None:
-        """The begin and end of the first gap that ends after an offset, or None."""
+        """The offsets of the begin and the end of the first gap that ends after `offset`; None if there is no such
+        gap."""
         index = bisect_right(self._ends, offset)
         return None if index == len(self._ends) else (self._begins[index], self._ends[index])
 
 
 def first_difference(source: Source, other: Source, gaps: Gaps | None = None) -> tuple[bool, int | None]:
-    """Return whether two captures are the same bytes, without the `gaps` of the first one; and the offset of the first
-    byte of the first capture that differs, None if one capture only is longer."""
-    end = 0  # how far the first capture was read
+    """Return whether `source`, without its `gaps`, has the same bytes as `other`; and the offset of the first byte in
+    `source` that differs, None if one of the two is only longer."""
+    end = 0  # the offset up to which `source` was read
     while True:
         offset, one = _next_intact(source, end, gaps)
         end, two = offset + len(one), _read(other, len(one) or 1)
@@ -100,7 +101,7 @@ def first_difference(source: Source, other: Source, gaps: Gaps | None = None) ->
 
 
 def _next_intact(source: Source, offset: int, gaps: Gaps | None) -> tuple[int, bytes]:
-    """Read the next bytes from an offset on that are in no gap, and return their offset and these bytes."""
+    """Read the next bytes that are in no gap, from an offset on, and return their offset and the bytes."""
     while gaps is not None and (gap := gaps.next_gap(offset)) is not None:
         begin, end = gap
         if offset < begin:
@@ -113,7 +114,7 @@ def _next_intact(source: Source, offset: int, gaps: Gaps | None) -> tuple[int, b
 
 
 def _read(source: Source, size: int) -> bytes:
-    """Read so many bytes, or as many as there are."""
+    """Read `size` bytes, or fewer at the end of the file."""
     room, read = bytearray(size), 0
     with memoryview(room) as view:
         while read < len(room) and (count := source.readinto(view[read:])):

@@ -1,8 +1,8 @@
-"""Which metadata of a capture the normal form keeps, and how it writes them.
+"""The normal form of options, interfaces and blocks, and which metadata it keeps.
 
-Strategy: all options become little-endian and are ordered by code, so that comments come first; comments and custom
-options of one code keep their order, of any other code only the first option is kept. `NORMAL_FORM.md` specifies the
-same for other programs.
+Strategy: all options become little-endian and are ordered by code, so that comments come first. Comments, and custom
+options of the same code, keep their order; of any other code only the first option is kept. `NORMAL_FORM.md` specifies
+the same rules for other programs.
 """
 
 from __future__ import annotations
@@ -28,34 +28,34 @@ Entries = list[tuple[int, bytes]]
 
 
 class NormalForm:
-    """The normal form that keeps these `kinds` of metadata; `left_out` counts by kind what it does not keep.
+    """Converts metadata into a normal form that keeps these `kinds`; `left_out` counts other metadata by kind.
 
-    Packets refer to process blocks of macOS by their number in the section. `add_process` has to be called for each of
-    these blocks, with the bytes that a reference to it becomes. A number without a process stays as it is, or is left
-    out if `complete`, which tells that the capture has process blocks.
+    Packets refer to process blocks of macOS by the block's number in the section. `add_process` has to be called for
+    each process block, with the bytes that replace references to the block. A reference to a block that does not exist
+    stays as it is, or is left out if `complete`, which is set for a capture that has process blocks.
     """
 
     def __init__(self, kinds: Collection[str], left_out: Counter[str], *, complete: bool = False) -> None:
         self.kinds = kinds
         self.left_out = left_out
         self._complete = complete
-        self._references: list[bytes] = []  # what references to processes become, by their number in the section
+        self._references: list[bytes] = []  # what replaces references to a process, by its number in the section
         self._cache: dict[tuple[bytes, ByteOrder, bool, bool], tuple[bytes, Counter[str]]] = {}
 
-    def keeps(self, kind: str) -> bool:
-        """Return whether a kind is kept, and count what is not."""
+    def keep_or_count(self, kind: str) -> bool:
+        """Return whether metadata of this kind is kept; if not, count it in `left_out`."""
         if kind in self.kinds:
             return True
         self.left_out[kind] += 1
         return False
 
     def begin_section(self) -> None:
-        """Forget the processes of the section before."""
+        """Discard the processes of the section before."""
         self._references = []
         self._cache.clear()
 
     def add_process(self, reference: bytes) -> None:
-        """Add the section's next process: references to it become these bytes."""
+        """Add the section's next process; `reference` replaces references to the process."""
         self._references.append(reference)
         self._cache.clear()
 
@@ -109,7 +109,7 @@ class NormalForm:
         return pack(kept)
 
     def _with_references(self, kept: Entries, order: ByteOrder) -> Iterator[tuple[int, bytes]]:
-        """The options, with references to processes by their new numbers."""
+        """Yield the options, with references to processes replaced."""
         for code, value in kept:
             if code in pcapng.PROCESS_REFERENCES and len(value) == 4:
                 number = int.from_bytes(value, order)
@@ -121,24 +121,25 @@ class NormalForm:
             yield code, value
 
     def names(self, block: Block) -> tuple[Iterator[tuple[int, bytes, bytes]], Entries]:
-        """The names of a Name Resolution Block, each as (record type, address, name), and its options that are kept."""
+        """The names in a Name Resolution Block, each as (record type, address, name); and those of its options that are
+        kept."""
         at = block.options_at
         kept = self._kept(block.body[at:], block.byte_order, block.type)
         return _each_name(block), [entry for entry in kept if entry[0] == option_lists.COMMENT]
 
     def secrets(self, block: Block) -> bytes | None:
         """The body of a secrets block in its normal form, or None if the block is not complete."""
-        stated = bodies.secrets(block.body, block.byte_order)
-        if not stated.complete:
+        secrets = bodies.secrets(block.body, block.byte_order)
+        if not secrets.complete:
             self.left_out["secrets"] += 1
             return None
         kept = self._kept(block.body[block.options_at :], block.byte_order, block.type)
-        return bodies.secrets_body(stated.type, stated.data, "little", pack(kept))
+        return bodies.secrets_body(secrets.type, secrets.data, "little", pack(kept))
 
     def process(self, block: Block) -> Block | None:
-        """A process block in its normal form, or None if it is not kept. Options that cannot be read to their end stay
-        unchanged."""
-        if not self.keeps(block.kind):
+        """A process block in its normal form, or None if it is not kept. An option list that cannot be read to its end
+        stays unchanged."""
+        if not self.keep_or_count(block.kind):
             return None
         order, at = block.byte_order, block.process_options_at
         fields, options = block.body[:at], block.body[at:]
@@ -148,24 +149,24 @@ class NormalForm:
         return Block(block.type, fields + options, "little", 0, 0)
 
     def other_block(self, block: Block) -> Block | None:
-        """A custom or unknown block in its normal form, or None if it is not kept. Its contents stay as they are, since
-        their byte order is not known."""
+        """A custom or unknown block in its normal form, or None if it is not kept. The content of the block stays as it
+        is, since the byte order of its fields is not known."""
         kind = block.kind
-        if not self.keeps(kind):
+        if not self.keep_or_count(kind):
             return None
         custom = kind == "custom"
         body = block.body[3::-1] + block.body[4:] if custom and block.byte_order == "big" else block.body
         return block._replace(body=body, byte_order="little", section=0)
 
     def _kept(self, raw: bytes, order: ByteOrder, block_type: int) -> Entries:
-        """The options of a list that are kept, with their values in their normal form."""
+        """Return the options of a list that are kept, with their values in the normal form."""
         kept: Entries = []
         for code, value in option_lists.OptionList(raw, order):
             option_type = pcapng.option_type(block_type, code)
             kind = option_type.kind
             value = value if order == "little" else _little_endian_value(option_type, value)
             value = _without_zeros(option_type.value_type, value)
-            if kind is not None and (not kind or self.keeps(kind)):
+            if kind is not None and (not kind or self.keep_or_count(kind)):
                 kept.append((code, value))
                 if len(kept) > _MOST_OPTIONS:
                     raise TargetError(
@@ -184,18 +185,18 @@ def _little_endian_value(option_type: option_lists.OptionType, value: bytes) -> 
     return value[3::-1] + value[:3:-1] if option_type.value_type == option_lists.TWO_NUMBERS else value
 
 
-def _without_zeros(holds: str, value: bytes) -> bytes:
-    """An option's value; a text ends before its first zero byte."""
-    if holds == option_lists.TEXT:
+def _without_zeros(value_type: str, value: bytes) -> bytes:
+    """Return an option's value; if it is text, only the part before the first zero byte."""
+    if value_type == option_lists.TEXT:
         return option_lists.text_bytes(value)
-    if holds == option_lists.FILTER and value[:1] == b"\0":
+    if value_type == option_lists.FILTER and value[:1] == b"\0":
         return value[:1] + option_lists.text_bytes(value[1:])
     return value
 
 
 def pack(entries: Iterable[tuple[int, bytes]]) -> bytes:
-    """Return an option list of these options, ordered by code. Comments and custom options of one code keep their
-    order, of any other code only the first option is kept."""
+    """Return an option list with these options, ordered by code. Comments, and custom options of the same code, keep
+    their order; of any other code only the first option is kept."""
     ordered: Entries = []
     for code, value in sorted(entries, key=lambda entry: entry[0]):
         repeated = ordered and ordered[-1][0] == code
@@ -205,7 +206,7 @@ def pack(entries: Iterable[tuple[int, bytes]]) -> bytes:
 
 
 def _each_name(block: Block) -> Iterator[tuple[int, bytes, bytes]]:
-    """The names of a block; a record without a readable address is given whole, with an empty name."""
+    """Yield the names in a block. A record without a readable address is yielded whole, with an empty name."""
     for record_type, address, names in bodies.name_records(block.body, block.byte_order):
         if address is None:
             yield record_type, names, b""
@@ -216,7 +217,7 @@ def _each_name(block: Block) -> Iterator[tuple[int, bytes, bytes]]:
 
 
 def names_body(names: Iterable[tuple[int, bytes, bytes]], kept: Entries) -> bytes:
-    """The body of a Name Resolution Block: a record for each name, sorted, none twice; then options."""
+    """The body of a Name Resolution Block: a record for each different name, sorted; then the options."""
     records = bytearray()
     for record_type, address, name in sorted(set(names)):
         value = (address + name + b"\0" if name else address)[:_LONGEST_VALUE]

@@ -1,4 +1,4 @@
-"""The second pass over a capture: writes what the survey collected, and then the packets, in the normal form."""
+"""The second pass over a capture: yields what the survey collected, and then the packets, in the normal form."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _MILLISECOND = NANOSECONDS // 1000
 
 
 class Normalize(Step):
-    """Gives the items of a capture's normal form. `shift` nanoseconds are added to each time, unless the times do not
-    matter (`timeless`). With `cut`, digits finer than nanoseconds are cut off; `inexact` counts the times that had such
-    digits, `without_time` the packets without a time."""
+    """Turns the items of a capture into those of its normal form. `shift` nanoseconds are added to each time, unless
+    times do not matter (`timeless`). With `cut`, digits finer than nanoseconds are cut off. `inexact` counts the times
+    that had such digits, `without_time` the packets without a time."""
 
     def __init__(self, survey: Survey, form: NormalForm, *, shift: int, cut: bool, timeless: bool) -> None:
         super().__init__()
@@ -35,25 +35,25 @@ class Normalize(Step):
         self._form = form
         self._shift = shift
         self._cut = cut
-        self._units = TimeScales(shift, timeless=timeless)
+        self._time_scales = TimeScales(shift, timeless=timeless)
         self._identity = NormalForm(form.kinds, Counter())  # for interfaces and processes, which the survey has counted
         self._one_section = survey.section
         self.inexact = 0
         self.without_time = 0
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items of the normal form. Raises TargetError for a time that it cannot hold."""
+        """Yield the items of the normal form. Raises TargetError for a time that nanoseconds in 64 bits cannot hold."""
         yield from self._survey.items()
         with TrailingBlocks() as self._statistics:
             yield from super().__call__(items)
 
     def _section(self, _section: Section) -> Iterable[Item]:
-        self._units.begin_section()
+        self._time_scales.begin_section()
         self._form.begin_section()
         return ()
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
-        self._units.add_interface(interface, self._normal_id(interface))
+        self._time_scales.add_interface(interface, self._normal_id(interface))
         return ()
 
     def _batch(self, batch: PacketBatch) -> Iterable[Item]:
@@ -61,9 +61,9 @@ class Normalize(Step):
 
     def _block(self, block: Block) -> Iterable[Item]:
         if block.type == pcapng.INTERFACE_STATISTICS:
-            kept = self._normal_statistics(block) if self._form.keeps("statistics") else None
+            kept = self._normal_statistics(block) if self._form.keep_or_count("statistics") else None
             if kept is not None:
-                self._statistics.add(kept)
+                self._statistics.add_block(kept)
         elif block.type == pcapng.PROCESS and self._survey.processes:
             process = self._identity.process(block)
             assert process is not None  # processes are kept, since the survey has some
@@ -81,16 +81,16 @@ class Normalize(Step):
         return self._statistics.blocks()
 
     def _normal_id(self, interface: Interface) -> int:
-        """The id that an interface has in the normal form; any id if it has no packets."""
+        """The id that an interface has in the normal form; any id for an interface without packets."""
         return self._survey.ids.get(self._identity.interface(interface), 0)
 
     def _normal_batch(self, batch: PacketBatch) -> PacketBatch:
         rows = batch.rows
         columns = batch.columns.with_copies(rows, "ticks", "interface")
         block_types = columns.record_type[:rows].tobytes()
-        stopped, inexact, status = self._units.to_nanoseconds(columns, 0, rows, cut=self._cut)
+        stopped, inexact, status = self._time_scales.to_nanoseconds(columns, 0, rows, cut=self._cut)
         if status != MORE:
-            raise self._units.refusal(batch, stopped, status)
+            raise self._time_scales.refusal(batch, stopped, status)
         self.inexact += inexact
         self.without_time += block_types.count(SIMPLE_PACKET)
         columns.record_type = array("B", bytes([pcapng.ENHANCED_PACKET]) * rows)
@@ -120,24 +120,24 @@ class Normalize(Step):
         replace_options(normal, changed)
 
     def _normal_statistics(self, block: Block) -> Block | None:
-        """The block in its normal form, or None for statistics of an interface without packets."""
+        """Return the block in its normal form, or None for statistics of an interface without packets."""
         order = block.byte_order
-        stated = bodies.statistics(block.body, order)
-        interface = self._survey.used_interfaces.get((block.section, stated.interface))
-        if interface is None or not stated.has_ticks:
+        statistics = bodies.statistics(block.body, order)
+        interface = self._survey.used_interfaces.get((block.section, statistics.interface))
+        if interface is None or not statistics.has_ticks:
             return None
         scale = scale_to_nanoseconds(interface, self._shift)
         entries = []
         for code, value in block.option_list:
-            holds = pcapng.option_type(block.type, code).value_type
-            if holds == option_lists.TIME and len(value) == 8:
+            value_type = pcapng.option_type(block.type, code).value_type
+            if value_type == option_lists.TIME and len(value) == 8:
                 ticks = self._nanoseconds(bodies.ticks_of(value, order), scale, block)
                 entries.append((code, bodies.ticks_bytes(ticks, "little")))
-            elif holds == "u64" and len(value) == 8:  # a count
+            elif value_type == "u64" and len(value) == 8:  # a count
                 entries.append((code, int.from_bytes(value, order).to_bytes(8, "little")))
-            elif code == option_lists.COMMENT and self._form.keeps("comments"):
+            elif code == option_lists.COMMENT and self._form.keep_or_count("comments"):
                 entries.append((code, option_lists.text_bytes(value)))
-        ticks = self._nanoseconds(stated.ticks, scale, block)
+        ticks = self._nanoseconds(statistics.ticks, scale, block)
         body = bodies.statistics_body(self._normal_id(interface), ticks, "little", pack(entries))
         return Block(block.type, body, "little", 0, block.offset)
 
@@ -154,8 +154,8 @@ class Normalize(Step):
 
 
 class MaskTimes(Step):
-    """Replaces the time of each packet by its number in milliseconds after `start`, which is in nanoseconds since 1970.
-    Raises TargetError for a packet whose time 64 bits cannot hold."""
+    """Replaces the time of each packet: packet N gets the time N milliseconds after `start`, which is in nanoseconds
+    since 1970. Raises TargetError for a packet whose time 64 bits cannot hold."""
 
     def __init__(self, start: int) -> None:
         super().__init__()

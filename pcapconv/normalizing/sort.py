@@ -1,9 +1,10 @@
-"""The step that orders packets by time, however many they are.
+"""The step that orders any number of packets by time.
 
 Strategy: packets are encoded as blocks into a buffer. A full buffer is sorted and written to an unnamed temporary file
-as a run. To merge runs, a piece of each is read; the packets up to a time that no packet still in the file can precede
-are sorted together. Packets of the same time keep their order, since sorting is stable and runs stand in the order of
-the capture. Custom blocks, unknown blocks and statistics, but for processes, come after all packets.
+as a run. To merge runs, a piece of each run is read into memory, and those packets in memory are sorted that come
+before all packets still in the file. Packets of the same time keep their order, since sorting is stable and runs are
+merged in the order of the capture. Statistics, and custom and unknown blocks other than process blocks, come after all
+packets.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pcapconv.steps import Step
 _RUN = 16 * 2**20  # bytes of packets that are sorted in memory
 _PIECES = 8 * 2**20  # bytes of all pieces that are in memory while runs are merged
 _SMALLEST = 16 * 1024  # bytes of one piece
-_MOST_RUNS = 64  # runs that are merged at once: for each output batch, all of them are searched
+_MOST_RUNS = 64  # runs that are merged at once: for each output batch, every one is searched
 _ROWS = 2**17  # packets of a run
 _ROWS_OF_PIECE = 2**15
 _SHORTEST = 32  # bytes of the smallest packet block
@@ -32,8 +33,8 @@ _NAME = "a temporary file"
 
 
 class Sort(Step):
-    """Orders packets of one section by time; all its interfaces have the same time unit. With `rising`, the packets are
-    in order already, and only the trailing blocks move."""
+    """Orders the packets of a capture with one section, whose interfaces have the same time unit, by time. With
+    `rising`, the packets are in order already, and only the trailing blocks move."""
 
     def __init__(self, *, rising: bool) -> None:
         super().__init__()
@@ -55,7 +56,7 @@ class Sort(Step):
     def _block(self, block: Block) -> Iterable[Item]:
         if block.explains_packets:
             return (block,)
-        self._trailing.add(block)
+        self._trailing.add_block(block)
         return ()
 
     def _end(self) -> Iterator[Item]:
@@ -93,12 +94,12 @@ class Sort(Step):
         return ()
 
     def _write_run(self, file: Any, interfaces: int) -> None:
-        """Sort the packets in the buffer and write them to the file as a run; the buffer is empty then."""
+        """Sort the packets in the buffer, write them to the file as a run, and empty the buffer."""
         columns, rows = self._sort(self._buffer, self._size, self._rows, interfaces)
         self._runs.append(_StoredRun(self._file_end, self._file_end + self._size, max(columns.record_length[:rows])))
         self._append(file, self._buffer, columns, rows)
         self._size = self._rows = 0
-        if len(self._buffer) > _RUN:  # it was made for a packet of unusual size
+        if len(self._buffer) > _RUN:  # the buffer was made for a packet of unusual size
             self._buffer = bytearray()
 
     def _append(self, file: Any, buffer: bytes | bytearray, columns: Columns, rows: int) -> None:
@@ -113,7 +114,7 @@ class Sort(Step):
             self._file_end += size
 
     def _sorted_columns(self, file: Any, interfaces: int) -> Iterator[tuple[bytes | bytearray, Columns, int]]:
-        """All packets in order: buffers, each with columns and the number of rows."""
+        """Yield all packets in order, as buffers, each with columns and the number of rows."""
         if not self._runs:
             yield (self._buffer, *_without_records(self._sort(self._buffer, self._size, self._rows, interfaces)))
             return
@@ -128,8 +129,8 @@ class Sort(Step):
             yield buffer, *_without_records((columns, rows))
 
     def _merge_neighbours(self, file: Any, interfaces: int) -> None:
-        """Merge neighbouring runs into fewer: there are too many of them, or their packets are so long that memory
-        cannot hold one of each run."""
+        """Merge neighbouring runs into fewer runs. This is needed if there are too many, or if their packets are so
+        long that memory cannot hold one packet of each run."""
         runs, self._runs = self._runs, []
         while runs:
             count, longest = 0, 0
@@ -147,7 +148,7 @@ class Sort(Step):
     def _merge(
         self, file: Any, stored: Sequence[_StoredRun], interfaces: int
     ) -> Iterator[tuple[bytes | bytearray, Columns, int]]:
-        """The packets of runs in order: buffers, each with columns and the number of rows."""
+        """Yield the packets of runs in order, as buffers, each with columns and the number of rows."""
         size = max(_SMALLEST, _PIECES // len(stored))
         readers = [_RunReader(file, run.begin, run.end, size, interfaces) for run in stored]
         while True:
@@ -181,8 +182,8 @@ class _StoredRun(NamedTuple):
 
 
 class _RunReader:
-    """Reads a run from the file by pieces of `size` bytes. Of the piece in memory, the rows from `row` up to `rows` are
-    still to come."""
+    """Reads a run from the file in pieces of `size` bytes. Of the piece in memory, the rows from `row` up to `rows`
+    were not returned yet."""
 
     def __init__(self, file: Any, at: int, end: int, size: int, interfaces: int) -> None:
         self._file = file
@@ -215,12 +216,13 @@ class _RunReader:
 
     @property
     def limit(self) -> int | None:
-        """The time of the last packet in memory; those still in the file have this time or a later one. None if no
+        """The time of the last packet in memory; packets still in the file have this time or a later one. None if no
         packets of the run are left in the file."""
         return None if self._at == self._end else self._columns.ticks[self.rows - 1]
 
     def next_packets(self, limit: int | None, *, including: bool) -> bytes:
-        """The next packets in memory that are before a time, or also at it if `including`; all if it is None."""
+        """Return the next packets in memory with times before `limit`, or also at `limit` if `including`; all if it is
+        None."""
         first, ticks = self.row, self._columns.ticks
         if limit is None:
             self.row = self.rows
@@ -233,16 +235,19 @@ class _RunReader:
 
 
 def _next_packets(readers: list[_RunReader]) -> Iterator[bytes]:
-    """The packets of each run that come before all packets still in the file. These begin at the lowest limit; of the
-    first run with that limit, more packets of the same time may be in the file, so packets of that time are given only
-    of this run and of those before it."""
+    """Return, for each run, the packets that come before all packets still in the file.
+
+    No packet in the file has a time before the lowest limit. The first run with that limit may have more packets of the
+    same time in the file, and later runs' packets of that time come after these. So packets of that time are returned
+    only for this run and the runs before it.
+    """
     limits = [(limit, index) for index, reader in enumerate(readers) if (limit := reader.limit) is not None]
     limit, first = min(limits, default=(None, 0))
     return (reader.next_packets(limit, including=index <= first) for index, reader in enumerate(readers))
 
 
 def _without_records(packets: tuple[Columns, int]) -> tuple[Columns, int]:
-    """The columns with no record for any row, since later steps may change the packets."""
+    """Return the columns with no record for any row, since later steps may change the packets."""
     columns, rows = packets
     changed = columns.with_copies(0, "record_length")
     changed.record_length = array("I", bytes(4 * rows))

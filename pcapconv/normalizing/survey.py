@@ -1,4 +1,4 @@
-"""The first pass over a capture: collects all that stands before the packets in its normal form."""
+"""The first pass over a capture: collects everything that comes before the packets in its normal form."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pcapconv.wording import argument
 
 _MOST = 32 * 2**20  # bytes of names, secrets, processes and comments together
 _NEVER = 2**200  # later than any time
-_OVERHEAD = 300  # bytes of memory that each entry takes besides its own
+_OVERHEAD = 300  # bytes of memory that an entry takes in addition to its data
 
 _Entries = TypeVar("_Entries", bound=Iterable[tuple[Any, ...]])
 
@@ -32,16 +32,16 @@ class Survey(Step):
     These attributes are complete after the last item:
 
     interfaces          the interfaces with packets, ordered by their first packet: the first one in the file, or the
-                        earliest with `sort`; the capture's first interface if it has no packets
-    ids                 the ids of these interfaces, by what `NormalForm.interface` makes of the original ones
-    used_interfaces     the original ones, by section and id; only if statistics are kept
-    replaced_snaplens   the snaplens that are stated instead of those that are too low for a packet, by the latter;
-                        empty with `keep_snaplen`
-    replaced            the ids of interfaces that state such a snaplen
+                        earliest with `sort`; if there are no packets, the capture's first interface
+    ids                 the ids of these interfaces, by the interface that `NormalForm.interface` returns
+    used_interfaces     the original interfaces with packets, by section and id; only if statistics are kept
+    replaced_snaplens   for each snaplen that is lower than a packet's length, the snaplen that replaces it; empty with
+                        `keep_snaplen`
+    replaced            the ids of interfaces whose snaplens were replaced
     packets             the number of packets
     longest             the largest captured length; only with `lengths`
-    first               the time of the first packet in nanoseconds, None without packets; 0 if `timeless`, which says
-                        that times do not matter
+    first               the time of the first packet in nanoseconds, None without packets; 0 if `timeless`: then times
+                        do not matter
     rising              whether packets are in the order of their times already; only with `sort`
     names               the names, as (record type, address, name)
     name_options        the options of all names blocks
@@ -70,14 +70,14 @@ class Survey(Step):
         self._room = _MOST
         self._first_interface: Interface | None = None  # of the capture
         self._unused = 0  # interfaces without packets
-        self._indexes: dict[int, int] = {}  # of the section's interfaces with packets in `_distinct`, by their ids
-        self._units = TimeScales(timeless=timeless)
+        self._indexes: dict[int, int] = {}  # the indexes in `_distinct` of the section's interfaces with packets, by id
+        self._time_scales = TimeScales(timeless=timeless)
         self._limits = SnaplenLimits()
         self._keep_snaplen = keep_snaplen
         self.replaced_snaplens = SnaplenReplacements()
         self.replaced: set[int] = set()
         self._distinct: dict[Interface, int] = {}  # the different interfaces with packets, with their indexes
-        self._firsts: list[tuple[int, int]] = []  # by these indexes: the time and the number of the first packet
+        self._firsts: list[tuple[int, int]] = []  # by the same indexes: the time and the number of the first packet
         self._last = 0  # time of the last packet, with `sort`
         self.ids: dict[Interface, int] = {}
         self.used_interfaces: dict[tuple[int, int], Interface] = {}
@@ -94,7 +94,7 @@ class Survey(Step):
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
         self._first_interface = self._first_interface or interface
-        self._units.add_interface(interface, interface.id)
+        self._time_scales.add_interface(interface, interface.id)
         self._limits.add_interface(interface.snaplen, self.replaced_snaplens.get(interface.snaplen))
         return (interface,)
 
@@ -104,10 +104,10 @@ class Survey(Step):
 
     def _block(self, block: Block) -> Iterable[Item]:
         if block.type == pcapng.NAME_RESOLUTION:
-            if self._form.keeps("names"):
+            if self._form.keep_or_count("names"):
                 self._add_names(block)
         elif block.type == pcapng.DECRYPTION_SECRETS:
-            if self._form.keeps("secrets"):
+            if self._form.keep_or_count("secrets"):
                 self._add_secrets(block)
         elif block.is_process:
             self._add_process(block)
@@ -131,9 +131,9 @@ class Survey(Step):
         yield from self._wireshark_processes
 
     def unify_snaplens(self) -> None:
-        """Have all interfaces state one snaplen, which is that of a pcap file with all packets."""
-        stated = [interface.snaplen for interface in self.interfaces]
-        snaplen = max(max(stated, default=0) if all(stated) else NO_LIMIT_SNAPLEN, self.longest)
+        """Give all interfaces the same snaplen: the snaplen of a pcap file with all packets."""
+        snaplens = [interface.snaplen for interface in self.interfaces]
+        snaplen = max(max(snaplens, default=0) if all(snaplens) else NO_LIMIT_SNAPLEN, self.longest)
         self.interfaces = [interface._replace(snaplen=snaplen) for interface in self.interfaces]
 
     @property
@@ -164,10 +164,10 @@ class Survey(Step):
                 self._firsts[index] = min(self._firsts[index], (times[row], batch.number(row)))
             elif not self._firsts[index][1]:
                 row = ids.index(interface_id)
-                self._firsts[index] = self._units.time(batch, row) // 1, batch.number(row)
+                self._firsts[index] = self._time_scales.time(batch, row) // 1, batch.number(row)
 
     def _index_of(self, interface_id: int, interface: Interface) -> int:
-        """Return the index of an interface with packets among those that differ, and add it if it is new."""
+        """Return the index in `_distinct` of an interface with packets, which is added if it is new."""
         if "statistics" in self._form.kinds:
             self._keep("", [(0, b"")])
             self.used_interfaces[interface.section, interface_id] = interface
@@ -179,29 +179,29 @@ class Survey(Step):
         return index
 
     def _times(self, batch: PacketBatch) -> tuple[Sequence[int], bool]:
-        """The batch's times in whole nanoseconds, and whether they are known to rise."""
+        """Return the batch's times in whole nanoseconds, and whether they are known to be in order."""
         columns = batch.columns.with_copies(batch.rows, "ticks", "interface")
-        _, _, status = self._units.to_nanoseconds(columns, 0, batch.rows, cut=True)
+        _, _, status = self._time_scales.to_nanoseconds(columns, 0, batch.rows, cut=True)
         if status != MORE:
             self.rising = False
-            return [self._units.time(batch, row) // 1 for row in range(batch.rows)], False
+            return [self._time_scales.time(batch, row) // 1 for row in range(batch.rows)], False
         rising = choose().first_out_of_order(columns, 0, batch.rows) == batch.rows
         self.rising = self.rising and rising and columns.ticks[0] >= self._last
         self._last = columns.ticks[-1]
         return columns.ticks, rising
 
     def _order_interfaces(self) -> None:
-        """Give interfaces their ids in the order of their first packets. Interfaces that differ only in snaplens which
-        are replaced become one."""
+        """Number the interfaces in the order of their first packets. Interfaces that differ only in snaplens that are
+        replaced become one interface."""
         by_first = (lambda index: self._firsts[index]) if self._sort else None
         order = sorted(range(len(self._firsts)), key=by_first)
         interfaces = list(self._distinct)
         ids: dict[Interface, int] = {}
         for index in order:
-            stated = interfaces[index].snaplen
-            normal = interfaces[index]._replace(snaplen=self.replaced_snaplens.get(stated, stated))
+            snaplen = interfaces[index].snaplen
+            normal = interfaces[index]._replace(snaplen=self.replaced_snaplens.get(snaplen, snaplen))
             new_id = self.ids[interfaces[index]] = ids.setdefault(normal, len(ids))
-            if stated in self.replaced_snaplens:
+            if snaplen in self.replaced_snaplens:
                 self.replaced.add(new_id)
         self.interfaces = [interface._replace(id=new_id) for interface, new_id in ids.items()]
         if order:
@@ -215,7 +215,7 @@ class Survey(Step):
     def _end_section(self) -> None:
         self._unused += len(self._interfaces) - len(self._indexes)
         self._indexes = {}
-        self._units.begin_section()
+        self._time_scales.begin_section()
         self._limits.begin_section()
 
     def _add_names(self, block: Block) -> None:
@@ -246,8 +246,8 @@ class Survey(Step):
             self._wireshark_processes[process] = None
 
     def _keep(self, prefix: str, entries: _Entries, advice: str = "") -> _Entries:
-        """Return the entries, which are kept in memory. Raises TargetError if there is no room for them; its message
-        begins with the `prefix`, and gives the `advice` or a default one."""
+        """Return the entries, which are kept in memory. Raises TargetError if memory has no room for them. The message
+        begins with the `prefix` and ends with the `advice`, or with other advice if that is empty."""
         self._room -= sum(_OVERHEAD + sum(len(each) for each in entry if isinstance(each, bytes)) for entry in entries)
         if self._room < 0:
             raise TargetError(

@@ -1,4 +1,4 @@
-"""Blocks that come after all packets, kept in a temporary file until then if they are many."""
+"""Keeps the blocks that come after all packets: in memory, or in a temporary file if they are many."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _HEADER = Struct("<IQI")  # type, offset, length of the body
 
 
 class TrailingBlocks(ScratchFile):
-    """Keeps little-endian blocks of section 0, and gives them back in the same order. All methods raise FileError."""
+    """Keeps little-endian blocks of section 0, and returns them in the same order. All methods raise FileError."""
 
-    def add(self, block: Block) -> None:
-        """Keep a block."""
+    def add_block(self, block: Block) -> None:
+        """Add a block."""
         self.write(_HEADER.pack(block.type, block.offset, len(block.body)))
         self.write(block.body)
 

@@ -2,33 +2,36 @@
 
 `SIDECAR.md` specifies the file. `open_sidecars` opens the sidecars of a conversion, and `Sidecars` holds them.
 
-For both sides:
+For writing and reading:
 
-    document              the layout of the file: `DocumentWriter` writes it, `Document` reads it, an entry in each line
-    file_access           how sidecars are opened, on this machine or elsewhere
-    json_fields           members of JSON objects, with checks; bytes and columns of numbers as text
-    json_options          option lists as readable JSON, and back
-    json_blocks           sections, interfaces and other blocks as readable JSON, and back
+    document              the file, with an entry in each line: `DocumentWriter` writes it, `Document` reads it
+    file_access           opens the files of sidecars, on this machine or elsewhere
+    json_fields           checks members of JSON objects; encodes bytes and columns of numbers as text
+    json_options          encodes option lists as readable JSON, from which the same bytes can be made again
+    json_blocks           encodes sections, interfaces and other blocks in the same way
 
 Writing, if the target is pcap:
 
-    written_sidecar       `WrittenSidecar`: the target, the step, and the header at the end of a run
-    save_step             the last step before the pcap writer, which makes an entry of each item
-    packet_entry_writer   builds an entry of packets
+    written_sidecar       `WrittenSidecar`: opens the file, gives each run its saving step, fills the file at the end
+    save_step             the last step before the pcap writer: turns what pcap cannot hold into entries
+    packet_entry_writer   builds the entry of consecutive packets
 
 Reading, if the source is pcap:
 
-    read_sidecar          `ReadSidecar`: the document, the check of the pcap file, and the steps that restore
-    capture_check         whether the pcap file is the one that the sidecar belongs to
-    restore_step          the first step after the pcap reader, which makes items of the entries, and adds the packets
-    packet_entry_reader   reads an entry of packets
-    edited/               the same for a pcap file that was edited since: its packets are matched by fingerprints
+    read_sidecar          `ReadSidecar`: opens and checks the sidecar, and gives each run its restoring steps
+    capture_check         checks by size and SHA-256 that the sidecar belongs to the pcap file
+    restore_step          the first step after the pcap reader: rebuilds the capture from entries and pcap packets
+    packet_entry_reader   reads the entry of consecutive packets
+    edited/               restores a pcap file that was edited after its sidecar was written: finds its packets again by
+                          their fingerprints
 
-The order of writing: while the pcap file is written, `save_step` adds entries, which wait in a temporary file; at the
-end of the run the sidecar is put together of the header, which has the pcap file's SHA-256, and the entries. The order
-of reading: the sidecar's own SHA-256 and the pcap file's size are checked; while the pcap file is read, `restore_step`
-follows the entries, so that all later steps see the capture as it was; at the end of the run the pcap file's SHA-256 is
-checked. A conversion from pcap to pcap may do both.
+The order of writing: while the pcap file is written, `save_step` adds entries to a temporary file. Only at the end of
+the run is the header known, since it contains the pcap file's SHA-256. Then the sidecar is written: the header,
+followed by the entries.
+
+The order of reading: first the sidecar's own SHA-256 and the pcap file's size are checked. While the pcap file is read,
+`restore_step` reads the entries in step with its packets, so that all later steps see the original capture. At the end
+of the run the pcap file's SHA-256 is checked. A conversion from pcap to pcap may read one sidecar and write another.
 """
 
 from __future__ import annotations
@@ -57,8 +60,8 @@ if TYPE_CHECKING:  # imported when needed, so that a conversion starts faster
 
 
 class SidecarSettings(NamedTuple):
-    """Where the sidecar is, `beside` the pcap file or in a `file`; and whether one that is written holds `secrets`, and
-    `fingerprints` of the packets."""
+    """Where the sidecar is: `beside` the pcap file, or in a `file`; and whether a written sidecar contains `secrets`,
+    and `fingerprints` of the packets."""
 
     beside: bool = False
     file: str | None = None
@@ -74,8 +77,8 @@ def parse_sidecar_arguments(
     *,
     named: str = "sidecar_file",
 ) -> SidecarSettings:
-    """Return the settings that a caller's arguments mean, of which at least one is given. `named` is the name of the
-    argument with the file, for messages. Raises UsageError for arguments that make no sense."""
+    """Check the caller's arguments, at least one of which is given, and return the settings. Messages call the argument
+    with the file `named`. Raises UsageError for arguments that contradict each other."""
     file = None if file is None else os.fspath(file)
     if file in ("", STDIO):
         raise UsageError(f"{argument(named, file)}: a sidecar is a file; name one")
@@ -93,8 +96,9 @@ def parse_sidecar_arguments(
 def open_read_sidecar(
     capture: Readable, source: Source, settings: SidecarSettings, stack: ExitStack
 ) -> ReadSidecar | None:
-    """Open the sidecar of a capture, given by its path and its open file, and check that they belong together, if need
-    be by reading all of the capture; None for pcapng. Raises SidecarError, FileError and UsageError."""
+    """Open the sidecar of the capture that `source` reads and that the caller named `capture`. Check that the sidecar
+    belongs to the capture, if need be by reading all of the capture. Return None for a pcapng capture. Raises
+    SidecarError, FileError and UsageError."""
     from pcapconv.sidecar.read_sidecar import ReadSidecar
 
     if not _is_pcap(source):
@@ -106,22 +110,22 @@ def open_read_sidecar(
 
 
 class Sidecars:
-    """The sidecars of one conversion: the one that is `read`, and the one that is `written`; each may be None."""
+    """The sidecars of one conversion: the one that is `read` and the one that is `written`; each may be None."""
 
     def __init__(self, read: ReadSidecar | None, written: WrittenSidecar | None) -> None:
         self._read = read
         self._written = written
 
     def add_steps(self, steps: list[Step], left_out: Counter[str]) -> list[Step]:
-        """Return these steps for one run, between new ones: first the restoring steps of the read sidecar, last the
-        saving step of the written one. `left_out` counts by kind what no longer holds of an edited capture."""
+        """Return the steps of one run: the restoring steps of the read sidecar, the given steps, and the saving step of
+        the written sidecar. `left_out` counts by kind the metadata that no longer fits an edited capture."""
         first = [] if self._read is None else self._read.new_steps(left_out)
         last = [] if self._written is None else [self._written.new_step()]
         return [*first, *steps, *last]
 
     def finish_run(self, report: Report, files: list[CaptureFile]) -> None:
-        """Complete both sidecars after a run that wrote these files: write the written one, without giving it its final
-        name, and set what the report says of them. Raises FileError."""
+        """Complete both sidecars after a run that wrote these files: fill the written sidecar, which does not get its
+        final name yet, and set the report's fields about both sidecars. Raises FileError."""
         if self._written is not None:
             self._written.finish(report, files, None if self._read is None else self._read.header)
         if self._read is not None:
@@ -129,12 +133,12 @@ class Sidecars:
 
     @property
     def writes_sidecar(self) -> bool:
-        """Whether a sidecar is written, which needs the SHA-256 of each file that is written."""
+        """Whether a sidecar is written; then the run has to hash each capture that it writes."""
         return self._written is not None
 
     @property
     def written_target(self) -> Target | None:
-        """The target of the written sidecar, None if none is written."""
+        """The target of the written sidecar; None if no sidecar is written."""
         return None if self._written is None else self._written.target
 
     def clamp_written_times(self) -> bool:
@@ -143,12 +147,12 @@ class Sidecars:
 
     @property
     def read_sources(self) -> list[Source]:
-        """The file of the read sidecar, if there is one."""
+        """The open file of the sidecar that is read; empty if no sidecar is read."""
         return [] if self._read is None else [self._read.file]
 
-    def follow_read_capture(self) -> Digest | None:
-        """See `ReadSidecar.follow_capture`; None if no sidecar is read."""
-        return None if self._read is None else self._read.follow_capture()
+    def start_digest(self) -> Digest | None:
+        """See `ReadSidecar.start_digest`; None if no sidecar is read."""
+        return None if self._read is None else self._read.start_digest()
 
     def restore_items(self, items: Iterator[Item]) -> Iterator[Item]:
         """See `ReadSidecar.restore_items`; the same items if no sidecar is read."""
@@ -175,10 +179,11 @@ def open_sidecars(
     other_files: Sequence[object] = (),
     files: SidecarFiles = THIS_MACHINE,
 ) -> Sidecars:
-    """Open the sidecars of a conversion: one is read if the source is pcap, and one is written if the target is.
+    """Open the sidecars of a conversion: from pcap, the sidecar to read; to pcap, the sidecar to write. From pcap to
+    pcap, a sidecar is read only if it was named or exists.
 
-    `captures` are the source and the target as the caller named them; `other_files` are the run's other files, from
-    which sidecars have to differ; `files` opens sidecars. `stack` closes what is opened. Raises SidecarError, FileError
+    `captures` are the source and the target as the caller named them. `other_files` are the run's other files, none of
+    which may be a sidecar. `files` opens the sidecars, and `stack` closes them. Raises SidecarError, FileError
     and UsageError.
     """
     from_pcap = _is_pcap(source)
@@ -209,8 +214,8 @@ def open_sidecars(
 
 
 def check_name_differs(name: str, other_files: Sequence[object]) -> None:
-    """Check that a sidecar is none of the run's other files, which are paths or open files. Raises UsageError if it
-    is."""
+    """Check that a sidecar is not one of the run's other files, given as paths or open files. Raises UsageError
+    otherwise."""
     if comparable_path(name) in map(comparable_path, other_files) or any(
         is_file_at(name, each) for each in other_files
     ):
@@ -224,8 +229,8 @@ def _is_pcap(source: Source) -> bool:
 
 
 def _name_beside(capture: Readable | Writable, named: str = "sidecar_file") -> str:
-    """The path of the sidecar beside a capture. Raises UsageError for a capture without a path; `named` is the name of
-    the argument with the sidecar's file, for the message."""
+    """The path of the sidecar beside a capture. Raises UsageError for a capture without a path; the message calls the
+    argument with the sidecar's file `named`."""
     if not isinstance(capture, str | os.PathLike) or os.fspath(capture) == STDIO:
         raise UsageError(
             "a pcap file on a pipe has no sidecar beside it; "

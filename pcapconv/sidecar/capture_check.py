@@ -1,4 +1,4 @@
-"""Whether a capture is the one that a sidecar belongs to: by its size first, by its SHA-256 when it has been read."""
+"""Checks that a sidecar belongs to a capture: by the capture's size at first, by its SHA-256 at the end."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pcapconv.wording import argument, call
 
 
 def open_single_document(name: str, stack: ExitStack, files: SidecarFiles = THIS_MACHINE) -> Document:
-    """Open the sidecar of a single capture; `stack` closes it. Raises FileError, and SidecarError for the sidecar of
-    several."""
+    """Open the sidecar of a single capture; `stack` closes it. Raises FileError, and SidecarError if the sidecar
+    belongs to several captures."""
     try:
         document = open_document(name, stack, files)
     except FileError as error:
@@ -27,8 +27,8 @@ def open_single_document(name: str, stack: ExitStack, files: SidecarFiles = THIS
 
 
 def check_size(document: Document, source: Source) -> None:
-    """Check the capture's size. Raises SidecarError if it is another one than the sidecar states; if it is the same,
-    the source is complete, and holds packets to its end."""
+    """Check that the capture has the size in the sidecar, and then set `Source.complete`: a capture of that size is
+    whole, so zeros at its end belong to packets. Raises SidecarError for another size."""
     size = document.header.captures[0].bytes
     if source.size != size:
         raise wrong_capture(document, source, f"it has {source.size} bytes instead of {size}; {_advice(document)}")
@@ -36,14 +36,14 @@ def check_size(document: Document, source: Source) -> None:
 
 
 def check_digest(document: Document, source: Source, digest: Digest) -> None:
-    """Check the SHA-256 of the capture that was read. Raises SidecarError if it is another one than the sidecar
-    states."""
+    """Check that the capture has the SHA-256 in the sidecar; bytes that `digest` has not seen are read now. Raises
+    SidecarError if the SHA-256 is another one."""
     if digest.hexdigest() != document.header.captures[0].sha256:
         raise wrong_capture(document, source, f"its SHA-256 is another one; {_advice(document)}")
 
 
 def wrong_capture(document: Document, source: Source, fact: str) -> SidecarError:
-    """Return the error for a capture that is not the sidecar's, as a fact shows."""
+    """Return the error for a capture to which the sidecar does not belong; `fact` is the difference that was found."""
     return SidecarError(
         f"{document.name}: {source.name} is not the capture that it belongs to, or was edited since: {fact}"
     )

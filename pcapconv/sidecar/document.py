@@ -40,11 +40,15 @@ _PIECE = 2**18  # bytes that are read or written at once
 
 
 class Header(NamedTuple):
-    """The members of a sidecar before its content. `captures` are the pcap files that it belongs to. Of the capture
-    that was converted: `source_format` is its format, `kept` counts by kind what the sidecar holds and the pcap file
-    does not, `missing` counts what neither holds, `damage` is the number of places where it was damaged. `fingerprints`
-    tells whether packets have fingerprints, `headers_cut` whether an edit cut their front, so that they have no headers
-    in a byte order any more.
+    """The members of a sidecar before its content.
+
+    captures        the pcap files that the sidecar belongs to
+    source_format   the format of the capture that was converted
+    kept            counts by kind the metadata of that capture that the sidecar holds and the pcap file does not
+    missing         counts by kind the metadata that neither of them holds
+    damage          the number of places where that capture was damaged
+    fingerprints    whether packets have fingerprints
+    headers_cut     whether an edit cut the front of packets, and with it headers that depend on the byte order
     """
 
     captures: list[CaptureFile]
@@ -57,8 +61,8 @@ class Header(NamedTuple):
 
     @property
     def adds_to_pcap(self) -> bool:
-        """Whether the sidecar holds more than the pcap file; it does not if a pcap capture was converted, and nothing
-        was added."""
+        """Whether the sidecar holds more than the pcap file. It does not if the capture that was converted was pcap and
+        nothing was added to it."""
         return self.source_format == "pcapng" or bool(self.kept or self.missing)
 
 
@@ -66,8 +70,8 @@ _MEMBERS = tuple(f'"{name}"'.encode() for name in Header._fields)
 
 
 class DocumentWriter:
-    """Writes a sidecar. Entries are collected in a temporary file first, since the header is known only at the end. Use
-    it as a context manager."""
+    """Writes a sidecar. Entries are first collected in a temporary file, since the header is known only at the end. A
+    context manager, which removes that file."""
 
     def __init__(self) -> None:
         self._content = ScratchFile()
@@ -82,14 +86,14 @@ class DocumentWriter:
         self._content.__exit__(error_type, error, _)
 
     def clear(self) -> None:
-        """Forget all entries. Raises FileError."""
+        """Discard all entries. Raises FileError."""
         self._content.clear()
         self._entries = 0
 
     def add_entry(self, entry: Value, fingerprints: bytes | bytearray = b"") -> None:
-        """Add an entry; `fingerprints` are put into an entry of packets. Raises FileError."""
+        """Add an entry, with `fingerprints` if it is an entry of packets. Raises FileError."""
         line = json.dumps(entry, ensure_ascii=False).encode()
-        if fingerprints:  # json.dumps would search them for characters to escape, in a fifth of the whole time
+        if fingerprints:  # json.dumps would search them for characters to escape, which takes a fifth of the whole time
             line = line[:-2] + b', "fingerprints": "' + b64encode(fingerprints) + b'"}}'
         if self._entries:
             self._content.write(b",\n")
@@ -128,7 +132,7 @@ class DocumentWriter:
 
 
 def open_document(name: str, stack: ExitStack, files: SidecarFiles = THIS_MACHINE) -> Document:
-    """Open a sidecar, which may be a pipe; `stack` closes it. Raises FileError and SidecarError."""
+    """Open a sidecar, also from a pipe; `stack` closes it. Raises FileError and SidecarError."""
     opened = stack.enter_context(files.open_source(name))
     return Document(opened if opened.seekable else stack.enter_context(spool(opened)))
 
@@ -165,7 +169,7 @@ class Document:
                 return
             entry = _parse_json(line.removesuffix(b"\n").removesuffix(b","), "an entry")
             if not isinstance(entry, dict) or len(entry) != 1 or not isinstance(next(iter(entry.values())), dict):
-                raise SidecarError(f"{self.name}: an entry is not an object of one kind")
+                raise SidecarError(f"{self.name}: an entry is not an object with one member")
             yield from entry.items()
 
     def _read_header(self) -> Header:
@@ -190,7 +194,7 @@ class Document:
             elif in_header:
                 name, _, value = line.partition(b": ")
                 if name in _MEMBERS:
-                    members[str(_parse_json(name, "a name"))] = _parse_json(value.removesuffix(b",\n"), "the head")
+                    members[str(_parse_json(name, "a name"))] = _parse_json(value.removesuffix(b",\n"), "the header")
             elif not ended:
                 entries += 1
             digest.update(line)

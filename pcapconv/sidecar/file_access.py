@@ -1,4 +1,4 @@
-"""How sidecars are opened: `SidecarFiles` opens files of this machine; a subclass may open sidecars elsewhere."""
+"""Opens the files of sidecars: `SidecarFiles` on this machine; a subclass may open sidecars elsewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SidecarFiles:
         return open_source(name)
 
     def open_target(self, name: str, *, force: bool, private: bool) -> Target:
-        """Open a sidecar to write, which gets its final name when it is complete; arguments as for
+        """Open the target of a sidecar, which gets its final name when it is complete. The arguments are those of
         `io.target.open_target`."""
         return open_target(name, force=force, whole=True, text=True, private=private)
 

@@ -1,8 +1,8 @@
-"""Blocks as JSON values that people can read, and their bodies made again from these.
+"""Encodes blocks as JSON that people can read, and decodes this JSON into exactly the same bytes; only for sidecars.
 
-Strategy: each type of block has its fields by name, and its options as `json_options` writes them. If the body made
-from the value is not the original one (other padding, say), the original bytes stand beside it as `raw`, and only they
-count. `SIDECAR.md` describes the form for other programs.
+Strategy: a block becomes an object with its fields by name, and its options as `json_options` encodes them. If decoding
+this object would give other bytes than the original body (because of its padding, for example), the original bytes are
+stored beside the fields as `raw`, and only `raw` is decoded. `SIDECAR.md` describes the form for other programs.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from pcapconv.sidecar.json_fields import (
 from pcapconv.sidecar.json_options import options_bytes, options_value
 from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
 
-_LONGEST_READABLE = 64 * 1024  # bytes of a body; longer ones are kept as `raw` alone
+_LONGEST_READABLE = 64 * 1024  # bytes of a body; of a longer body only `raw` is kept
 
 
 def section_value(section: Section, body: bytes) -> Value:
-    """Return a section, whose block has this body, as an entry of a sidecar."""
+    """Return the entry of a section, given with the body of its block."""
     order = section.byte_order
     return {
         "byte_order": order,
@@ -63,7 +63,7 @@ def section_body(value: Value) -> tuple[ByteOrder, bytes]:
 
 
 def interface_value(interface: Interface, body: bytes) -> Value:
-    """Return an interface, whose block has this body, as an entry of a sidecar."""
+    """Return the entry of an interface, given with the body of its block."""
     order = interface.byte_order
     value: dict[str, Value] = {"id": interface.id, "link_type": interface.link_type, "snaplen": interface.snaplen}
     if interface.reserved != bytes(2):
@@ -84,8 +84,8 @@ def interface_body(value: Value, order: ByteOrder) -> bytes:
 
 
 def block_value(block: Block) -> tuple[str, Value]:
-    """Return any other block as the type and the value of its entry: readable if its type is one of `_READABLE`, else
-    raw."""
+    """Return the entry of any other block, as the type and the value of the entry: readable if the type is one of
+    `_READABLE`, else raw."""
     if block.kind == "secrets":
         return "secrets", {**secrets_summary(block), "raw": encode_bytes(block.body)}
     if block.kind not in _READABLE or len(block.body) > _LONGEST_READABLE:
@@ -100,13 +100,13 @@ def block_value(block: Block) -> tuple[str, Value]:
 
 
 def secrets_summary(block: Block) -> dict[str, Value]:
-    """Return the type and size of a block's secrets: the entry of secrets that are left out."""
+    """Return the entry of secrets that are left out: their type and size."""
     secrets = bodies.secrets(block.body, block.byte_order)
     return {"type": secrets.type_name, "bytes": secrets.size}
 
 
 def block_of_entry(entry_type: str, value: Value, order: ByteOrder) -> tuple[int, bytes]:
-    """Return the type and the body of the block that `block_value` made an entry of. Raises SidecarError."""
+    """Return the type and the body of the block from which `block_value` made an entry. Raises SidecarError."""
     if entry_type == "block":
         digits = str(get_member(value, "type", "a block")).removeprefix("0x")
         block_type = int.from_bytes(decode_hex(digits, 4, "a block's type"), "big")
@@ -119,7 +119,7 @@ def block_of_entry(entry_type: str, value: Value, order: ByteOrder) -> tuple[int
     else:
         body = _READABLE[entry_type][1](value, order) if entry_type in _READABLE else _no_body()
     if block_type in pcapng.BLOCKS and not pcapng.BLOCKS[block_type].kind:
-        raise SidecarError(f"a block of type 0x{block_type:08x}, which is none for an entry of this kind")
+        raise SidecarError(f"a block of type 0x{block_type:08x}, which an entry of this type cannot hold")
     if len(body) % 4 or len(body) > LARGEST_RECORD - pcapng.BLOCK_OVERHEAD:
         raise SidecarError(f"{entry_type}: a block's body of {len(body)} bytes, which no block has")
     return block_type, body
@@ -197,10 +197,10 @@ def _custom_body(value: Value, order: ByteOrder) -> bytes:
     return pen.to_bytes(4, order) + decode_bytes(get_member(value, "data", "a custom block"), "a custom block's data")
 
 
-# By the type of the entry: the functions that make a readable value of a block, and the block's body of that value.
+# By the type of the entry: the functions that make a readable value from a block, and the block's body from the value.
 _READABLE: dict[str, tuple[Callable[[Block], Value], Callable[[Value, ByteOrder], bytes]]] = {
     "names": (_names_value, _names_body),
     "statistics": (_statistics_value, _statistics_body),
     "custom": (_custom_value, _custom_body),
 }
-BLOCK_ENTRIES = (*_READABLE, "secrets", "block")  # the types of entries that `block_of_entry` takes
+BLOCK_ENTRIES = (*_READABLE, "secrets", "block")  # the types of entries that `block_of_entry` decodes

@@ -1,4 +1,4 @@
-"""Members of a sidecar's JSON objects, checked when they are read; and bytes and columns of numbers as text."""
+"""Checks members of a sidecar's JSON objects, and encodes bytes and columns of numbers as text."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ def encode_bytes(data: bytes) -> str:
 
 
 def decode_bytes(value: Value, what: str) -> bytes:
-    """Return the bytes of a text in base64. Raises SidecarError, in whose message the value is called `what`; so do all
-    functions below."""
+    """Return the bytes that a base64 text encodes.
+
+    This and all functions below raise SidecarError for a value that is not as it should be; `what` names the value in
+    the message.
+    """
     if not isinstance(value, str):
         raise SidecarError(f"{what} is not text in base64")
     try:
@@ -30,7 +33,7 @@ def decode_bytes(value: Value, what: str) -> bytes:
 
 
 def decode_hex(value: Value, size: int | None, what: str) -> bytes:
-    """Return the bytes of a text in hex, which are `size` bytes unless that is None. Raises SidecarError."""
+    """Return the bytes that a text in hex encodes: `size` bytes, or any number if `size` is None."""
     try:
         data = bytes.fromhex(value)
     except (TypeError, ValueError):
@@ -41,7 +44,7 @@ def decode_hex(value: Value, size: int | None, what: str) -> bytes:
 
 
 def utf8_bytes(value: Value, what: str) -> bytes:
-    """Return a text in UTF-8. Raises SidecarError for anything but a text."""
+    """Return the UTF-8 bytes of a text."""
     try:
         return str.encode(value)
     except (TypeError, UnicodeEncodeError):
@@ -49,28 +52,28 @@ def utf8_bytes(value: Value, what: str) -> bytes:
 
 
 def check_number(value: Value, what: str, most: int = 2**64 - 1, least: int = 0) -> int:
-    """Return a whole number from `least` to `most`. Raises SidecarError for any other value."""
+    """Return the value, which has to be a whole number from `least` to `most`."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise SidecarError(f"{what} is not a whole number from {least} to {most}")
     return value
 
 
 def check_list(value: Value, what: str) -> list[Value]:
-    """Return a list. Raises SidecarError for any other value."""
+    """Return the value, which has to be a list."""
     if not isinstance(value, list):
         raise SidecarError(f"{what} are not a list")
     return value
 
 
 def get_member(value: Value, name: str, what: str) -> Value:
-    """Return the member of an object. Raises SidecarError if it has none of this name, or is no object."""
+    """Return a member of a value, which has to be an object with such a member."""
     if not isinstance(value, dict) or name not in value:
         raise SidecarError(f"{what} has no {name}")
     return value[name]
 
 
 def encode_column(column: array[int]) -> str:
-    """Return a column of numbers as text: little-endian, compressed with zlib, in base64."""
+    """Return a column of numbers as text: the base64 of its little-endian bytes, compressed with zlib."""
     if sys.byteorder == "big":
         column = column[:]
         column.byteswap()
@@ -78,7 +81,7 @@ def encode_column(column: array[int]) -> str:
 
 
 def decode_column(value: Value, typecode: str, count: int, what: str) -> array[int]:
-    """Return the column of `count` numbers that `encode_column` made a text of. Raises SidecarError."""
+    """Return the column of `count` numbers from which `encode_column` made the text."""
     column = array(typecode)
     size = count * column.itemsize
     inflate = zlib.decompressobj()

@@ -1,8 +1,10 @@
-"""Option lists as JSON values that people can read, and their bytes made again from these.
+"""Encodes option lists as readable JSON, and decodes this JSON into exactly the same bytes; only for sidecars.
 
-Strategy: an option list becomes a list of options by name. If packing that list again gives other bytes than the
-original (other padding, no end mark), the original bytes stand beside it as `raw`, and only they count. `SIDECAR.md`
-describes the form for other programs.
+`info` and `diff` show options by `spec.readable_options`, whose result need not be turned into bytes again.
+
+Strategy: an option list becomes a list of options by name. If decoding this list would give other bytes than the
+original (because of padding, or a missing end mark), the original bytes are stored beside the list as `raw`, and only
+`raw` is decoded. `SIDECAR.md` describes the form for other programs.
 """
 
 from __future__ import annotations
@@ -23,16 +25,17 @@ from pcapconv.sidecar.json_fields import (
 )
 from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
 
-_LONGEST_READABLE = 64 * 1024  # bytes of options; longer lists are kept as `raw` alone
+_LONGEST_READABLE = 64 * 1024  # bytes of options; of a longer list only `raw` is kept
 _LONGEST_CACHED = 256
 
-_FILTER_TEXT = b"\0"  # the first byte of a filter that is a text
-_NO_NUMBER = -1, False  # size and sign of an option that holds no number
+_FILTER_TEXT = b"\0"  # the first byte of a filter whose value is text
+_NO_NUMBER = -1, False  # size and sign of an option whose value is not a number
 
 
 def options_value(raw: bytes, order: ByteOrder, block_type: int) -> Value:
-    """Return an option list as a list of `{name: text}`, `{name: number}` and `{name: {"hex": …}}`, or as an object
-    with `said`, which is such a list, and `raw`."""
+    """Return an option list as a list of `{name: text}`, `{name: number}` and `{name: {"hex": …}}`. If its bytes cannot
+    be made from such a list, return an object with the list as `said` and the bytes as `raw`; for a long option list,
+    with `raw` alone."""
     return (_cached_options if len(raw) <= _LONGEST_CACHED else _options)(raw, order, block_type)
 
 
@@ -53,15 +56,15 @@ def _options(raw: bytes, order: ByteOrder, block_type: int) -> Value:
 
 
 def _option_value(value: bytes, code: int, order: ByteOrder, block_type: int) -> Value:
-    """Return an option's value as text or as a number if it is one, else in hex."""
-    holds = pcapng.option_type(block_type, code).value_type
-    is_filter = holds == option_lists.FILTER and value[:1] == _FILTER_TEXT
-    if is_filter or holds == option_lists.TEXT:
+    """Return an option's value as text if it is text, as a number if it is a number, else in hex."""
+    value_type = pcapng.option_type(block_type, code).value_type
+    is_filter = value_type == option_lists.FILTER and value[:1] == _FILTER_TEXT
+    if is_filter or value_type == option_lists.TEXT:
         with suppress(UnicodeDecodeError):
             return value[is_filter:].decode()
-    if holds == option_lists.TIME and len(value) == 8:
+    if value_type == option_lists.TIME and len(value) == 8:
         return bodies.ticks_of(value, order)
-    size, signed = option_lists.NUMBERS.get(holds, _NO_NUMBER)
+    size, signed = option_lists.NUMBERS.get(value_type, _NO_NUMBER)
     if len(value) == size:
         return int.from_bytes(value, order, signed=signed)
     return {"hex": value.hex()}
@@ -71,7 +74,7 @@ _cached_options = lru_cache(_options)  # most packets of a capture have one of a
 
 
 def options_bytes(value: Value, order: ByteOrder, block_type: int, what: str) -> bytes:
-    """Return the option list that `options_value` made a value of. Raises SidecarError."""
+    """Return the bytes of the option list from which `options_value` made a value. Raises SidecarError."""
     if isinstance(value, dict):
         raw = decode_bytes(get_member(value, "raw", f"{what}: options"), f"{what}: raw options")
         if len(raw) % 4:
@@ -103,10 +106,10 @@ def _option_bytes(value: Value, code: int, order: ByteOrder, block_type: int, wh
 
 
 def _number_bytes(number: int, code: int, order: ByteOrder, block_type: int, what: str) -> bytes:
-    holds = pcapng.option_type(block_type, code).value_type
-    if holds == option_lists.TIME:
+    value_type = pcapng.option_type(block_type, code).value_type
+    if value_type == option_lists.TIME:
         return bodies.ticks_bytes(check_number(number, what), order)
-    size, signed = option_lists.NUMBERS.get(holds, _NO_NUMBER)
+    size, signed = option_lists.NUMBERS.get(value_type, _NO_NUMBER)
     if size < 0 or isinstance(number, bool):
         raise SidecarError(f"{what} is not a number")
     try:
@@ -117,7 +120,7 @@ def _number_bytes(number: int, code: int, order: ByteOrder, block_type: int, wha
 
 @lru_cache
 def _codes(block_type: int) -> dict[str, int]:
-    """The codes of a block's options by name, without names that several options share."""
+    """The codes of a block's options by name; names that several options share are left out."""
     types = pcapng.option_types(block_type).values()
     counts = Counter(each.name for each in types)
     return {each.name: each.code for each in types if each.name and counts[each.name] == 1}

@@ -1,4 +1,4 @@
-"""The entry of packets as it is read: its columns, options and blocks, and the records made again from these."""
+"""Reads the entry of consecutive packets, and makes again the records of packets whose blocks are unusual."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ _MOST_IN_ENTRY = 2**17  # packets of an entry that has more members than `count`
 
 
 class PacketEntry:
-    """An entry of `count` packets. `packets_before` is the number of packets in the entries before, `interface_count`
-    the number of interfaces that the section has so far. `lists` are the option lists that several packets have;
-    `options` and `blocks` are those of single packets, by packet number from 1; all as JSON values. Raises SidecarError
-    for an entry that makes no sense.
+    """An entry of `count` packets, made from its JSON value.
+
+    `packets_before` is the number of packets in earlier entries, `interface_count` the number of interfaces that the
+    section has so far. `lists` are the option lists that several packets have, `options` the option lists of single
+    packets, and `blocks` what is unusual in the blocks of single packets, both by packet number from 1; all are JSON
+    values. Raises SidecarError for an entry that contradicts itself.
     """
 
     def __init__(self, value: Any, packets_before: int, interface_count: int) -> None:
@@ -70,11 +72,11 @@ class PacketEntry:
         return {self._interface} if self._interfaces is None else set(self._interfaces)
 
     def interface(self, row: int) -> int:
-        """The interface id of a packet, which is the `row`-th of the entry, from 0."""
+        """The interface id of the packet in a row of the entry, counted from 0."""
         return self._interface if self._interfaces is None else self._interfaces[row]
 
     def interfaces(self, first: int, rows: int) -> array[int]:
-        """The interface ids of so many packets, from the row `first` of the entry on."""
+        """The interface ids of `rows` packets, from the row `first` of the entry on."""
         if self._interfaces is None:
             return array("I", [self._interface]) * rows
         return self._interfaces[first : first + rows]
@@ -88,17 +90,17 @@ class PacketEntry:
         return self._raw_lists
 
     def list_numbers(self, first: int, rows: int) -> array[int]:
-        """For each of so many packets, the number of its option list among `lists`, from 1; 0 if it has none of them.
-        Empty if the entry has no lists."""
+        """For each of `rows` packets, the number of its option list in `lists`, from 1; 0 for a packet with no list
+        from there. Empty if the entry has no lists."""
         return self._list_numbers[first : first + rows]
 
     def ticks(self, first: int, rows: int) -> array[int] | None:
-        """The ticks of so many packets, or None if the times in the pcap file give them."""
+        """The ticks of `rows` packets, or None if they follow from the times in the pcap file."""
         return None if self._ticks is None else self._ticks[first : first + rows]
 
 
 def block_type_of(block: Any) -> int:
-    """The type of a packet's block, which is given as in `PacketEntry.blocks`. Raises SidecarError."""
+    """The type of a packet's block, given as a value of `PacketEntry.blocks`. Raises SidecarError."""
     name = block.get("type", "enhanced") if isinstance(block, dict) else None
     types = {"enhanced": pcapng.ENHANCED_PACKET, "simple": SIMPLE_PACKET, "obsolete": pcapng.OBSOLETE_PACKET}
     if not isinstance(name, str) or name not in types:
@@ -112,7 +114,7 @@ def drop_count_of(block: Any, what: str) -> int:
 
 
 def record_of(batch: PacketBatch, row: int, block: Any) -> bytes:
-    """The record of a packet whose block is unusual, or nothing if the writer encodes it the same. Raises
+    """The record of a packet whose block is unusual; empty if the writer makes the same record from the columns. Raises
     SidecarError."""
     columns, order = batch.columns, batch.section.byte_order
     block_type = block_type_of(block)
@@ -134,7 +136,7 @@ def record_of(batch: PacketBatch, row: int, block: Any) -> bytes:
 
 
 def _padding(block: Any, captured: int, what: str) -> tuple[bytes, bool]:
-    """The bytes of padding behind a packet's data, and whether the block's lengths leave them out."""
+    """The bytes of padding after a packet's data, and whether the block's length fields do not count them."""
     try:
         padding = bytes.fromhex(block["padding"]) if "padding" in block else bytes(-captured & 3)
     except (TypeError, ValueError):
@@ -160,6 +162,6 @@ def _fields(batch: PacketBatch, row: int, block_type: int, block: Any, what: str
 
 
 def simple_length(batch: PacketBatch, row: int) -> int:
-    """The captured length that a reader would give a packet in a Simple Packet Block, which does not state one."""
+    """The captured length that a reader computes for a packet in a Simple Packet Block, which does not contain one."""
     original = batch.columns.original_length[row]
     return min(original, batch.interfaces[0].snaplen or original)

@@ -1,4 +1,4 @@
-"""The entry of packets as it is written: consecutive packets of which the sidecar keeps more than their number."""
+"""Builds the entry of consecutive packets of which the sidecar keeps more than their number."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pcapconv.spec import ByteOrder, pcapng
 from pcapconv.spec.option_lists import COMMENT, OptionList
 from pcapconv.steps.batch_rows import distinct
 
-_MOST_PACKETS = 2**14  # so many that the bytes of an entry itself are few for each of them
-_ENOUGH_OPTIONS = 2**18  # bytes of options with which an entry is full
-_MOST_LISTS = 2**16 - 1  # as many as 16 bits can number
+_MOST_PACKETS = 2**14  # enough to make the bytes of the entry itself negligible
+_ENOUGH_OPTIONS = 2**18  # bytes of options that make an entry full
+_MOST_LISTS = 2**16 - 1  # the highest number that 16 bits hold
 
 
 class PacketEntryBuilder:
-    """Collects consecutive packets for an entry. `packets_before` is the number of packets in the entries before;
-    `fingerprints` are those of the packets, empty if the sidecar has none."""
+    """Collects consecutive packets for an entry. `packets_before` is the number of packets in earlier entries;
+    `fingerprints` are the concatenated fingerprints of the packets, empty if the sidecar has no fingerprints."""
 
     def __init__(self, order: ByteOrder, packets_before: int) -> None:
         self._order = order
         self._packets_before = packets_before
-        self._interfaces, self._ticks, self._digits = array("I"), array("Q"), array("H")
+        self._interfaces, self._ticks, self._sub_microsecond_ns = array("I"), array("Q"), array("H")
         self.fingerprints = bytearray()
         self._options: list[tuple[int, bytes]] = []  # by row of this entry, raw
         self._blocks: dict[str, Any] = {}
@@ -38,10 +38,10 @@ class PacketEntryBuilder:
         options: list[tuple[int, bytes]],
         blocks: dict[int, Any],
         fingerprints: bytearray,
-        digits: array[int],
+        sub_microsecond_ns: array[int],
     ) -> int:
         """Add packets, at most `room`: their columns, and by row their options and what is unusual in their blocks.
-        Returns the number of packets that were added, which ends with the one whose options fill the entry."""
+        Returns the number of packets that were added: fewer than given if the options of one of them fill the entry."""
         first, stop = self.count, len(interfaces)
         for row, raw in options:
             if row >= stop:
@@ -55,7 +55,7 @@ class PacketEntryBuilder:
         numbered = {str(self._packets_before + first + row + 1): block for row, block in blocks.items() if row < stop}
         self._blocks |= numbered
         self.fingerprints += fingerprints[: FINGERPRINT * stop]
-        self._digits.extend(digits[:stop])
+        self._sub_microsecond_ns.extend(sub_microsecond_ns[:stop])
         return stop
 
     @property
@@ -75,12 +75,12 @@ class PacketEntryBuilder:
 
     @property
     def plain_interface(self) -> int | None:
-        """The id of the packets' one interface if there is nothing else to write of them, else None."""
+        """The id of the packets' interface if they have only one and nothing else has to be saved; else None."""
         more = self._options or self._blocks or self.fingerprints or len(self.used_interfaces) > 1
         return None if more else self._interfaces[0]
 
     def build(self, *, ticks: bool) -> dict[str, Any]:
-        """The entry as a JSON value, with the packets' ticks or without, and without their fingerprints."""
+        """Return the entry as a JSON value, with the packets' ticks if `ticks` is true, and without fingerprints."""
         interfaces = self._interfaces
         interface = interfaces[0] if len(self.used_interfaces) == 1 else json_fields.encode_column(interfaces)
         entry: dict[str, Any] = {"count": len(interfaces), "interface": interface}
@@ -89,8 +89,8 @@ class PacketEntryBuilder:
         entry |= self._option_members()
         if self._blocks:
             entry["blocks"] = self._blocks
-        if any(distinct(self._digits)):
-            entry["digits"] = json_fields.encode_column(self._digits)
+        if any(distinct(self._sub_microsecond_ns)):
+            entry["digits"] = json_fields.encode_column(self._sub_microsecond_ns)
         return entry
 
     def _option_members(self) -> dict[str, Any]:

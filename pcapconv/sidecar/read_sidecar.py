@@ -1,4 +1,4 @@
-"""The sidecar that a conversion reads: it is checked against its pcap file, or matched with one that was edited."""
+"""The sidecar that a conversion reads: it is checked against its pcap file, or matched with an edited pcap file."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 
 class ReadSidecar:
-    """The sidecar in the file `name`, of the pcap file that `source` reads. `stack` closes what is opened. All methods
-    raise FileError and SidecarError."""
+    """The sidecar in the file `name`, which belongs to the pcap file that `source` reads. `stack` closes the sidecar.
+    All methods raise FileError and SidecarError."""
 
     def __init__(self, name: str, source: Source, stack: ExitStack, files: SidecarFiles = THIS_MACHINE) -> None:
         self._source = source
@@ -36,7 +36,7 @@ class ReadSidecar:
         self._digest = Digest(source)
         stack.callback(lambda: self._digest.close())
         self._edited: EditedCapture | None = None
-        self._lost: Counter[str] = Counter()  # of the last run: what only pcap can hold, by kind
+        self._lost: Counter[str] = Counter()  # counts by kind what only pcap can hold, in the last run
         if document.header.fingerprints and source.size != document.header.captures[0].bytes:
             self._match_packets()
         else:
@@ -57,9 +57,9 @@ class ReadSidecar:
         """The sidecar's header."""
         return self._document.header
 
-    def follow_capture(self) -> Digest | None:
-        """Begin the digest of a run that reads the capture from its beginning, and return it; None for an edited
-        capture, whose digest is not needed."""
+    def start_digest(self) -> Digest | None:
+        """Start the digest of a run that reads the capture from its beginning, and return the digest; None for an
+        edited capture, whose digest is not needed."""
         self._digest.close()
         if self._edited is not None:
             self._source.observer = None
@@ -68,14 +68,14 @@ class ReadSidecar:
         return self._digest
 
     def restore_items(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items of the restored capture, from those of the pcap file."""
+        """Return the items of the restored capture, given the items of the pcap file."""
         for step in self.new_steps(Counter()):
             items = step(items)
         return items
 
     def new_steps(self, left_out: Counter[str]) -> list[Step]:
-        """New steps for one run, which have to come before all others. `left_out` counts by kind what no longer holds
-        of an edited capture."""
+        """Return new steps for one run, which have to come before all others. `left_out` counts by kind the metadata
+        that no longer fits an edited capture."""
         self._lost = Counter()
         if self._edited is not None:
             return self._edited.new_steps(left_out, self._lost)
@@ -87,8 +87,9 @@ class ReadSidecar:
             check_digest(self._document, self._source, self._digest)
 
     def adapt_to_edits(self) -> bool:
-        """Return whether a run may have failed because the capture was edited: if its SHA-256 is not the sidecar's and
-        packets have fingerprints, they are matched, and the next run restores the edited capture."""
+        """Match the packets if the sidecar has fingerprints and the SHA-256 of the capture shows that it was edited;
+        the next run then restores the edited capture. Return whether this was done: a run that failed has to be
+        repeated. Raises SidecarError if no packet can be matched."""
         if self._edited is not None or not self._document.header.fingerprints:
             return False
         try:
@@ -100,7 +101,7 @@ class ReadSidecar:
         return False
 
     def add_to_report(self, report: Report) -> None:
-        """Set what the report of a run that is done says of the sidecar that was read."""
+        """Set the fields of a run's report about the sidecar that was read, after the run."""
         report.sidecar_read = self._document.name
         report.missing_in_sidecar = dict(self._document.header.missing)
         report.damage_in_sidecar = self._document.header.damage
@@ -109,7 +110,8 @@ class ReadSidecar:
         report.losses = dict(Counter(report.losses) + self._lost)
 
     def _match_packets(self) -> None:
-        """Match the packets of an edited capture with the sidecar's. Raises SidecarError if it is another capture."""
+        """Match the packets of an edited capture with those of the sidecar. Raises SidecarError if none can be
+        matched."""
         from pcapconv.sidecar.edited import match_capture  # only needed if a sidecar has fingerprints
 
         document, source = self._document, self._source
@@ -129,8 +131,8 @@ class ReadSidecar:
 
 @contextmanager
 def open_restored(source: Source, name: str) -> Iterator[tuple[Document, Iterator[Item]]]:
-    """Open the sidecar beside the pcap file `name`, and yield it with the items of the restored capture. Raises
-    FileError, and SidecarError if the sidecar does not fit, which may show only at the end."""
+    """Open the sidecar beside the pcap file `name`, and yield the sidecar and the items of the restored capture. Raises
+    FileError; and SidecarError if the sidecar belongs to another capture, which may show only at the end."""
     with ExitStack() as stack:
         document = open_single_document(name + SIDECAR_SUFFIX, stack)
         check_size(document, source)

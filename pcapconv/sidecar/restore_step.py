@@ -1,8 +1,7 @@
 """The step that restores a capture from its pcap file and its sidecar.
 
-Strategy: the sidecar's entries are followed in their order. Each entry of packets takes as many packets from the pcap
-file as it counts, so this works only for the very file that the sidecar belongs to. Files that were edited since are
-restored by `edited`.
+Strategy: the sidecar's entries are read in order. For each entry of packets, as many packets as it counts are read from
+the pcap file, so the pcap file has to be unchanged. A file that was edited since is restored by `edited`.
 """
 
 from __future__ import annotations
@@ -29,13 +28,13 @@ from pcapconv.steps import Step
 from pcapconv.steps.batch_rows import replace_options
 from pcapconv.steps.time_scales import Scale, scale_to_ticks
 
-_SMALL_SHARE = 16  # packets that take less than a sixteenth of their buffer are copied out of it
+_SMALL_SHARE = 16  # packets are copied if they take less than a sixteenth of their buffer
 
 
 class RestoredMetadata:
-    """Makes items of the entries that are not about packets, and follows the sections: `section` is the current one,
-    `interfaces` are its interfaces so far, `section_count` counts the sections. Interfaces of what was a pcap file have
-    no raw block.
+    """Makes items from the entries that contain no packets, and keeps track of the sections: `section` is the current
+    section, `interfaces` are its interfaces so far, and `section_count` is the number of sections so far. Interfaces of
+    a capture that was pcap have no raw block.
     """
 
     def __init__(self, document: Document) -> None:
@@ -47,7 +46,7 @@ class RestoredMetadata:
         self._tables: dict[int, array[int]] = {}  # the kernel's tables for `set_ticks`, by `ticks_per_second`
 
     def items_of(self, entry_type: str, value: Any) -> Iterator[Item]:
-        """The item of an entry; none for secrets that were left out. Raises SidecarError."""
+        """Yield the item of an entry; nothing for secrets that were left out. Raises SidecarError."""
         if entry_type == "section":
             yield self._begin_section(value)
             return
@@ -97,22 +96,21 @@ class RestoredMetadata:
             raise SidecarError(f"packet {batch.number(row)}: its interface cannot count its time")
 
     def with_headers_of_section(self, batch: PacketBatch) -> PacketBatch:
-        """Return packets of a pcap file with their own headers in the byte order of the section."""
+        """Return packets of a pcap file with their pseudo-headers in the byte order of the section."""
         if self._headers_cut:
             batch.header_order = None
         return with_headers_in(self.current_section().byte_order, batch)
 
     def current_section(self) -> Section:
-        """The section whose entries are read. Raises SidecarError before the first one."""
+        """The section whose entries are being read. Raises SidecarError before the first section."""
         if self.section is None:
             raise SidecarError("an entry stands before the first section")
         return self.section
 
 
 class RestoreFromSidecar(Step):
-    """Restores a capture, from one pcap file or from the parts of a split: sections, interfaces and blocks come from
-    the sidecar, and of the pcap file's items only the packets are used. `lost` counts by kind what only pcap can
-    hold."""
+    """Restores a capture from one pcap file or from the parts of a split: sections, interfaces and blocks come from the
+    sidecar, only the packets from the pcap file. `lost` counts by kind what only pcap can hold."""
 
     def __init__(self, document: Document, lost: Counter[str]) -> None:
         super().__init__()
@@ -123,12 +121,12 @@ class RestoreFromSidecar(Step):
         self._packets = 0
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items of the restored capture. Raises SidecarError if the sidecar does not fit."""
+        """The items of the restored capture. Raises SidecarError if the sidecar does not belong to the pcap file."""
         return self.restore_parts({self._document.header.captures[0].link_type: items})
 
     def restore_parts(self, captures: Mapping[int, Iterator[Item]]) -> Iterator[Item]:
-        """The items of the capture that was split into these, given by the link type of their packets. Raises
-        SidecarError if the sidecar does not fit."""
+        """The items of the capture that was split into parts, given as the items of each part by link type. Raises
+        SidecarError if the sidecar does not belong to the parts."""
         self._captures = {
             link_type: _CapturePackets(items, self._lost, link_type) for link_type, items in captures.items()
         }
@@ -136,7 +134,7 @@ class RestoreFromSidecar(Step):
 
     def _items(self) -> Iterator[Item]:
         with name_sidecar_in_errors(self._document):
-            # If something is missing, sections may be shorter than they state.
+            # If something is missing, sections may be shorter than their length fields.
             complete = not self._document.header.missing and not self._document.header.damage
             for entry_type, value in self._document.entries():
                 if entry_type == "packets":
@@ -148,8 +146,8 @@ class RestoreFromSidecar(Step):
                 raise SidecarError(f"it has {self._packets} packets, the capture has more")
 
     def _restore_packets(self, value: Any) -> Iterator[Item]:
-        """The packets of an entry, in batches. A batch ends with the batch of the pcap reader, or before a packet that
-        is in another part of the split."""
+        """Yield the packets of an entry, in batches. A batch ends where a batch of the pcap reader ends, or before a
+        packet that is in another part of the split."""
         self._metadata.current_section()
         entry, done = PacketEntry(value, self._packets, len(self._metadata.interfaces)), 0
         link_types = {number: self._metadata.interfaces[number].link_type for number in entry.used_interfaces}
@@ -170,7 +168,8 @@ class RestoreFromSidecar(Step):
             self._packets += batch.rows
 
     def _restore_batch(self, batch: PacketBatch, entry: PacketEntry, done: int, ticks_per_second: int) -> PacketBatch:
-        """A batch of the pcap file, with what the entry keeps of it; `done` packets of the entry came before it."""
+        """Return a batch of the pcap file with its metadata from the entry; `done` packets of the entry come before
+        it."""
         rows, first = batch.rows, self._packets + 1
         restored = as_pcapng(batch, self._metadata, entry.interfaces(done, rows), first)
         blocks = _by_row(entry.blocks, first, rows)
@@ -219,7 +218,7 @@ def name_sidecar_in_errors(document: Document) -> Iterator[None]:
 
 def as_pcapng(batch: PacketBatch, metadata: RestoredMetadata, interfaces: array[int], first: int) -> PacketBatch:
     """Return packets of a pcap file as packets of the current section, on these interfaces and numbered from `first`
-    on. The batch has to have columns of its own, which are changed; ticks stay those of the pcap file."""
+    on. The batch has to have columns of its own, since they are changed. Ticks stay those of the pcap file."""
     rows, columns = batch.rows, batch.columns
     columns.record_type = array("B", bytes([pcapng.ENHANCED_PACKET]) * rows)
     columns.record_length, columns.options_length = array("I", bytes(4 * rows)), array("I", bytes(4 * rows))
@@ -234,8 +233,8 @@ def as_pcapng(batch: PacketBatch, metadata: RestoredMetadata, interfaces: array[
 
 
 class _CapturePackets:
-    """The packets of a pcap file that has to have this link type, any number at a time. Its times count
-    `ticks_per_second`. Raises SidecarError for another link type, and for damage."""
+    """Reads the packets of a pcap file, any number at a time. The times of the file count `ticks_per_second`. Raises
+    SidecarError for damage, and if the file has another link type than `link_type`."""
 
     def __init__(self, items: Iterator[Item], lost: Counter[str], link_type: int) -> None:
         self._items = items
@@ -264,7 +263,7 @@ class _CapturePackets:
         return True
 
     def next_packets(self, most: int) -> PacketBatch:
-        """The next packets of a batch, at most so many, with columns of their own; `has_more` has to be true."""
+        """Return the next packets of a batch, at most `most`, with columns of their own; `has_more` has to be true."""
         assert self._batch is not None
         stop = min(self._batch.rows, self._row + most)
         if stop - self._row == self._batch.rows:
@@ -273,15 +272,15 @@ class _CapturePackets:
         else:
             part = self._batch.slice(self._row, stop)
             begin, end = part.span()
-            if end - begin < len(part.buffer) // _SMALL_SHARE:  # options will be put behind a copy of the buffer
+            if end - begin < len(part.buffer) // _SMALL_SHARE:  # options will be appended to a copy of the buffer
                 part = part.copy()
         self._row = stop
         return part
 
 
 def _set_shared_options(batch: PacketBatch, lists: list[bytes], list_numbers: array[int]) -> None:
-    """Give each row its option list among `lists`, counted from 1, or none for 0. Each list is put behind the batch's
-    buffer once."""
+    """Give each row its option list, by its number in `lists`, from 1; no options for 0. Each list is appended to the
+    batch's buffer once."""
     used = sorted(set(list_numbers) - {0})
     at, ats, lengths = len(batch.buffer), {0: 0}, {0: 0}
     for number in used:
@@ -294,7 +293,7 @@ def _set_shared_options(batch: PacketBatch, lists: list[bytes], list_numbers: ar
 
 
 def _set_records(batch: PacketBatch, records: dict[int, bytes]) -> None:
-    """Give rows records, which writers copy: their data and options are then those in the record."""
+    """Give rows records, which writers copy. The rows' data and options are then those in the records."""
     if not records:
         return
     columns: Columns = batch.columns

@@ -1,9 +1,9 @@
-"""The step that saves to the sidecar whatever a pcap file does not hold of a capture.
+"""The step that saves to the sidecar all that a capture contains and a pcap file cannot hold.
 
-Strategy: sections, interfaces and blocks become entries one by one. Packets of which a pcap record lacks nothing but
-the interface are only counted; a kernel finds the others. Ticks are saved only if they cannot be restored exactly from
-the times in the pcap file. Where one entry of packets ends and the next begins does not depend on the batches in which
-packets come, so that the same capture has the same sidecar.
+Strategy: each section, interface and block becomes an entry. Packets are merely counted if their pcap records lack
+nothing but the interface; a kernel finds the other packets, whose options and unusual blocks are saved. Ticks are saved
+only if they cannot be restored exactly from the times in the pcap file. Where an entry of packets ends does not depend
+on where batches end, so that the same capture always has the same sidecar.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 
 class SaveToSidecar(Step):
     """Saves a capture to a sidecar, as the last step before a pcap writer. Secrets are saved if `secrets` is true, else
-    only counted; `fingerprints` tells whether packets get them. With `clamp`, times that pcap cannot hold become the
-    nearest that it can, and times that cannot be determined become 0.
+    only counted; `fingerprints` tells whether packets get fingerprints. With `clamp`, a time that pcap cannot hold
+    becomes the nearest time that pcap can hold, and a time that cannot be determined becomes 0.
 
     `missing` counts by kind what is not saved; `kept` counts what is saved and is not among the losses that the pcap
     writer counts; `source_format` is the format of the capture; `headers_cut` is as in `Header`.
@@ -47,12 +47,12 @@ class SaveToSidecar(Step):
         self._fingerprints = fingerprints
         self._clamp = clamp
         self._kernels = choose()
-        self._units = TimeScales()
+        self._time_scales = TimeScales()
         self._finer = False  # whether microseconds cannot hold the times of an interface of the section
         self._mask = bytearray()
-        self._plain_count = 0  # packets that are only counted, all of `_plain_interface`, and not written yet
+        self._plain_count = 0  # packets of `_plain_interface` that are only counted, and not written yet
         self._plain_interface = 0
-        self._entry: PacketEntryBuilder | None = None  # with the packets behind these
+        self._entry: PacketEntryBuilder | None = None  # with the packets after these
         self._packets = 0
         self._order: ByteOrder | None = None  # of the pcap file, which is that of the first section
         self.headers_cut = False
@@ -63,14 +63,14 @@ class SaveToSidecar(Step):
     def _section(self, section: Section) -> Iterable[Item]:
         self._write_packets()
         self._finer = False
-        self._units.begin_section()
+        self._time_scales.begin_section()
         self.source_format = section.layout
         self._order = self._order or section.byte_order
         self._add_entry("section", self._section_value(section))
         return (section,)
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
-        self._units.add_interface(interface, interface.id)
+        self._time_scales.add_interface(interface, interface.id)
         raw = interface.raw if interface.layout == "pcapng" else None
         body = interface_body(interface) if raw is None else raw
         value = json_blocks.interface_value(interface, body)
@@ -96,7 +96,7 @@ class SaveToSidecar(Step):
 
     def _section_value(self, section: Section) -> Any:
         body = section.raw if section.raw is not None and section.layout == "pcapng" else section_body(section)
-        if section.changed:  # the length that it states may be wrong now
+        if section.changed:  # its length field may be wrong now
             body = body[:8] + pcapng.UNKNOWN_LENGTH + body[pcapng.SECTION_OPTIONS_AT :]
         value = json_blocks.section_value(section, body)
         return _with_raw(value, json_blocks.section_body(value)[1], body)
@@ -106,18 +106,18 @@ class SaveToSidecar(Step):
         self._writer.add_entry({entry_type: value})
 
     def _write_packets(self) -> None:
-        """Write the entries of all packets that have come."""
+        """Write the entries of all packets so far."""
         self._end_entry()
         self._write_plain()
 
     def _write_plain(self) -> None:
-        """Write the entry of the packets that are only counted, if there are any."""
+        """Write the entry of the packets that are only counted; nothing if there are none."""
         if self._plain_count:
             self._writer.add_entry({"packets": {"count": self._plain_count, "interface": self._plain_interface}})
             self._plain_count = 0
 
     def _end_entry(self) -> None:
-        """Write the entry that was begun; or count its packets, if they are plain."""
+        """End the current entry: write it, or only count its packets if they are plain."""
         entry, self._entry = self._entry, None
         if entry is None:
             return
@@ -132,7 +132,7 @@ class SaveToSidecar(Step):
             self._plain_count += entry.count
 
     def _clamped_interface(self, interface: Interface) -> Interface:
-        """The interface as the pcap writer gets it: in nanoseconds if times are clamped."""
+        """Return the interface for the pcap writer: its times are in nanoseconds if they are clamped."""
         if not self._clamp:
             return interface
         return interface._replace(ticks_per_second=NANOSECONDS, time_offset=0, time_error="")
@@ -146,7 +146,7 @@ class SaveToSidecar(Step):
             self._mask = bytearray(2 * rows)
         has_metadata = self._kernels.rows_with_metadata(batch.buffer, columns, rows, self._mask)
         times = self._in_nanoseconds(batch) if self._fingerprints or self._clamp else columns
-        fingerprints, digits = self._fingerprints_of(batch, times)
+        fingerprints, sub_microsecond_ns = self._fingerprints_of(batch, times)
         row = 0
         while row < rows:
             if self._entry is None:
@@ -159,7 +159,7 @@ class SaveToSidecar(Step):
                 options,
                 blocks,
                 fingerprints[FINGERPRINT * row : FINGERPRINT * stop],
-                digits[row:stop],
+                sub_microsecond_ns[row:stop],
             )
             row += added
             self._packets += added
@@ -168,8 +168,8 @@ class SaveToSidecar(Step):
         return (self._with_times(batch, times) if self._clamp else batch,)
 
     def _metadata_of(self, batch: PacketBatch, first: int, stop: int) -> tuple[list[tuple[int, bytes]], dict[int, Any]]:
-        """What a pcap record does not hold of the rows from `first` up to `stop`: their options, raw, and what is
-        unusual in their blocks; both by the row less `first`."""
+        """Return the metadata that pcap records cannot hold, for the rows from `first` up to `stop`: their options,
+        raw, and what is unusual in their blocks. Rows are counted from `first`."""
         columns, row = batch.columns, first - 1
         types = columns.record_type[first:stop].tobytes()
         enhanced = types == bytes([pcapng.ENHANCED_PACKET]) * (stop - first)
@@ -181,7 +181,7 @@ class SaveToSidecar(Step):
         return options, blocks
 
     def _fingerprints_of(self, batch: PacketBatch, times: Columns) -> tuple[bytearray, array[int]]:
-        """The batch's fingerprints and digits as `edited.fingerprint` returns them; both empty if packets get none."""
+        """Return what `edited.fingerprint` returns for the batch; empty columns if packets get no fingerprints."""
         if not self._fingerprints:
             return bytearray(), array("H")
         from pcapconv.sidecar.edited import fingerprint
@@ -189,9 +189,9 @@ class SaveToSidecar(Step):
         return fingerprint(batch, times, finer=self._finer)
 
     def _in_nanoseconds(self, batch: PacketBatch) -> Columns:
-        """Columns whose ticks are the packets' times in nanoseconds, as they are in the pcap file."""
+        """Return columns whose ticks are the packets' times in nanoseconds, as the pcap file has them."""
         columns = batch.columns.with_copies(batch.rows, "ticks", "interface")
-        row, cut, status = self._units.to_nanoseconds(columns, 0, batch.rows, cut=True)
+        row, cut, status = self._time_scales.to_nanoseconds(columns, 0, batch.rows, cut=True)
         kept: Counter[str] = Counter()
         kept["time-digits"] += cut
         if status != MORE:
@@ -205,13 +205,13 @@ class SaveToSidecar(Step):
         return columns
 
     def _time(self, batch: PacketBatch, row: int, kept: Counter[str]) -> int:
-        """A packet's time in whole nanoseconds, cut to what 64 bits hold; 0 if it cannot be determined."""
+        """A packet's time in whole nanoseconds, at most what 64 bits hold; 0 if the time cannot be determined."""
         columns = batch.columns
         simple = columns.record_type[row] == SIMPLE_PACKET
         if not simple and batch.interfaces[columns.interface[row]].time_error:
             kept["packets-without-time"] += 1
             return 0
-        time = self._units.time(batch, row)
+        time = self._time_scales.time(batch, row)
         whole = int(time // 1)
         if whole < 0:
             kept["times-out-of-range"] += 1
@@ -220,7 +220,7 @@ class SaveToSidecar(Step):
         return min(whole, MOST_TICKS)
 
     def _with_times(self, batch: PacketBatch, times: Columns) -> PacketBatch:
-        """The batch with other times; its rows have no record, so that the writer encodes them."""
+        """Return the batch with other times; its rows have no record, so that the writer encodes them."""
         twin = batch.slice(0, batch.rows)
         twin.columns.ticks = times.ticks
         twin.columns.record_length = array("I", bytes(4 * batch.rows))
@@ -230,17 +230,18 @@ class SaveToSidecar(Step):
 
 
 def _with_raw(value: Any, restored: bytes, body: bytes) -> Any:
-    """The value of an entry, with the block's body as `raw` unless the same body is restored from the value."""
+    """Return the value of an entry, with the block's `body` as `raw` unless the body `restored` from the value is
+    equal."""
     return value if restored == body else {**value, "raw": json_fields.encode_bytes(body)}
 
 
 def _restores_ticks(interface: Interface) -> bool:
-    """Whether the ticks of an interface's packets can be restored exactly from the times in a pcap file."""
+    """Return whether the ticks of an interface's packets can be restored exactly from the times in a pcap file."""
     return not interface.time_error and NANOSECONDS % interface.ticks_per_second == 0
 
 
 def _block_value(batch: PacketBatch, row: int) -> dict[str, Any]:
-    """In what a packet's block differs from an Enhanced Packet Block with padding of zeros, as a JSON value."""
+    """Return, as a JSON value, how a packet's block differs from an Enhanced Packet Block with padding of zeros."""
     columns, order = batch.columns, batch.section.byte_order
     block_type, length = columns.record_type[row], columns.record_length[row]
     if not length or not block_type:  # the row has no record, or one of pcap

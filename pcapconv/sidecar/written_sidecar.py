@@ -1,4 +1,4 @@
-"""The sidecar that a conversion or a split writes: the step that fills it, and its header when the run is done."""
+"""The sidecar that a conversion or a split writes: gives each run its saving step, and fills the file after the run."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _ONLY_PCAP = ("header-fields", "record-fields", "time-notation")  # losses that 
 
 
 class WrittenSidecar:
-    """The sidecar that is written to the file `name`, with `secrets` and `fingerprints` in it or without. `stack`
-    closes what is opened. All methods raise FileError."""
+    """The sidecar that is written to the file `name`; `secrets` and `fingerprints` tell whether it contains them.
+    `stack` closes the files. All methods raise FileError."""
 
     def __init__(
         self,
@@ -35,13 +35,13 @@ class WrittenSidecar:
         self._step: SaveToSidecar | None = None
 
     def clamp_times(self) -> bool:
-        """Have the next runs write times that pcap cannot hold as the nearest that it can. Returns whether this is
-        new."""
+        """Make the next runs replace each time that pcap cannot hold by the nearest time that pcap can hold. Return
+        whether this is new: False if `clamp_times` was called before."""
         before, self._clamp = self._clamp, True
         return not before
 
     def new_step(self) -> SaveToSidecar:
-        """A new step for one run, which has to come after all others; the entries of an earlier run are forgotten."""
+        """Return a new step for one run, which has to come after all others; discard the entries of an earlier run."""
         self._writer.clear()
         self._step = SaveToSidecar(
             self._writer, secrets=self._secrets, fingerprints=self._fingerprints, clamp=self._clamp
@@ -49,9 +49,10 @@ class WrittenSidecar:
         return self._step
 
     def finish(self, report: Report, captures: list[CaptureFile], read_header: Header | None = None) -> None:
-        """Write the sidecar of a run that is done, without giving it its final name; `captures` are the pcap files that
-        the run wrote. In the report, what the sidecar keeps is no loss. `read_header` is that of the sidecar which the
-        run read, if any: both are of the same capture, so this one lacks what that one lacked. Raises FileError."""
+        """Fill the sidecar's file after a run; it does not get its final name yet. `captures` are the pcap files that
+        the run wrote. In the report, metadata that the sidecar keeps are no longer losses. `read_header` is the header
+        of the sidecar that the run read, or None: metadata that were missing there are missing here, too. Raises
+        FileError."""
         step = self._step
         assert step is not None
         losses, missing = Counter(report.losses), Counter(step.missing)

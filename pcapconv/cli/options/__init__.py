@@ -1,35 +1,42 @@
-"""The options of all commands: one table for parsing, help, error messages, completion and the manual.
+"""The options of all commands, in one table: for parsing, help, error messages, completion and the manual.
 
-Each file has the options of a purpose: `selecting_and_editing` (which packets, and edits), `reading_and_writing` (also
-sidecars and reports), `splitting`, `batches`, `normalizing_and_comparing` (also what `diff` and `info` show). `groups`
-has the headings under which help shows them.
+The files, each with the options for one purpose:
+  selecting_and_editing       select and edit packets
+  reading_and_writing         how captures are read and written; sidecars, reports
+  splitting                   where `split` cuts a capture
+  batches                     which files `batch` and `normalize` process, and how a batch runs
+  normalizing_and_comparing   the normal form; what `diff` compares; what `diff` and `info` show
+  groups                      the headings under which help shows options
 
-How to add an option:
-  1. Its entry (`grammar.Option`) in one of these files; `name` is the name of the library's argument, to which `parse`
-     and the command's function pass the value.
-  2. The library's argument. One that selects or edits: a field of `StepArguments` in `steps/plan.py`, which checks it
-     and makes its step; its text is parsed by a function beside those for times, durations and numbers in `steps/`.
-  3. `python docs/generate.py`: the manual pages and the tables of README.md.
-  4. Tests: `tests/test_manual.py` names the tests in which each option has to be.
+How to add an option for an argument that selects or edits packets: `pcapconv/steps/plan.py` begins with all changes in
+order; its option is one of them.
+
+How to add any other option (`docs/` and `tests/` are in the repository's root):
+  1. Add the argument to the library's function, if it is new.
+  2. Add the option's entry, a `grammar.Option`, to one of these files. Its `name` is the name of the library's
+     argument: `parse` returns the value under this name, and the command's function passes the value to the library.
+  3. Run `python docs/generate.py`, which writes the manual pages and the tables in README.md.
+  4. Add tests, and name their file in `tests/test_arguments_are_tried.py`, which fails until each option has one.
 """
 
 from __future__ import annotations
 
 from pcapconv.cli.grammar import Option
-from pcapconv.cli.options.batches import TREES
+from pcapconv.cli.options.batches import BATCHES
 from pcapconv.cli.options.groups import GROUPS
-from pcapconv.cli.options.normalizing_and_comparing import GOLDEN
-from pcapconv.cli.options.reading_and_writing import FILES_OF_A_COMMAND
-from pcapconv.cli.options.selecting_and_editing import STEPS
-from pcapconv.cli.options.splitting import PARTS_OF_A_SPLIT
+from pcapconv.cli.options.normalizing_and_comparing import NORMALIZING_AND_COMPARING
+from pcapconv.cli.options.reading_and_writing import READING_AND_WRITING
+from pcapconv.cli.options.selecting_and_editing import SELECTING_AND_EDITING
+from pcapconv.cli.options.splitting import SPLITTING
 
 OPTIONS = tuple(
     sorted(
-        PARTS_OF_A_SPLIT + TREES + GOLDEN + STEPS + FILES_OF_A_COMMAND, key=lambda option: GROUPS.index(option.group)
+        SPLITTING + BATCHES + NORMALIZING_AND_COMPARING + SELECTING_AND_EDITING + READING_AND_WRITING,
+        key=lambda option: GROUPS.index(option.group),
     )
 )
 
 
-def options_of(command: str) -> tuple[Option, ...]:
-    """The options that a command has, in the order of their groups."""
+def options_of_command(command: str) -> tuple[Option, ...]:
+    """Return the options that a command takes, in the order of their groups."""
     return tuple(option for option in OPTIONS if command in option.commands)

@@ -1,4 +1,4 @@
-"""The options of `batch`, and those of `normalize` for directories."""
+"""The options for many files: which files `batch` and `normalize` process, and how a batch runs."""
 
 from __future__ import annotations
 
@@ -139,4 +139,4 @@ _RUN = (
     ),
 )
 
-TREES = _FILES + _RUN
+BATCHES = _FILES + _RUN

@@ -1,4 +1,4 @@
-"""The options for reading, writing, sidecars and reports."""
+"""The options for reading and writing captures, for sidecars and for reports."""
 
 from __future__ import annotations
 
@@ -278,4 +278,4 @@ _REPORTED = (
     HELP._replace(group=REPORTED, commands=ALL, manual="show a page with a line for each option"),
 )
 
-FILES_OF_A_COMMAND = _READ + _WRITTEN + _SIDECARS + _REPORTED
+READING_AND_WRITING = _READ + _WRITTEN + _SIDECARS + _REPORTED

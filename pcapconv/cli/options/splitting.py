@@ -1,11 +1,11 @@
-"""The options that decide where a part of a split begins."""
+"""The options that decide where `split` cuts a capture. (`splitting/splitter.py` decides what a part begins with.)"""
 
 from __future__ import annotations
 
 from pcapconv.cli.grammar import Option
 from pcapconv.cli.options.groups import PARTS, SPLIT
 
-PARTS_OF_A_SPLIT = (
+SPLITTING = (
     Option(
         "max_packets",
         "number",

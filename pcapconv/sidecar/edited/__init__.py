@@ -1,12 +1,12 @@
-"""Restoring a capture that was edited since its sidecar was written: its packets are recognised by fingerprints.
+"""Restores a pcap file that was edited after its sidecar was written: finds its packets in the sidecar by fingerprints.
 
-    fingerprints          the fingerprints of packets: when a sidecar is written, and of an edited capture
-    sidecar_packets       all that a sidecar holds of its packets, by packet number
-    matching              which packets of the edited capture are which of the sidecar's
-    restore_edited_step   the step that gives matched packets back what the sidecar holds of them
+    fingerprints          computes fingerprints, both for a sidecar that is written and of an edited file
+    sidecar_packets       everything that a sidecar holds about its packets, by packet number
+    matching              finds the packet of the sidecar that each packet of the edited file is
+    restore_edited_step   the step that gives matched packets their metadata back
 
-Strategy: `fingerprint` is for writing, `match_capture` for reading. This package is not imported for a sidecar without
-fingerprints, nor what only `match_capture` needs when a sidecar is written.
+Writing a sidecar needs only `fingerprint`, reading one only `match_capture`. To start fast, this package is imported
+only for a sidecar with fingerprints, and the modules for reading are imported by `match_capture`.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ __all__ = ["EditedCapture", "fingerprint", "match_capture"]
 
 
 def match_capture(document: Document, items: Iterator[Item], stack: ExitStack) -> EditedCapture:
-    """Match the packets of an edited pcap file, given by its items, with those of a sidecar. `stack` closes temporary
-    files. Raises SidecarError, FileError, and what the items raise."""
+    """Match the packets of an edited pcap file, given as its items, with the packets of a sidecar. `stack` closes
+    temporary files. Raises SidecarError, FileError, and what reading the items raises."""
     from pcapconv.sidecar.edited.fingerprints import EditedFingerprints
     from pcapconv.sidecar.edited.matching import match_packets
     from pcapconv.sidecar.edited.sidecar_packets import SidecarPackets
@@ -41,8 +41,8 @@ def match_capture(document: Document, items: Iterator[Item], stack: ExitStack) -
 
 
 class EditedCapture:
-    """A pcap file that was edited since its sidecar was written: `packets` is the number of its packets, `link_type`
-    their link type, and `all_new` tells that the sidecar has none of them."""
+    """A pcap file that was edited after its sidecar was written: `packets` is the number of its packets, `link_type`
+    their link type, and `all_new` is true if the sidecar has none of its packets."""
 
     def __init__(self, document: Document, sidecar_packets: SidecarPackets, matching: Matching, link_type: int) -> None:
         self._document = document
@@ -53,8 +53,8 @@ class EditedCapture:
         self.all_new = not any(matching.levels)
 
     def new_steps(self, left_out: Counter[str], lost: Counter[str]) -> list[Step]:
-        """New steps for one run, which give packets back what the sidecar holds of them. `left_out` counts by kind what
-        no longer holds of them, `lost` what only pcap can hold."""
+        """Return new steps for one run, which give packets their metadata back. `left_out` counts by kind the metadata
+        that no longer fits the packets, `lost` what only pcap can hold."""
         from pcapconv.sidecar.edited.restore_edited_step import RestoreEdited
         from pcapconv.steps.strip import StripDoNotCopy
 
@@ -62,7 +62,7 @@ class EditedCapture:
         return [restore, StripDoNotCopy(left_out)]
 
     def summary(self) -> dict[str, Any]:
-        """How many packets were matched, and how closely, for the report of a run that is done."""
+        """Return how many packets were matched, and how closely, as a field of the report."""
         from pcapconv.sidecar.edited.matching import summary
 
         return summary(self._matching, len(self._sidecar_packets.fingerprints))

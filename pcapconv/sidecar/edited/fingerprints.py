@@ -1,6 +1,6 @@
 """Fingerprints of packets: two numbers by which packets are recognised, computed by the kernel `fingerprints`.
 
-`SIDECAR.md` specifies them. The first depends on a packet's time and original length, the second on its bytes.
+`SIDECAR.md` specifies both numbers. The first depends on a packet's time and original length, the second on its bytes.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pcapconv.timestamps import MICROSECONDS
 
 
 def fingerprint(batch: PacketBatch, times: Columns, *, finer: bool) -> tuple[bytearray, array[int]]:
-    """Return the fingerprints of a batch's rows, one behind the other, and the digits of the rows' times: nanoseconds
-    beyond whole microseconds, which some tools cut off; no digits unless times are `finer` than microseconds. `times`
-    are the batch's columns with ticks in nanoseconds since 1970."""
+    """Return the concatenated fingerprints of a batch's rows; and a column with the nanoseconds of each row's time
+    beyond whole microseconds, which some tools cut off, empty unless times are `finer` than microseconds. `times` are
+    the batch's columns with ticks in nanoseconds since 1970."""
     fingerprints = bytearray(FINGERPRINT * batch.rows)
     choose().fingerprints(batch.buffer, times, 0, batch.rows, fingerprints, 0)
     return fingerprints, array("H", [tick % 1000 for tick in times.ticks[: batch.rows]] if finer else ())
@@ -36,44 +36,44 @@ class Fingerprints:
         return len(self.time_keys)
 
     def append(self, fingerprints: bytes | bytearray) -> None:
-        """Append fingerprints, which stand one behind the other."""
+        """Append concatenated fingerprints."""
         self.time_keys.extend(_big_endian_column(fingerprints, range(6)))
         self.full_keys.extend(_big_endian_column(fingerprints, range(2, FINGERPRINT)))
 
 
 class EditedFingerprints(Fingerprints):
-    """The fingerprints of an edited pcap file's packets, and its `link_type`. `cut` has 1 for a packet of which fewer
-    bytes were captured than its original length; `digits` are the nanoseconds of the packets' times beyond whole
-    microseconds, and empty if the file's times are not that fine."""
+    """The fingerprints of the packets in an edited pcap file, and the file's `link_type`. `cut` has 1 for each packet
+    with fewer captured bytes than its original length. `sub_microsecond_ns` has the nanoseconds of each packet's time
+    beyond whole microseconds; it is empty if the file's times are in microseconds."""
 
     def __init__(self, items: Iterator[Item]) -> None:
         super().__init__()
         self.link_type = 0
         self.cut = bytearray()
-        self.digits = array("H")
-        units, finer = TimeScales(), False
+        self.sub_microsecond_ns = array("H")
+        time_scales, finer = TimeScales(), False
         for item in items:
             if isinstance(item, Interface):
                 self.link_type = item.link_type
-                units.add_interface(item, item.id)
+                time_scales.add_interface(item, item.id)
                 finer = finer or MICROSECONDS % item.ticks_per_second != 0
             elif isinstance(item, PacketBatch):
-                self._add_batch(item, units, finer=finer)
+                self._add_batch(item, time_scales, finer=finer)
 
-    def _add_batch(self, batch: PacketBatch, units: TimeScales, *, finer: bool) -> None:
+    def _add_batch(self, batch: PacketBatch, time_scales: TimeScales, *, finer: bool) -> None:
         columns = batch.columns.with_copies(batch.rows, "ticks", "interface")
-        row, _, status = units.to_nanoseconds(columns, 0, batch.rows, cut=True)
+        row, _, status = time_scales.to_nanoseconds(columns, 0, batch.rows, cut=True)
         if status != MORE:
-            raise units.refusal(batch, row, status)
-        fingerprints, digits = fingerprint(batch, columns, finer=finer)
+            raise time_scales.refusal(batch, row, status)
+        fingerprints, sub_microsecond_ns = fingerprint(batch, columns, finer=finer)
         self.append(fingerprints)
-        self.digits.extend(digits)
+        self.sub_microsecond_ns.extend(sub_microsecond_ns)
         lengths = zip(columns.captured_length[: batch.rows], columns.original_length)
         self.cut += bytes(captured < original for captured, original in lengths)
 
 
 def _big_endian_column(fingerprints: bytes | bytearray, offsets: range) -> array[int]:
-    """The bytes at these offsets of each fingerprint as a number in big endian."""
+    """Return, for each fingerprint, its bytes at these offsets as a big-endian number."""
     room = bytearray(len(fingerprints) // FINGERPRINT * 8)
     for at, offset in enumerate(offsets, 8 - len(offsets)):
         room[at::8] = fingerprints[offset::FINGERPRINT]

@@ -1,8 +1,8 @@
-"""Which packets of an edited capture are which of its sidecar's.
+"""Finds, for each packet of an edited capture, the same packet in its sidecar.
 
-Strategy: packets whose time, length and bytes are the same are matched first, then by time and length those that were
-cut or changed. If several packets have the same fingerprint, they are matched in order, provided that there are as many
-on both sides, or that all would get the same back; else they are ambiguous.
+Strategy: packets whose time, length and bytes are equal are matched first, then packets that were cut or changed, by
+time and length alone. Several packets with the same fingerprint are matched in order if there are as many of them in
+the capture as in the sidecar, or if all of them would get the same metadata back; otherwise they are ambiguous.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from pcapconv.sidecar.edited.sidecar_packets import SidecarPackets
 
 NEW, EXACT, CUT, CHANGED, AMBIGUOUS = range(5)  # levels: how closely a packet is matched
 
-NO_PARTNER = -1
+NO_MATCH = -1
 
 
 class Matching(NamedTuple):
-    """For each packet of an edited capture: its partner, which is the number of a packet in the sidecar from 0 or
-    NO_PARTNER, and its level."""
+    """For each packet of an edited capture: its match, which is the number of a packet in the sidecar (from 0) or
+    NO_MATCH; and its level, which tells how close the match is."""
 
-    partners: array[int]
+    matches: array[int]
     levels: bytearray
 
 
 def match_packets(packets: SidecarPackets, edited: EditedFingerprints) -> Matching:
     """Match the packets of an edited capture with those of its sidecar."""
-    partners = array("i", [NO_PARTNER]) * len(edited)
-    ambiguous = _match_keys(packets, packets.fingerprints.full_keys, edited.full_keys, partners, exact=True)
-    matching = Matching(partners, bytearray(NEW if packet < 0 else EXACT for packet in partners))
+    matches = array("i", [NO_MATCH]) * len(edited)
+    ambiguous = _match_keys(packets, packets.fingerprints.full_keys, edited.full_keys, matches, exact=True)
+    matching = Matching(matches, bytearray(NEW if packet < 0 else EXACT for packet in matches))
     for row in ambiguous:
         matching.levels[row] = AMBIGUOUS
     _match_changed(packets, edited, matching)
@@ -44,47 +44,47 @@ def match_packets(packets: SidecarPackets, edited: EditedFingerprints) -> Matchi
 
 
 def _match_changed(packets: SidecarPackets, edited: EditedFingerprints, matching: Matching) -> None:
-    """Match packets that are new so far with those of the sidecar that have no partner, by time and length."""
-    partners, levels = matching
+    """Match the packets that are new so far with the unmatched packets of the sidecar, by time and length."""
+    matches, levels = matching
     new_rows = array("I", (row for row, level in enumerate(levels) if level == NEW))
     if not new_rows:
         return
     used = bytearray(len(packets.fingerprints))
-    for packet in partners:
+    for packet in matches:
         if packet >= 0:
             used[packet] = 1
     unused = array("I", compress(count(), (not is_used for is_used in used)))
-    found = array("i", [NO_PARTNER]) * len(new_rows)  # indexes in `unused`
+    new_matches = array("i", [NO_MATCH]) * len(new_rows)  # indexes in `unused`
     unused_keys = array("Q", map(packets.fingerprints.time_keys.__getitem__, unused))
     new_keys = array("Q", map(edited.time_keys.__getitem__, new_rows))
-    for index in _match_keys(packets, unused_keys, new_keys, found, exact=False, numbers=unused):
+    for index in _match_keys(packets, unused_keys, new_keys, new_matches, exact=False, numbers=unused):
         levels[new_rows[index]] = AMBIGUOUS
-    for row, index in zip(new_rows, found):
+    for row, index in zip(new_rows, new_matches):
         if index >= 0:
-            partners[row], levels[row] = unused[index], CUT if edited.cut[row] else CHANGED
+            matches[row], levels[row] = unused[index], CUT if edited.cut[row] else CHANGED
 
 
 def _drop_other_times(packets: SidecarPackets, edited: EditedFingerprints, matching: Matching) -> None:
-    """Undo matches of packets whose times differ below a microsecond, which fingerprints do not show."""
-    for row, digits in enumerate(edited.digits):
-        packet = matching.partners[row]
-        if digits and packet >= 0 and not packets.can_have_digits(digits, packet):
-            matching.partners[row], matching.levels[row] = NO_PARTNER, NEW
+    """Undo matches between packets whose times differ by less than a microsecond, which fingerprints do not show."""
+    for row, sub_microsecond_ns in enumerate(edited.sub_microsecond_ns):
+        packet = matching.matches[row]
+        if sub_microsecond_ns and packet >= 0 and not packets.can_have_sub_microsecond_ns(sub_microsecond_ns, packet):
+            matching.matches[row], matching.levels[row] = NO_MATCH, NEW
 
 
 def _match_keys(
     packets: SidecarPackets,
     sidecar_keys: array[int],
     edited_keys: array[int],
-    partners: array[int],
+    matches: array[int],
     *,
     exact: bool,
     numbers: array[int] | None = None,
 ) -> Iterator[int]:
-    """Match keys: set `partners`, for each edited key, to the index of the sidecar's key that belongs to it. `numbers`
-    are the numbers of the sidecar's packets that have the keys, None for all. Returns the indexes of edited keys that
-    are ambiguous."""
-    sidecar_order, edited_order, uneven = choose().match_keys(sidecar_keys, edited_keys, partners)
+    """Match keys: at the index of each edited key, set `matches` to the index of the sidecar's key that matches.
+    `numbers` are the numbers of the sidecar's packets with these keys; None if the keys are those of all packets.
+    Return the indexes of edited keys that are ambiguous."""
+    sidecar_order, edited_order, uneven = choose().match_keys(sidecar_keys, edited_keys, matches)
     ambiguous = array("q")
     for at in range(0, len(uneven), 4):
         begin, end, edited_begin, edited_end = uneven[at : at + 4]
@@ -94,14 +94,14 @@ def _match_keys(
             ambiguous.extend(edited_indexes)
             continue
         for candidate, index in zip(candidates, edited_indexes):
-            partners[index] = candidate
+            matches[index] = candidate
     return iter(ambiguous)
 
 
 def _can_match_in_order(packets: SidecarPackets, candidates: Sequence[int], edited: int, *, exact: bool) -> bool:
-    """Whether packets of the sidecar can be matched in order with another number of `edited` packets of the same key,
-    since it makes no difference which of them gets which partner."""
-    if len(candidates) < edited and not exact:  # not all of the edited packets can be cut or changed ones
+    """Return whether packets of the sidecar can be matched in order with another number of `edited` packets with the
+    same key, because all of these packets would get the same metadata back."""
+    if len(candidates) < edited and not exact:  # some of the edited packets must be new
         return False
     return len({packets.metadata_of(packet) for packet in candidates}) == 1
 

@@ -1,4 +1,4 @@
-"""All that a sidecar holds of its packets, by packet number: what they are matched by, and what they get back."""
+"""Everything that a sidecar holds about its packets, by packet number: their fingerprints and their metadata."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from pcapconv.spec.pcapng import SIMPLE_PACKET
 
 
 class _SpooledValues:
-    """JSON values of some packets, by packet number from 0, kept in a temporary file. All methods raise FileError."""
+    """JSON values by packet number (from 0), kept in a temporary file. All methods raise FileError."""
 
     def __init__(self, stack: ExitStack) -> None:
         self._file = stack.enter_context(ScratchFile())
         self._lines = array("Q")  # by packet: the offset of its line in the file, plus 1; 0 for no value
 
-    def add(self, value: Any, packets: Iterable[int]) -> None:
-        """Add the value that all these packets have; their numbers have to rise."""
+    def add_value(self, value: Any, packets: Iterable[int]) -> None:
+        """Add a value that all these packets have, given by their numbers in ascending order."""
         line = 1 + self._file.write(json.dumps(value).encode() + b"\n")
         for packet in packets:
             if packet >= len(self._lines):
@@ -49,16 +49,21 @@ class _SpooledValues:
 
 
 class SidecarPackets:
-    """The packets of a sidecar; their numbers are counted from 0. `fingerprints`, `interfaces` (ids) and `digits`
-    (nanoseconds beyond whole microseconds) are columns, `options` and `blocks` JSON values; `sections` has the first
-    packet of each section. Raises SidecarError."""
+    """The packets of a sidecar, whose numbers are counted from 0. Raises SidecarError.
+
+    `fingerprints`, `interfaces` (ids) and `sub_microsecond_ns` (the nanoseconds of times beyond whole microseconds; it
+    may end before the last packet, and 0 follows) are columns. `options` and `blocks` are JSON values. `sections` has
+    the number of the first packet in each section.
+    """
 
     def __init__(self, document: Document, stack: ExitStack) -> None:
         self.fingerprints = Fingerprints()
-        self.interfaces, self.digits = array("I"), array("H")
+        self.interfaces, self.sub_microsecond_ns = array("I"), array("H")
         self.options, self.blocks = _SpooledValues(stack), _SpooledValues(stack)
         self.sections = array("Q")
-        self._ticks: list[tuple[int, array[int]]] = []  # runs of ticks that are kept, each with its first packet
+        self._ticks: list[
+            tuple[int, array[int]]
+        ] = []  # runs of ticks that the sidecar keeps, each with the number of its first packet
         interface_count = 0
         for entry_type, value in document.entries():
             if entry_type == "section":
@@ -82,54 +87,61 @@ class SidecarPackets:
         if ticks is not None:
             self._ticks.append((before, ticks))
         if "digits" in value:
-            self.digits.extend(array("H", bytes(2 * (before - len(self.digits)))))
-            self.digits.extend(json_fields.decode_column(value["digits"], "H", entry.count, "packets: digits"))
+            self.sub_microsecond_ns.extend(array("H", bytes(2 * (before - len(self.sub_microsecond_ns)))))
+            self.sub_microsecond_ns.extend(
+                json_fields.decode_column(value["digits"], "H", entry.count, "packets: digits")
+            )
         with_list: dict[int, list[int]] = {}
         for row, number in enumerate(entry.list_numbers(0, entry.count)):
             if number:
                 with_list.setdefault(number, []).append(before + row)
         for number, packets in with_list.items():
-            self.options.add(entry.lists[number - 1], packets)
+            self.options.add_value(entry.lists[number - 1], packets)
         for packet_number, options in entry.options.items():
-            self.options.add(options, [packet_number - 1])
+            self.options.add_value(options, [packet_number - 1])
         for packet_number, block in entry.blocks.items():
-            self.blocks.add(block, [packet_number - 1])
+            self.blocks.add_value(block, [packet_number - 1])
 
     @property
     def has_ticks(self) -> bool:
-        """Whether the ticks of some packets are kept."""
+        """Whether the sidecar keeps the ticks of some packets."""
         return bool(self._ticks)
 
     @property
     def has_metadata(self) -> bool:
-        """Whether more than the interface is kept of any packet."""
-        return bool(self.has_ticks or self.digits or self.options or self.blocks)
+        """Whether the sidecar keeps more than the interface for any packet."""
+        return bool(self.has_ticks or self.sub_microsecond_ns or self.options or self.blocks)
 
     def ticks(self, packet: int) -> int | None:
-        """The packet's ticks, None if its time in the pcap file gives them."""
+        """The packet's ticks; None if they follow from its time in the pcap file."""
         run = bisect_right(self._ticks, packet, key=lambda each: each[0]) - 1
         if run < 0 or packet - self._ticks[run][0] >= len(self._ticks[run][1]):
             return None
         return self._ticks[run][1][packet - self._ticks[run][0]]
 
-    def digits_of(self, packet: int) -> int:
+    def sub_microsecond_ns_of(self, packet: int) -> int:
         """The nanoseconds of the packet's time beyond whole microseconds."""
-        return self.digits[packet] if packet < len(self.digits) else 0
+        return self.sub_microsecond_ns[packet] if packet < len(self.sub_microsecond_ns) else 0
 
     def is_simple(self, packet: int) -> bool:
         """Whether the packet was in a Simple Packet Block, which has no time."""
         return bool(self.blocks) and block_type_of(self.blocks.get(packet) or {}) == SIMPLE_PACKET
 
-    def can_have_digits(self, digits: int, packet: int) -> bool:
-        """Whether the packet's time can have these nanoseconds beyond whole microseconds, as far as digits tell; the
-        times of packets whose ticks are kept are checked when they are restored."""
-        return digits == self.digits_of(packet) or self.ticks(packet) is not None or self.is_simple(packet)
+    def can_have_sub_microsecond_ns(self, sub_microsecond_ns: int, packet: int) -> bool:
+        """Return whether the packet's time can have these nanoseconds beyond whole microseconds. Always true if the
+        sidecar keeps the packet's ticks, since `RestoreEdited` then checks the time, and for a packet without a
+        time."""
+        return (
+            sub_microsecond_ns == self.sub_microsecond_ns_of(packet)
+            or self.ticks(packet) is not None
+            or self.is_simple(packet)
+        )
 
     def metadata_of(self, packet: int) -> tuple[Any, ...]:
-        """All that the packet would get back, as a value to compare: it is equal for packets that get back the same."""
+        """Return the metadata that the packet would get back, as a value that is equal for equal metadata."""
         json_texts = self.options.text(packet), self.blocks.text(packet)
         section, interface = self.section(packet), self.interfaces[packet]
-        return section, interface, self.ticks(packet), self.digits_of(packet), *json_texts
+        return section, interface, self.ticks(packet), self.sub_microsecond_ns_of(packet), *json_texts
 
     def section(self, packet: int) -> int:
         """The number of the packet's section."""
