@@ -407,6 +407,7 @@ def test_a_sidecar_says_that_the_front_was_cut(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- what real readers see
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", ["tcpdump", "tshark"])
 def test_readers_see_the_same_before_and_after(tool: str, tmp_path: Path) -> None:
     if shutil.which(tool) is None:

@@ -192,6 +192,7 @@ def test_zeros_behind_record_headers_that_say_more_are_packets(write: In) -> Non
     assert identical(write.pcap_header(wire.MODIFIED) + record * 3).packets_read == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("behind", [b"", wire.pcap_record(T, 1, b"x")])
 def test_zeros_on_a_pipe_take_no_memory(behind: bytes) -> None:
     zeros = itertools.repeat(bytes(2**16), 256)

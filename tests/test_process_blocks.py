@@ -345,6 +345,7 @@ def test_process_and_thread_are_the_same_in_both_byte_orders() -> None:
 # ---------------------------------------------------------------- what Wireshark reads
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 def test_wireshark_reads_the_same_processes(tmp_path: Path) -> None:
     """Its dissector of pcapng files numbers process blocks by section, from 0."""

@@ -154,6 +154,7 @@ def test_the_bytes_of_a_damaged_capture_are_all_counted(tmp_path: Path) -> None:
 EMPTY_OPTIONS = wire.option(5, b"") * 200_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "capture",
     [

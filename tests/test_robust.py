@@ -284,6 +284,7 @@ def test_memory_does_not_follow_what_comes_after_a_length_field_in_a_pipe(kind: 
     assert peak_memory(lambda: converted_or_refused(source, "pcapng")) < LIMIT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", FORMATS)
 @pytest.mark.parametrize("source", FORMATS)
 def test_memory_does_not_follow_the_size_of_the_capture(source: str, to: str) -> None:

@@ -385,6 +385,7 @@ def test_a_part_of_each_link_type(one: Path, tmp_path: Path) -> None:
         pcapconv.join(tmp_path / "s", tmp_path / "b.pcapng")
 
 
+@pytest.mark.slow
 def test_little_memory(one: Path, tmp_path: Path) -> None:
     """Numbers and lengths of strangers take none of their own."""
     bomb = base64.b64encode(zlib.compress(bytes(2**27), 9))

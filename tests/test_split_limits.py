@@ -146,6 +146,7 @@ def test_thousands_of_interfaces_become_small_files(
 # ---------------------------------------------------------------- how many parts
 
 
+@pytest.mark.slow
 def test_ten_thousand_parts_are_the_most(folder: Path) -> None:
     record = wire.pcap_record(1, 2, b"")
     with pytest.raises(UsageError) as caught:
