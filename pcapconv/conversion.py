@@ -13,10 +13,10 @@ Strategy: a `Conversion` has phases, in this order:
 A run can fail for four reasons that a second attempt can avoid: then `run` starts again by itself from the beginning of
 the capture, after `_prepare_next_run` has changed the settings.
 
-* An interface needs nanoseconds after packets were written in microseconds (NeedsNanosecondsError, from the pcap
-  writer). The resolution that the interface declares decides, whether or not the interface has packets: its ticks are
-  no whole number of microseconds. The next run writes nanoseconds from the start. If input or output cannot be rewound
-  (a pipe), the conversion fails, and the message names the argument `nanoseconds`.
+* Packets were written in microseconds, and then the capture declares an interface whose ticks are not whole
+  microseconds (NeedsNanosecondsError, from the pcap writer). The declared resolution counts, even if the interface has
+  no packets. The next run writes nanoseconds from the start. If input or output cannot be rewound (a pipe), the
+  conversion fails, and the message names the argument `nanoseconds`.
 * pcap cannot hold a time (TimeRangeError, from the pcap writer), but the sidecar that is written can. The next run
   writes the nearest time that pcap can hold, and writes nanoseconds, since the latest such time is a nanosecond before
   2^32 seconds after 1970; the sidecar keeps the exact time.

@@ -8,11 +8,11 @@
   with its header. A writer of the same format copies the record. A row that an edit changed *has no record*: its
   `record_length` is 0, and every writer encodes the packet from its columns.
 * **Who owns a batch**: the step or writer that received the batch last, until that step or writer asks for the next
-  item. The owner may change the batch's attributes and the values in its columns, but not the bytes in `buffer`, which
-  other batches share (the one exception: a split overwrites the interface ids in the blocks that it writes next).
-  Whoever passed the batch on does not use it again. When the next item is asked for, the batch becomes invalid, since
-  readers reuse buffers and columns; `copy` gives a batch that stays valid. `pcapconv.steps.Step` has the rules for
-  changing a batch.
+  item. The owner may change the batch's attributes and the values in its columns, but not the bytes in `buffer`,
+  which other batches share (the one exception: a split overwrites the interface ids in the blocks that it writes
+  next). A step that passes the batch on is no longer its owner, and does not use it again. When the next item is
+  asked for, the batch becomes invalid, since readers reuse buffers and columns; `copy` gives a batch that stays
+  valid. `pcapconv.steps.Step` has the rules for changing a batch.
 * The **layout** of an item is the format of its raw bytes, `pcap` or `pcapng`. A writer of that format copies the raw
   bytes; a writer of the other format makes new bytes from the item's fields. A step that edits an item sets its `raw`
   to None.

@@ -72,8 +72,8 @@ def instant(ticks: int, per_second: int, offset: int) -> Fraction:
 
 
 def rescale(ticks: int, per_second: int, offset: int, new_per_second: int) -> tuple[int, bool]:
-    """A time as ticks of `new_per_second` since 1970, without an offset and rounded down; and whether they are
-    exact."""
+    """A time as ticks of `new_per_second` since 1970, without an offset and rounded down; and whether the
+    conversion was exact."""
     whole, remainder = divmod(ticks * new_per_second, per_second)
     return whole + offset * new_per_second, remainder == 0
 

@@ -1,4 +1,4 @@
-"""Convert whole trees of captures, in parallel, and go on where a run was stopped: `pcapconv.batch`.
+"""Convert whole trees of captures, in parallel, and resume a run that was stopped: `pcapconv.batch`.
 
 Strategy: a batch has three phases. First, its arguments are checked and put into one value (`arguments.Arguments`).
 Then the batch is planned: it finds the files and names their targets; each file gets a job, or an outcome if nothing

@@ -1,4 +1,4 @@
-"""The heartbeat of a batch: a file that jobs touch while they read or send bytes, if the batch cannot watch their
+"""The heartbeat of a batch: a file that jobs touch while they read or send bytes, used if the batch cannot watch their
 processes. `stall_detector` reads the time of the file."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The manifest of a batch: a line of JSON for each file that was done. By the manifest, a later run goes on where an
-earlier one stopped.
+"""The manifest of a batch: a line of JSON for each file that was done. A later run uses it to
+continue where an earlier one stopped.
 
 Strategy: on a file system, the process that converts a file appends its line just before the target gets its final
 name. The line contains the size and the time of the target: a later run counts a file as done if its target exists and

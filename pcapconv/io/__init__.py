@@ -1,13 +1,14 @@
 """Bytes in and out: inputs that are read, and outputs that exist complete or not at all.
 
-An output is a `Target`. Four modules share the naming of outputs, each on top of the next:
+An output is a `Target`. It gets its final name at the end, and four modules do that:
 
 * `file_set` has the parts of a split, which are too many to be open at once. It calls `commit` for all of them.
 * `commit` calls `Target.prepare`, then `Target.publish` for all outputs of a command, one after the other, then
-  `Target.confirm`. Meanwhile signals are held back (`held_signals`), and `commit` looks between two outputs
-  whether a signal has arrived. If so, `commit` undoes all names that were given; after the last name, the outputs stay.
-* `target` has `publish` and `undo_publish` for one output, made of the steps of `final_names`.
-* `final_names` has these steps: name a file, put the old file aside, undo.
+  `Target.confirm`. From the first `publish` on, signals are held back (`held_signals`), unless an output is a pipe, and
+  `commit` looks between two outputs whether a signal has arrived. If so, `commit` undoes all names that were given;
+  after the last name, the outputs stay.
+* `target` has `publish` and `undo_publish` for one output; so has `file_set` for one of its files.
+* `final_names` has the steps that both are made of: name a file, put the old file aside, undo.
 
 | file | what it is for |
 |---|---|

@@ -6,8 +6,8 @@ name. Between two outputs, `commit` looks at the signals that have arrived; if t
 have their names. A signal that arrives after the last name was given comes too late: the outputs stay. If an output is
 a pipe, signals are not held back, since only a signal ends the wait for a reader that never reads. Just before an
 output replaces a source, `commit` checks once more that nobody has written to the source. If a kill (SIGKILL) or a
-power failure stops the process between two names, some of several outputs have theirs (for a file set, see
-`recovery_journal`).
+power failure stops the process between two names, some outputs have their final names and others do not
+(for a file set, see `recovery_journal`).
 """
 
 from __future__ import annotations

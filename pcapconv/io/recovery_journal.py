@@ -1,4 +1,4 @@
-"""The journal of a file set's commit: if the commit is killed half-way, the next run puts the old files back by it.
+"""The journal of a file set's commit: if the commit is killed half-way, the next run restores the old files with it.
 
 Strategy: before the first file is replaced, a journal in the set's temporary folder records where each file belongs.
 The committing process keeps the journal locked, and removes it once all files have their names. A journal without a

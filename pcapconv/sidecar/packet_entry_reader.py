@@ -1,4 +1,4 @@
-"""Reads the entry of consecutive packets, and makes again the records of packets whose blocks are unusual."""
+"""Reads a sidecar's entry of consecutive packets, and rebuilds the records of packets whose blocks are unusual."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds the entry of consecutive packets of which the sidecar keeps more than their number."""
+"""Builds the sidecar's entry for consecutive packets that need more than a count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads, edits and makes pcapng option lists as raw bytes; has the class of the table's entry for an option.
+"""Reads, edits and makes pcapng option lists as raw bytes; also defines the class of an option's entry in the table.
 
 Strategy: options are entries of type, length and value, each padded to 32 bits (pcapng, section "Options"); the records
 of a names block have the same form. Bytes are parsed each time that a list is iterated over. Reading ends at the end

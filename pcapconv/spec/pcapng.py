@@ -1,9 +1,10 @@
 """pcapng (draft-ietf-opsawg-pcapng): the numbers of its blocks and options, and the one table that says what each is.
 
-Only this module has the numbers of block types, such as 5 for Interface Statistics; the kernels and `model.Columns`
-repeat the numbers of packet blocks (2, 3 and 6). Other modules look up in the table at the end of this module what a
-block or an option is: losses, strip, normal form, sidecar, info, diff, text form. A block goes through a conversion as
-a `model.Block`, with its body as bytes, whatever its type. These modules treat blocks of one type in a special way:
+The numbers of block types, such as 5 for Interface Statistics, are defined only here; the kernels and `model.Columns`
+repeat those of packet blocks (2, 3 and 6). Other modules look up in the table at the end of this module what a block or
+an option is: losses, strip, normal form, sidecar, info, diff, text form. A block goes through a conversion as a
+`model.Block`, with its body as bytes, whatever its type. `bodies.py` reads the fields of bodies. These modules treat
+blocks of one type in a special way:
 
 | block type | module: what is special |
 |---|---|
@@ -11,7 +12,8 @@ a `model.Block`, with its body as bytes, whatever its type. These modules treat 
 | | `sidecar/edited/restore_edited_step.py`: gets the interface's new id |
 | | `normalizing/normalize_step.py`: gets a new id and times in nanoseconds; `survey.py` keeps its interface for that |
 | | `comparing/compared_capture.py`, `describing/blocks.py`, `describing/text_form.py`: fields and options |
-| | `sidecar/json_blocks.py`: readable JSON. `conversion.py`: is not among the report's `other_blocks` |
+| | `sidecar/json_blocks.py`: readable JSON. `readable_options.py`: times need the interface's time unit |
+| | `conversion.py`: is not counted among the report's `other_blocks` |
 | Name Resolution (4) | `model.py`, `formats/losses.py`: counts as many times as it has records |
 | | `normalizing/survey.py`: one block for all names. `sidecar/json_blocks.py`: readable JSON |
 | | `describing/blocks.py`, `describing/text_form.py`: addresses and names |

@@ -1,7 +1,7 @@
-"""Makes the options of every pcapng block readable, a packet's among them, and the names in Name Resolution Blocks.
+"""Makes options readable, those of packets and of every other pcapng block, and the names in Name Resolution Blocks.
 
-`info`, `diff` and the text form show what is decoded here. It cannot be turned into bytes again; the form that a
-sidecar stores can, and is made in `sidecar/json_options.py`.
+`info`, `diff` and the text form show what is decoded here. The decoded form cannot be turned into bytes again; sidecars
+need a form that can, which `sidecar/json_options.py` makes.
 
 Strategy: the table in `pcapng` has the names of options, and the types of texts, numbers and times. The types of all
 other values come from python-pcapng's schemas, which are loaded for the first such value; values for which the schemas

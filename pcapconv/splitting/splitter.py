@@ -5,11 +5,11 @@ split has a class of its own, whose `_divide` decides where packets go: a part g
 the capture, or rows that a kernel selects.
 
 What a part begins with: the shared blocks of its section so far, which are the section's header, interfaces, names,
-secrets and processes. `_missing_shared_blocks` decides which of these blocks a part still needs; `_write_shared_blocks`
-writes them. Shared blocks that come later are written to the current part at once, and to every other part before its
-next packet. So every part has all processes of the section in order, and packets, which name a process by its number in
-the section, need no change. All shared blocks are kept in memory. The exception: parts of `ByOwnInterfaces` (in
-`by_interface_or_link_type`) declare only their own interfaces, under new ids.
+secrets and processes. `_missing_shared_blocks` decides which of these blocks a part still needs;
+`_write_shared_blocks` writes them. Shared blocks that come later are written to the current part at once, and to
+every other part before its next packet. So every part has all processes of the section in order, and packets, which
+name a process by its number in the section, need no change. One class is an exception: parts of `ByOwnInterfaces` (in
+`by_interface_or_link_type`) declare only their own interfaces, under new ids. All shared blocks are kept in memory.
 
 Every other block goes to one part: the current one, which is the part of the packet before the block, or, for
 statistics, the part of their interface. Blocks before a section's first packet wait in memory for that packet, up to

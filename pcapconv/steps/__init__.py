@@ -47,8 +47,8 @@ class Step:
     """The base of all steps: keeps track of the section's interfaces, and passes on each item that a step does not
     handle.
 
-    A step overrides the method of each class of items that it handles. The method returns the items to pass on instead:
-    no item, one or several. `_interfaces` are the section's interfaces by id, as the step passed them on; while
+    A step overrides the method of each class of items that it handles. The method returns the items that replace the
+    item: none, one or several. `_interfaces` are the section's interfaces by id, as the step passed them on; while
     `_section` runs, they are still those of the previous section. A step is used for one run.
 
     A step owns the batch that it receives, until the step asks for the next item; the reader or step that passed the
@@ -56,8 +56,8 @@ class Step:
     pass the batch on: then the next step owns it. A batch that is needed for longer must be copied
     (`PacketBatch.copy`). The limits:
 
-    * Bytes in `buffer` never change, since other batches share the buffer; a batch that needs other bytes gets another
-      buffer.
+    * A step never changes bytes in `buffer`, since other batches share the buffer; a batch that needs other bytes gets
+      another buffer.
     * No array in `columns` is replaced by another array, since a reader uses the same `Columns` again. Change the
       values in the array, or give the batch another `Columns` (`Columns.with_copies`).
     * A row that is changed gets `record_length` 0, so that it is encoded from its fields instead of being copied, and

@@ -2,12 +2,12 @@
 
 How to add a selecting or editing argument, in this order:
 
-1. `StepArguments` here: a field for the argument; also `_WHOLE_NUMBERS` if its value is a number, and `REPEATABLE` if
-   the argument may be given several times.
+1. `StepArguments` here: add a field for the argument. Add its name to `_WHOLE_NUMBERS` if its value is a number, and to
+   `REPEATABLE` if the argument may be given several times.
 2. `steps/argument_values.py`: a function that parses the text, if the text has a form of its own.
 3. The step: a criterion in `select.Criteria`, which `select.Select` applies; an edit in `edit_packets.PacketEdits`,
-   which `edit_packets.EditPackets` carries out; or a new module with a `Step`. What looks at every packet is a kernel,
-   in both forms (`kernels/interpreted.py`, `kernels/compiled.pyx`).
+   which `edit_packets.EditPackets` carries out; or a new module with a `Step`. Code that looks at every
+   packet belongs in a kernel, in both forms (`kernels/interpreted.py`, `kernels/compiled.pyx`).
 4. `Plan` here: `__init__` parses and checks the value, `steps` passes it to the step.
 5. `pcapconv/cli/options/selecting_and_editing.py`: the option of the same name. Then run `python docs/generate.py` from
    the repository's root, which writes the option into the README and the manual pages.

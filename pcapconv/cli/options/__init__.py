@@ -8,8 +8,8 @@ The files, each with the options for one purpose:
   normalizing_and_comparing   the normal form; what `diff` compares; what `diff` and `info` show
   groups                      the headings under which help shows options
 
-How to add an option for an argument that selects or edits packets: `pcapconv/steps/plan.py` begins with all changes in
-order; its option is one of them.
+How to add an option that selects or edits packets: `pcapconv/steps/plan.py` begins with all changes in order, and the
+entry here is one of them.
 
 How to add any other option (`docs/` and `tests/` are in the repository's root):
   1. Add the argument to the library's function, if it is new.
