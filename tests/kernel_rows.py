@@ -100,7 +100,7 @@ def seen(argument: Any) -> Any:
     return all_columns(argument, argument.capacity) if isinstance(argument, Columns) else argument
 
 
-def run(kernel: Callable[..., Any], *arguments: Any) -> Outcome:
+def run_kernel(kernel: Callable[..., Any], *arguments: Any) -> Outcome:
     """What a kernel does to copies of the arguments. Which of several bad columns it names is its own affair."""
     fresh = deepcopy(arguments)
     done = outcome(kernel, *fresh, written=fresh)
@@ -110,7 +110,7 @@ def run(kernel: Callable[..., Any], *arguments: Any) -> Outcome:
 
 def agree(compiled: ModuleType, kernel: str, *arguments: Any) -> None:
     """Both forms return, raise and write the same, up to an exception too."""
-    assert run(getattr(compiled, kernel), *arguments) == run(getattr(interpreted, kernel), *arguments)
+    assert run_kernel(getattr(compiled, kernel), *arguments) == run_kernel(getattr(interpreted, kernel), *arguments)
 
 
 @st.composite

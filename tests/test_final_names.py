@@ -36,15 +36,7 @@ SECRETS = wire.section_header() + wire.interface() + wire.secrets(wire.TLS_KEY_L
 COMMENTED = wire.section_header(options=wire.options((wire.OPT_COMMENT, b"kept"))) + wire.interface()
 OLD = b"what was there before"
 
-
-@pytest.fixture(autouse=True)
-def heeded() -> Iterator[None]:
-    """A suite in the background has some signals ignored."""
-    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
-    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
-    yield
-    for number, handler in zip(numbers, before):
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("signals_are_heeded")
 
 
 @pytest.fixture

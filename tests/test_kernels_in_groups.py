@@ -17,7 +17,7 @@ from kernel_rows import (
     agree,
     counts,
     is_big,
-    run,
+    run_kernel,
     scale,
     scale_tables,
     with_rows,
@@ -330,10 +330,10 @@ def test_both_ways_to_encode_do_the_same(
     places = BUFFER, columns, first, columns.capacity, bytearray(FILL * (at + room)), at, big
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(interpreted, "_GROUP", group)
-        pcap = run(interpreted.encode_pcap, *places, scales, counts())
-        pcapng = run(interpreted.encode_pcapng, *places, False)
-    assert pcap == run(pcap_by_row, *places, scales, counts())
-    assert pcapng == run(interpreted._encode_pcapng, *places, False)
+        pcap = run_kernel(interpreted.encode_pcap, *places, scales, counts())
+        pcapng = run_kernel(interpreted.encode_pcapng, *places, False)
+    assert pcap == run_kernel(pcap_by_row, *places, scales, counts())
+    assert pcapng == run_kernel(interpreted._encode_pcapng, *places, False)
 
 
 @given(columns=almost_ordinary(), group=st.integers(1, 5), room=st.integers(0, 800), big=st.booleans())
