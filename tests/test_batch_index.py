@@ -50,11 +50,11 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     before = manifest.parse_line
 
-    def told(line: bytes) -> dict[str, Any]:
+    def noting_parse_line(line: bytes) -> dict[str, Any]:
         seen.append(json.loads(line)["source"])
         return before(line)
 
-    monkeypatch.setattr(manifest, "parse_line", told)
+    monkeypatch.setattr(manifest, "parse_line", noting_parse_line)
     return seen
 
 

@@ -271,11 +271,11 @@ def test_names_comments_and_secrets_are_compared() -> None:
 
 
 def test_hosts_and_statistics_are_compared_only_with_everything() -> None:
-    def made(host: bytes, received: int) -> bytes:
+    def build_capture(host: bytes, received: int) -> bytes:
         statistics = wire.statistics(0, 10, options=wire.options((4, wire.number(received, 8))))
         return wire.section_header(options=wire.options((3, host))) + wire.interface() + packet(1) + statistics
 
-    a, b = made(b"Linux", 1), made(b"BSD", 2)
+    a, b = build_capture(b"Linux", 1), build_capture(b"BSD", 2)
     assert comparison_of(a, b).same
     assert comparison_of(a, b, everything=True).headers == [
         "only in A: shb_os Linux",

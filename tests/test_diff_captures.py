@@ -177,12 +177,12 @@ def test_what_was_removed_and_inserted_is_found(data: st.DataObject, count: int)
         other.insert(data.draw(st.integers(0, len(other))), number)
     ignore = data.draw(st.sampled_from([[], ["time"]]))
 
-    def made(side: list[int], order: wire.ByteOrder) -> bytes:
+    def build_capture(side: list[int], order: wire.ByteOrder) -> bytes:
         write = In(order)
         packets = [write.enhanced_packet(0, number, number.to_bytes(4, "big"), original_length=4) for number in side]
         return write.section_header() + write.interface() + b"".join(packets)
 
-    result = comparison_of(made(numbers, LITTLE), made(other, BIG), ignore=ignore)
+    result = comparison_of(build_capture(numbers, LITTLE), build_capture(other, BIG), ignore=ignore)
     wanted = [
         (a, b, (*fields, "time") if fields and not ignore else fields)
         for a, b, fields in expected_differences(numbers, other)
@@ -196,11 +196,11 @@ def test_what_was_removed_and_inserted_is_found(data: st.DataObject, count: int)
 def test_an_interface_that_says_something_else_is_no_change_of_packets(packets: list[PacketFacts], name: bytes) -> None:
     packets = [packet._replace(interface=0) for packet in unlike_packets(packets)]
 
-    def made(name: bytes) -> bytes:
+    def build_capture(name: bytes) -> bytes:
         head = wire.section_header() + wire.interface(options=wire.options((wire.IF_NAME, name), (9, b"\x09")))
         return head + b"".join(wire.enhanced_packet(0, packet.time, packet.data) for packet in packets)
 
-    result = comparison_of(made(b"if0"), made(name))
+    result = comparison_of(build_capture(b"if0"), build_capture(name))
     assert differences_in(result) == []
     said = [f"interface 0: if_name is if0 in A, {name.decode()} in B"] if name != b"if0" else []
     assert result.headers == said

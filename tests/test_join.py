@@ -159,20 +159,20 @@ def test_an_existing_sidecar_is_kept(write: In, tmp_path: Path) -> None:
 def test_the_commands(write: In, tmp_path: Path) -> None:
     (tmp_path / "in.pcapng").write_bytes(capture_of_two_link_types(write))
 
-    def run(*words: str) -> "subprocess.CompletedProcess[bytes]":
+    def run_here(*words: str) -> "subprocess.CompletedProcess[bytes]":
         return subprocess.run([COMMAND, *words], cwd=tmp_path, capture_output=True, timeout=60)
 
-    assert run("split", "in.pcapng", "{stem}-{link_type}.pcap", "--by", "link-type", "--sidecar").returncode == 0
-    done = run("join", "in.meta.json", "again.pcapng")
+    assert run_here("split", "in.pcapng", "{stem}-{link_type}.pcap", "--by", "link-type", "--sidecar").returncode == 0
+    done = run_here("join", "in.meta.json", "again.pcapng")
     assert (done.returncode, done.stderr) == (0, b"")
     assert (tmp_path / "again.pcapng").read_bytes() == capture_of_two_link_types(write)
-    done = run("join", "in.meta.json", "again.pcapng")
+    done = run_here("join", "in.meta.json", "again.pcapng")
     assert (done.returncode, done.stderr) == (
         1,
         b"pcapconv: again.pcapng: exists already; --force replaces it\n",
     )
-    assert run("join", "in.meta.json", "-").stdout == capture_of_two_link_types(write)
-    done = run("join", "in.pcapng", "none.pcapng")
+    assert run_here("join", "in.meta.json", "-").stdout == capture_of_two_link_types(write)
+    done = run_here("join", "in.pcapng", "none.pcapng")
     assert (done.returncode, done.stderr) == (
         1,
         b"pcapconv: in.pcapng: not a sidecar of pcapconv; name the .meta.json that it wrote beside the capture\n",
@@ -215,20 +215,20 @@ def test_a_batch_finds_packets_again(tmp_path: Path) -> None:
     shutil.copy(WEB, tmp_path / "in")
     shutil.copy(SECRETS, tmp_path / "in")
 
-    def run(*words: str) -> "subprocess.CompletedProcess[str]":
+    def run_batch_here(*words: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run([COMMAND, "batch", *words], cwd=tmp_path, capture_output=True, text=True, timeout=60)
 
-    done = run("in", "pcap", "--to", "pcap", "--sidecar", "--sidecar-fingerprints")
+    done = run_batch_here("in", "pcap", "--to", "pcap", "--sidecar", "--sidecar-fingerprints")
     assert done.returncode == 0
     assert "pcapconv: kept in sidecars: 4 comments, " in done.stderr
     assert "1 comment, 7 secrets blocks; " in done.stderr
     assert done.stderr.rstrip().partition("--sidecar-secrets keeps them")[1]
-    again = run("in", "pcap", "--to", "pcap", "--sidecar", "--sidecar-fingerprints", "--resume")
+    again = run_batch_here("in", "pcap", "--to", "pcap", "--sidecar", "--sidecar-fingerprints", "--resume")
     assert "up to date" in again.stderr
     pcap = tmp_path / "pcap" / "web.pcap"
     pcapconv.convert(pcap, pcap, packets="1-16", force=True)
     pcap.write_bytes(pcap.read_bytes() + wire.pcap_record(5, 5, b"new"))
-    done = run("pcap", "back", "--to", "pcapng", "--sidecar", "--report", "report.json", "-q")
+    done = run_batch_here("pcap", "back", "--to", "pcapng", "--sidecar", "--report", "report.json", "-q")
     assert done.returncode == 0
     assert sorted(done.stderr.splitlines()) == [
         "pcapconv: warning: captures were edited since: nothing was restored for 1 new and 0 ambiguous packets; "
@@ -303,19 +303,19 @@ def test_a_batch_tells_of_damage_before_and_of_sidecars_that_nobody_asked_for(tm
     (tmp_path / "in" / "web.pcapng").write_bytes(WEB.read_bytes()[:-5])
     pcapconv.batch(tmp_path / "in", tmp_path / "pcap", to="pcap", sidecar=True, jobs=1)
 
-    def told(*words: str) -> list[str]:
+    def stderr_lines(*words: str) -> list[str]:
         command = [str(COMMAND), "batch", "pcap", *words, "--to", "pcapng", "--jobs", "1"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0
         return [line for line in done.stderr.splitlines() if line.startswith("pcapconv: ")]
 
-    assert told("back", "--sidecar") == [
+    assert stderr_lines("back", "--sidecar") == [
         "pcapconv: warning: when the sidecars were written, the captures were damaged in 1 place; only what could "
         "be read then is restored, back/pcapconv-manifest.jsonl has the counts of each file",
     ]
     unused = "pcapconv: sidecars lie beside 1 of the pcap files, and are not used; --sidecar uses them"
-    assert told("plain") == [unused]
-    assert told("quiet", "-q") == []
+    assert stderr_lines("plain") == [unused]
+    assert stderr_lines("quiet", "-q") == []
 
 
 def test_sidecars_are_no_captures(tmp_path: Path) -> None:

@@ -392,17 +392,17 @@ def test_both_values_of_what_differs_in_a_packet(run: Run, tmp_path: Path) -> No
     other = wire.interface(options=wire.options((wire.IF_NAME, b"wan")))
     lan = wire.options((wire.IF_NAME, b"lan"))
 
-    def made(*packets: bytes) -> bytes:
+    def build_capture(*packets: bytes) -> bytes:
         return capture(other, *packets, options=lan)
 
-    a = made(
+    a = build_capture(
         wire.enhanced_packet(0, 1, b"same", options=one),
         wire.enhanced_packet(1, 2, b"packet 2", original_length=90),
         wire.simple_packet(b"packet 3"),
         wire.enhanced_packet(0, 4, b"packet 4", options=process),
         wire.enhanced_packet(1, 5, b"packet 5"),
     )
-    b = made(
+    b = build_capture(
         wire.enhanced_packet(0, 1, b"same", options=two),
         wire.enhanced_packet(1, 2, b"Packet 2!", original_length=91),
         wire.enhanced_packet(0, 3, b"packet 3"),
@@ -455,14 +455,14 @@ def test_a_time_that_nobody_can_tell_is_none(run: Run, tmp_path: Path) -> None:
 def test_both_values_of_what_differs_besides(run: Run, tmp_path: Path) -> None:
     packet = wire.enhanced_packet(0, 1, b"packet")
 
-    def made(name: bytes, snaplen: int, *blocks: bytes, said: bytes = b"", more: bytes = b"") -> bytes:
+    def build_capture(name: bytes, snaplen: int, *blocks: bytes, said: bytes = b"", more: bytes = b"") -> bytes:
         stated = wire.options((wire.IF_NAME, name), (wire.IF_SPEED, wire.number(2**60, 8) if said else bytes(8)))
         header = wire.section_header(options=wire.options((wire.OPT_COMMENT, said)) if said else b"")
         return header + wire.interface(snaplen=snaplen, options=stated) + b"".join(blocks) + packet + more
 
     secrets, wan = wire.secrets(wire.TLS_KEY_LOG, b"key"), wire.interface(101) + wire.enhanced_packet(1, 2, b"wan")
-    a = made(b"lan", 100, wire.names(wire.ipv4_name("192.0.2.1", "host")), said=b"x" * 300)
-    found = changed(run, tmp_path, a, made(b"dsl", 200, secrets, more=wan), "--all")
+    a = build_capture(b"lan", 100, wire.names(wire.ipv4_name("192.0.2.1", "host")), said=b"x" * 300)
+    found = changed(run, tmp_path, a, build_capture(b"dsl", 200, secrets, more=wan), "--all")
     assert found["headers"] == [
         {"kind": "interface", "interface": 0, "name": "if_name", "a": "lan", "b": "dsl"},
         {"kind": "interface", "interface": 0, "name": "if_speed", "a": "1152921504606846976", "b": 0},

@@ -175,24 +175,27 @@ def test_the_commands_say_it(write: In, tmp_path: Path, capfd: pytest.CaptureFix
     Path(a).write_bytes(sysdig(write))
     Path(b).write_bytes(sysdig(write, 7))
 
-    def said(*arguments: str) -> tuple[int, list[str]]:
+    def status_and_stderr(*arguments: str) -> tuple[int, list[str]]:
         status = cli.run(list(arguments))
         return status, capfd.readouterr().err.splitlines()
 
     compared = "none of its 4,321 unknown blocks were compared; --all compares them"
-    assert said("diff", a, b) == (0, [f"pcapconv: warning: {name}: {compared}" for name in (a, b)])
-    assert said("diff", a, b, "--all") == (1, [])
+    assert status_and_stderr("diff", a, b) == (0, [f"pcapconv: warning: {name}: {compared}" for name in (a, b)])
+    assert status_and_stderr("diff", a, b, "--all") == (1, [])
     advice = "; --keep unknown keeps them"
-    assert said("normalize", a, out, "--report", report) == (0, [f"pcapconv: warning: {a}: {LEFT}{advice}"])
+    assert status_and_stderr("normalize", a, out, "--report", report) == (
+        0,
+        [f"pcapconv: warning: {a}: {LEFT}{advice}"],
+    )
     found = json.loads(Path(report).read_text())
     assert (found["left_out"], found["other_blocks"]) == ({"unknown": MOST}, {"unknown": MOST})
     assert found["warnings"] == [{"offset": None, "reason": f"{LEFT}{advice}"}]
     refused = (4, [f"pcapconv: {a}: {LEFT}{advice}; nothing was written"])
-    assert said("normalize", a, str(tmp_path / "none.pcapng"), "--on-loss", "fail") == refused
+    assert status_and_stderr("normalize", a, str(tmp_path / "none.pcapng"), "--on-loss", "fail") == refused
     passed = f"pcapconv: warning: {a}: {PASSED[0][1]}"
-    assert said("convert", a, out, "--force", "--packets", "1-10") == (0, [passed])
-    assert said("split", a, str(tmp_path / "{index}.pcapng"), "--max-packets", "9") == (0, [passed])
-    assert said("normalize", "--in-place", a) == (
+    assert status_and_stderr("convert", a, out, "--force", "--packets", "1-10") == (0, [passed])
+    assert status_and_stderr("split", a, str(tmp_path / "{index}.pcapng"), "--max-packets", "9") == (0, [passed])
+    assert status_and_stderr("normalize", "--in-place", a) == (
         0,
         [f"pcapconv: warning: {a}: {LEFT}{advice}", f"pcapconv: {a}: rewritten"],
     )
