@@ -126,7 +126,7 @@ def open(  # noqa: A001 - the front door's name
     With `strict`, damage raises a DamageError when reading gets there; otherwise it is listed in `Capture.damage`.
     `fractions="nanoseconds"` reads a pcap file's fractions of a second as nanoseconds, whatever its magic number says.
     With `sidecar`, a pcap file is read as the pcapng capture from which it was made: with the sidecar beside it if
-    True, else with the sidecar at this path (see `SIDECAR.md`). A pcapng capture needs no sidecar.
+    True, else with the sidecar at this path (see `docs/reference/sidecar.md`). A pcapng capture needs no sidecar.
 
     Raises FormatError if the source is not a capture, FileError if it cannot be opened, and SidecarError if the sidecar
     does not fit.

@@ -2,7 +2,7 @@
 
 Strategy: builders pack each header field by field, as the registry of link types at tcpdump.org and the headers of the
 kernels have them. `swapped` lists where the fields of any bytes stand, and turns them around; it is written from
-NORMAL_FORM.md, not from pcapconv.
+docs/reference/normal-form.md, not from pcapconv.
 """
 
 import struct

@@ -1,6 +1,6 @@
 """The normal form of captures, in which the same packets with the same meaning are the same bytes: `normalize`.
 
-`NORMAL_FORM.md` specifies it.
+`docs/reference/normal-form.md` specifies it.
 
     arguments         the arguments of `normalize`, and how they are read from a project's pyproject.toml
     normal_form       the normal form of options, interfaces and blocks, and which metadata it keeps
@@ -72,7 +72,7 @@ def normalize(
     progress: Callable[[int], object] | None = None,
     **arguments: Unpack[NormalizeArguments],
 ) -> Report:
-    """Write a capture in its normal form, which `NORMAL_FORM.md` specifies.
+    """Write a capture in its normal form, which `docs/reference/normal-form.md` specifies.
 
     `source`, `target`, `force`, `strict`, `on_loss`, `fractions`, `fsync` and `progress` are as for `convert`; The
     format is pcapng, unless `to` or the target's suffix is pcap. `sort` orders packets by time. `rebase_time` moves all

@@ -4,7 +4,7 @@
 
 Strategy: an option list becomes a list of options by name. If decoding this list would give other bytes than the
 original (because of padding, or a missing end mark), the original bytes are stored beside the list as `raw`, and only
-`raw` is decoded. `SIDECAR.md` describes the form for other programs.
+`raw` is decoded. `docs/reference/sidecar.md` describes the form for other programs.
 """
 
 from __future__ import annotations
