@@ -55,23 +55,49 @@ def draw_memory(axes: Any, results: Results, limit: int) -> None:
 
 
 def draw(results: Results, memory_limit: int, path: Path) -> None:
-    """Write the plot as SVG."""
-    import matplotlib  # only here, since measuring does not need it
-    from matplotlib.figure import Figure
-
-    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "pcapconv", "font.family": "sans-serif"})
+    """Write the plot of all results as SVG."""
     cases = results.cases()
     panels = len(cases) + bool(results.memory)
     rows = -(-panels // COLUMNS)
-    figure = Figure(figsize=(11, 2.4 * rows), layout="constrained")
-    grid = figure.subplots(rows, COLUMNS, squeeze=False).flatten()
-    for axes in grid:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize=9)
+    figure, grid = _panels(rows, 2.4 * rows)
     for axes, case in zip(grid, cases, strict=False):
         draw_case(axes, results, case)
     if results.memory:
         draw_memory(grid[len(cases)], results, memory_limit)
     for axes in grid[panels:]:
         axes.set_visible(False)
+    _save(figure, path)
+
+
+def draw_conversions(results: Results, path: Path) -> None:
+    """Write the chart of README.md as SVG: both conversions of the mixed capture, and what the bars hold for."""
+    cases = [case for case in results.cases() if case.is_conversion and case.traffic == "mixed"]
+    figure, grid = _panels(1, 2.9)
+    for axes, case in zip(grid, cases, strict=True):
+        draw_case(axes, results, case)
+        size = results.file_bytes[f"mixed-{case.packets}.{case.source}"] / 1e6
+        axes.set_title(
+            f"{case.source} → {case.target}: {case.packets:,} packets, {size:,.0f} MB", loc="left", fontsize=10
+        )
+    versions = [results.versions["editcap"].split(" (Git")[0], results.versions["tcpdump"].split(" (with")[0]]
+    machine = f"{results.machine['Processor']}, cores: {results.machine['Cores']}, files in memory, {results.date}"
+    figure.supxlabel(f"pcapconv: compiled kernels. {'; '.join(versions)}. {machine}", fontsize=8)
+    _save(figure, path)
+
+
+def _panels(rows: int, height: float) -> tuple[Any, Any]:
+    """Return a figure and its panels, in `rows` rows; `height` is in inches."""
+    import matplotlib  # only here, since measuring does not need it
+    from matplotlib.figure import Figure
+
+    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "pcapconv", "font.family": "sans-serif"})
+    figure = Figure(figsize=(11, height), layout="constrained")
+    grid = figure.subplots(rows, COLUMNS, squeeze=False).flatten()
+    for axes in grid:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=9)
+    return figure, grid
+
+
+def _save(figure: Any, path: Path) -> None:
     figure.savefig(path, format="svg", metadata={"Date": None}, facecolor="white")

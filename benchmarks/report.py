@@ -1,6 +1,6 @@
-"""Compare results with the targets, and write them as tables, as a plot and into the README.
+"""Compare results with the targets, and write them as tables, as plots and into the README.
 
-Run as a script, it writes the plot and the README again from results.json.
+Run as a script, it writes the plots and the README again from results.json.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tools import INTERPRETED, PCAPCONV
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
 PLOT = HERE / "results.svg"
+CONVERSIONS = HERE / "conversions.svg"
 README = HERE / "README.md"
 BEGIN = "<!-- results: written by run.py --update-readme -->\n"
 END = "<!-- end of results -->\n"
@@ -166,8 +167,9 @@ def as_text(results: Results) -> str:
 
 
 def update_files(results: Results) -> None:
-    """Write the plot, and the tables between the markers of the README."""
+    """Write the plots, and the tables between the markers of the README."""
     plot.draw(results, MEMORY_LIMIT, PLOT)
+    plot.draw_conversions(results, CONVERSIONS)
     before, rest = README.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
     body = f"\n![Times and memory]({PLOT.name})\n\n{as_text(results)}\n"

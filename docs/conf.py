@@ -10,11 +10,11 @@ project_copyright = "The pcapconv authors"
 release = __version__
 
 extensions = ["myst_parser"]
-exclude_patterns = ["README.md"]
 myst_heading_anchors = 4  # headings that links can name, as on a forge: #how-times-work
 nitpicky = True
 
 html_theme = "furo"
 html_title = f"pcapconv {release}"
+html_favicon = "icon.svg"
 html_copy_source = False
 html_show_sphinx = False

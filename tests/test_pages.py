@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pages import PAGES, ROOT, Block, PageFolder, blocks_of_page, fits
+from pages import PAGES, ROOT, PageFolder
 
 
 def page_name(path: Path) -> str:

@@ -59,7 +59,8 @@ def convert(
     everything: `fail` writes nothing; the report has the losses in any case. `fractions="nanoseconds"` reads the
     fractions of a second in a pcap file as nanoseconds, whatever its magic number says.
     `sidecar` writes what pcap cannot hold into a file beside a pcap target, and reads this file if it is beside a pcap
-    source, see `docs/reference/sidecar.md`. `sidecar_file` names another file: to read if the source is pcap, else to write.
+    source; `docs/reference/sidecar.md` describes it. `sidecar_file` names another file: to read if the source is pcap,
+    else to write.
     `sidecar_secrets` allows secrets in the sidecar that is written; with `sidecar_fingerprints`, the sidecar can find
     its packets in a capture that was edited since. With `fsync`, a new file is on the disk before it replaces another
     file. `progress` is called with the number of bytes read so far. `options` are the arguments of the writer, see

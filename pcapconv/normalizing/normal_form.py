@@ -1,8 +1,8 @@
 """The normal form of options, interfaces and blocks, and which metadata it keeps.
 
 Strategy: all options become little-endian and are ordered by code, so that comments come first. Comments, and custom
-options of the same code, keep their order; of any other code only the first option is kept. `docs/reference/normal-form.md` specifies
-the same rules for other programs.
+options of the same code, keep their order; of any other code only the first option is kept.
+`docs/reference/normal-form.md` specifies the same rules for other programs.
 """
 
 from __future__ import annotations

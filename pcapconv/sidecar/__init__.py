@@ -1,6 +1,7 @@
 """Sidecars: files beside pcap files that keep what pcap cannot hold, so that the pcapng capture can be restored.
 
-`docs/reference/sidecar.md` specifies the file. `open_sidecars` opens the sidecars of a conversion, and `Sidecars` holds them.
+`docs/reference/sidecar.md` specifies the file. `open_sidecars` opens the sidecars of a conversion, and `Sidecars` holds
+them.
 
 For writing and reading:
 

@@ -2,7 +2,8 @@
 
 Strategy: a block becomes an object with its fields by name, and its options as `json_options` encodes them. If decoding
 this object would give other bytes than the original body (because of its padding, for example), the original bytes are
-stored beside the fields as `raw`, and only `raw` is decoded. `docs/reference/sidecar.md` describes the form for other programs.
+stored beside the fields as `raw`, and only `raw` is decoded. `docs/reference/sidecar.md` describes the form for other
+programs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Fingerprints of packets: two numbers by which packets are recognised, computed by the kernel `fingerprints`.
 
-`docs/reference/sidecar.md` specifies both numbers. The first depends on a packet's time and original length, the second on its bytes.
+`docs/reference/sidecar.md` specifies both numbers. The first depends on a packet's time and original length, the second
+on its bytes.
 """
 
 from __future__ import annotations

@@ -1,0 +1,71 @@
+"""Links in Markdown pages lead to files and headings that exist."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *(page for folder in ("docs", "benchmarks", "tests") for page in (ROOT / folder).rglob("*.md")),
+    ]
+)
+IMAGINARY = ("example.org", "example.com")
+
+
+@cache
+def tokens(path: Path) -> tuple[Token, ...]:
+    return tuple(MarkdownIt("commonmark").enable("table").parse(path.read_text(encoding="utf-8")))
+
+
+def links(path: Path) -> Iterator[str]:
+    for token in tokens(path):
+        for child in token.children or ():
+            if child.type in ("link_open", "image"):
+                yield str(child.attrs["src" if child.type == "image" else "href"])
+
+
+@cache
+def anchors(path: Path) -> frozenset[str]:
+    """The names by which links reach the headings of a page, on a forge and on the site."""
+    found: list[str] = []
+    for before, token in zip(tokens(path), tokens(path)[1:]):
+        if before.type == "heading_open":
+            text = "".join(child.content for child in token.children or () if child.type in ("text", "code_inline"))
+            name = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
+            found.append(f"{name}-{found.count(name)}" if name in found else name)
+    return frozenset(found)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_inside_lead_somewhere(path: Path) -> None:
+    broken = []
+    for link in links(path):
+        if "://" in link or link.startswith("mailto:"):
+            continue
+        file, _, anchor = unquote(link).partition("#")
+        target = (path.parent / file).resolve() if file else path
+        if not target.exists() or not target.is_relative_to(ROOT) or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_address_that_does_not_exist(path: Path) -> None:
+    """What the reader fills in is written PCAPCONV_URL and PCAPCONV_TAG, which docs/install.md explains."""
+    assert [name for name in IMAGINARY if f"//{name}/pcapconv" in path.read_text(encoding="utf-8")] == []
+
+
+def test_the_readme_is_short() -> None:
+    """At most 900 words, without blocks of code."""
+    prose = re.sub(r"```.*?```", "", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert len(prose.split()) <= 900
