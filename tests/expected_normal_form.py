@@ -1,4 +1,4 @@
-"""A second implementation of the normal form: slow, obvious, written from docs/reference/normal-form.md, not from pcapconv.
+"""A second implementation of the normal form: slow, obvious; written from docs/reference/normal-form.md, not pcapconv.
 
 Strategy
 --------
