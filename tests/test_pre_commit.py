@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import wire
+from pages import blocks_of_page
 from wire import BIG, In
 
 pytestmark = pytest.mark.slow  # pre-commit installs its hooks
@@ -21,6 +22,7 @@ NORMAL = (
     + wire.enhanced_packet(0, 2000, b"one")
 )
 OTHER = In(BIG).section_header() + In(BIG).interface() + In(BIG).enhanced_packet(0, 2, b"one")
+TAG = "v0.1.0"
 TEXT = b"Dear reader, this is text\n"
 
 
@@ -53,7 +55,7 @@ def tool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml"):
         shutil.copy(ROOT / name, folder)
     committed(folder)
-    git(folder, "tag", "v0.1.0")
+    git(folder, "tag", TAG)
     return folder
 
 
@@ -82,15 +84,14 @@ class Repository:
 
 @pytest.fixture(scope="module")
 def repository(tool: Path, tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """A repository with the configuration that the README shows, and both hooks."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = re.search(r"\*\*pre-commit:\*\*\n\n((?:    .*\n)+)", readme)
-    assert shown is not None
-    lines = [line[4:] for line in shown[1].splitlines()]
-    hooks = "repos:\n" + "\n".join(lines).replace("https://example.org/pcapconv", str(tool))
-    assert str(tool) in hooks
+    """A repository with the configuration that the page on pre-commit shows, and both hooks."""
+    page = (ROOT / "docs" / "how-to" / "pre-commit.md").read_text(encoding="utf-8")
+    shown = [block.text for block in blocks_of_page(page) if block.detail == ".pre-commit-config.yaml"]
+    assert len(shown) == 1
+    hooks = shown[0].replace("PCAPCONV_URL", str(tool)).replace("PCAPCONV_TAG", TAG)
+    assert hooks.count(str(tool)) == 1
     folder = tmp_path_factory.mktemp("repository")
-    committed_to = Repository(folder, tmp_path_factory.mktemp("home"), f"{hooks}\n    - id: pcapconv-check\n")
+    committed_to = Repository(folder, tmp_path_factory.mktemp("home"), f"{hooks}      - id: pcapconv-check\n")
     committed(folder)
     return committed_to
 
@@ -127,6 +128,16 @@ def test_normalize_rewrites_once(repository: Repository) -> None:
     status, said = repository.run("pcapconv-normalize")
     assert status == 0, said
     assert re.search(r"^put captures into their normal form\.+Passed$", said, re.MULTILINE)
+
+
+def test_what_is_excluded_stays_as_it_is(repository: Repository) -> None:
+    path = repository.folder / "tests" / "captures" / "foreign" / "other.pcapng"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(OTHER)
+    status, said = repository.run("pcapconv-normalize")
+    assert status == 0, said
+    assert path.read_bytes() == OTHER
+    path.unlink()
 
 
 def test_the_hooks_go_by_pyproject(repository: Repository) -> None:

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 import wire
 from command_line import COMMAND
+from pages import blocks_of_page
 from wire import BIG, In
 
 from pcapconv import PcapconvError
 from pcapconv.describing.text_form import write_text
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "how-to" / "git-diff.md"
 SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.pcap*"))
 
 
@@ -152,14 +153,13 @@ HEAD = wire.section_header() + wire.interface()
 
 
 def recipe() -> tuple[str, str]:
-    """The lines of .gitattributes and .git/config that the README tells to use."""
-    found = re.search(
-        r"^    (\*\.pcap .*\n(?:    .*\n)*)\n.*\n\n    git config (\S+) '(.*)'$", README.read_text(), re.M
-    )
-    assert found is not None
-    attributes = "".join(line.strip() + "\n" for line in found[1].splitlines())
-    assert found[2] == "diff.pcapconv.textconv"
-    return attributes, found[3]
+    """The file .gitattributes and the value of `diff.pcapconv.textconv` that the page on git diff tells to use."""
+    blocks = list(blocks_of_page(PAGE.read_text(encoding="utf-8")))
+    attributes = [block.text for block in blocks if block.detail == ".gitattributes"]
+    text = "\n".join(block.text for block in blocks)
+    programs = re.findall(r"^git config (diff\.pcapconv\.textconv) \\?\n? *'(.*)'$", text, re.MULTILINE)
+    assert (len(attributes), len(programs)) == (1, 1)
+    return attributes[0], programs[0][1]
 
 
 class Repository:
