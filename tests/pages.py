@@ -15,6 +15,7 @@ Comments before a block, which readers do not see:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -37,8 +38,8 @@ _COMMENT = re.compile(r"<!-- (file|run|not run): (.*?) -->\s*", re.DOTALL)
 class Block(NamedTuple):
     """A fenced block, or the command of a comment, with the first line's number in its page.
 
-    `action` is `run`, `write` (to the file `detail`), `skip` (because of `detail`), `show` (nothing is done), or `expect`
-    (the text is the output of the block before).
+    `action` is `run`, `write` (to the file `detail`), `skip` (because of `detail`), `show` (nothing is done), or
+    `expect` (the text is the output of the block before).
     """
 
     line: int
@@ -128,10 +129,8 @@ class PageFolder:
             try:
                 output, _ = process.communicate(timeout=120)
             finally:
-                try:
+                with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)  # also what the block left in the background
-                except ProcessLookupError:
-                    pass
         assert process.returncode == 0, f"line {block.line}: status {process.returncode}\n{block.text}\n{output}"
         for shown, used in self._names.items():
             output = output.replace(used, shown)
