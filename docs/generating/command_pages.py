@@ -99,6 +99,10 @@ def _index() -> str:
         "Install completion for the shell in which you run this, then open a new one:\n",
         "<!-- not run: changes the shell's start-up file -->\n```sh\npcapconv --install-completion\n```\n",
         "`pcapconv --show-completion` prints what would be installed.\n",
+        "## On a terminal\n",
+        "Long work shows a progress bar with its speed and the time left. A closing line has the number of packets "
+        "that were written. `--quiet` leaves out both. On a pipe there are neither. `info` and `diff` use colours. If "
+        "the compiled kernels are missing, the first run prints a warning, once.\n",
         "## Environment variables\n",
         table(("variable", "meaning"), [(f"`{name}`", text) for name, text in VARIABLES]),
         "[pcapconv.testing](../python.md#pcapconvtesting) reads `PCAPCONV_UPDATE`. Stores behind URLs take keys and "

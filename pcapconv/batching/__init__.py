@@ -134,7 +134,8 @@ def batch(
 
     How the batch runs:
 
-    * `jobs`: the number of processes on this machine; None for one for each core.
+    * `jobs`: the number of processes on this machine; None for one for each core. They are interpreters of their own,
+      which do not import the script that calls this function.
     * `scheduler`: the address of a Dask scheduler, whose cluster runs the jobs.
     * `executor`: an executor of the caller's, which runs the jobs.
     * `stall`: a length of time, as in `"10m"`. The batch ends if no file is done and no byte is read or sent for so

@@ -86,8 +86,9 @@ _FILES = (
         "Only check which files are not normal",
         FILES,
         NORMALIZE,
-        manual="Write nothing. For each file that is not in its normal form, print why. If there is one, the status is "
-        "1.",
+        manual="Write nothing. For each file that is not in its normal form, print why. If there is such a file, the "
+        "status is 1. The same holds for a file in a directory that has the suffix of a capture but is none, and for a "
+        "directory without any capture.",
     ),
     Option(
         "in_place",
