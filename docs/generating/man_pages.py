@@ -68,8 +68,8 @@ def _overview_page() -> str:
 
 
 def _meanings_text(meaning: Meaning) -> str:
-    """Return the meaning of a status, with its other meanings in `diff` and `normalize --check`."""
-    other_meanings = (("diff", meaning.diff), ("normalize --check", meaning.check))
+    """Return the meaning of a status, with its other meanings in some commands."""
+    other_meanings = (("batch", meaning.batch), ("diff", meaning.diff), ("normalize --check", meaning.check))
     return "; ".join([meaning.text, *(f"`{command}`: {text}" for command, text in other_meanings if text)])
 
 

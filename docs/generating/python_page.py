@@ -67,7 +67,7 @@ _ARGUMENTS: tuple[tuple[str, str, Any, tuple[str, ...]], ...] = (
 _NAMES = {name for names in SECTIONS.values() for name in names} | {
     each.__name__ for classes in OTHERS.values() for each in classes
 }
-_CODE = re.compile(r"`([^`]+)`")
+_CODE = re.compile(r"`([^`]+)`|\b([A-Z]\w+Error)\b")
 # Names of types in annotations → what they mean.
 _TYPES = {
     "OnLoss": "Literal['warn', 'ignore', 'fail']",
@@ -77,7 +77,8 @@ _TYPES = {
 }
 _FLAG = re.compile(r"`(?:pcapconv )?(?:([a-z]+) )?(--[a-z-]+)(?: ([^`]+))?`")
 _INTRODUCTION = """\
-The library does what the command does. [Use it](../how-to/python.md) for a job; this page has all of it.
+The library does what the command does. This page describes all that is public; [Python](../how-to/python.md) shows how
+to use it.
 
 `import pcapconv` imports a name's module when you first use the name. Public are the names in `pcapconv` and in
 `pcapconv.testing`. Other modules may change at any time, except for the classes on this page. Members that only
@@ -144,7 +145,7 @@ def _code(text: str) -> str:
 
 def _docstring(object_: Any, name: str) -> str:
     """Return the docstring of a name, with links to other pages and to what this page describes."""
-    return _CODE.sub(lambda match: _linked(match[1], name), signatures.docstring(object_)) + "\n"
+    return _CODE.sub(lambda match: _linked(match[1] or match[2], name), signatures.docstring(object_)) + "\n"
 
 
 def _linked(code: str, name: str) -> str:

@@ -53,6 +53,8 @@ def meaning_text(command: Command, meaning: Meaning) -> str:
     """Return the meaning of a status in one command."""
     if command.name == "diff" and meaning.diff:
         return meaning.diff
+    if command.name == "batch" and meaning.batch:
+        return meaning.batch
     if command.name == "normalize" and meaning.check:
         return f"{meaning.text}; with `--check`: {meaning.check}"
     return meaning.text

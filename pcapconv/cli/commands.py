@@ -86,9 +86,9 @@ COMMANDS = {
             "Write equal captures as equal bytes",
             "Captures with the same packets and metadata have the same normal form, whatever tool, machine, byte "
             "order or format they come from. Use it for golden captures. OUT is pcapng, unless its suffix or `--to` "
-            "is pcap. The nearest `pyproject.toml`, in the working directory or above, may set options of The normal "
-            "form, `to`, `strict`, `on-loss` and `keep-snaplen` in its table `[tool.pcapconv.normalize]`. An option "
-            "on the command line overrides it.",
+            "is pcap. The nearest `pyproject.toml`, in the working directory or above, may set the options of the "
+            "normal form, `to`, `strict`, `on-loss` and `keep-snaplen` in its table `[tool.pcapconv.normalize]`. An "
+            "option on the command line overrides it.",
             (
                 "pcapconv normalize run.pcapng golden.pcapng --rebase-time 2024-01-01",
                 "pcapconv normalize --check tests/captures",

@@ -53,7 +53,7 @@ def convert(
 
     * `source`: a path, `-` for stdin, or a binary file object, which stays open.
     * `target`: a path, `-` for stdout, or a binary file object, which stays open. If it is a directory, the output gets
-      the source's name in this directory, with the suffix of `to`.
+      the source's name in this directory, with the suffix of `to` if that is given.
     * `to`: the format to write, `"pcap"` or `"pcapng"`; None for the format of the target's suffix.
     * `force`: replace a target that exists. It may be the source.
     * `strict`: raise a DamageError for damaged input, and write nothing.

@@ -56,8 +56,8 @@ _READ = (
 )
 
 _KEEP_SNAPLEN = (
-    "To pcapng: state the snaplen of the input, even if packets are longer. libpcap refuses to read such a file. "
-    "Default: if packets are longer, state 262144 or the length of the longest packet."
+    "To pcapng: state the snaplen of the input, even if packets are longer. libpcap stops reading such a file at the "
+    "first longer packet. Default: if packets are longer, state 262144 or the length of the longest packet."
 )
 _WRITTEN = (
     Option(

@@ -226,8 +226,8 @@ _EDITED = (
         ("convert", "split"),
         "FILE",
         example="keys.log",
-        manual="Write the capture's TLS, SSH and WireGuard key logs to FILE, which only its owner may read. The output "
-        "keeps them, too; `--strip secrets` removes them.",
+        manual="Write the capture's TLS, SSH and WireGuard key logs to FILE, which only its owner may read. pcapng "
+        "output keeps them, too; `--strip secrets` removes them.",
     ),
     Option(
         "extract_secrets",
