@@ -1,227 +1,32 @@
-"""Generates the manual pages, and the tables of options and exit statuses in README.md, from the command line's tables.
+"""Generates the manual pages, and the pages of docs/reference about commands, statuses and Python.
 
     python docs/generate.py
 
-A table in README.md is between comments that name a command and groups of its options. The tables of other commands
-than `convert` contain only the options that `convert` does not have, or has with another meaning.
+They are made of the command line's tables and of docstrings; `generating/` has a module for each kind of page.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+import sys
 from pathlib import Path
-from textwrap import wrap
 
-from pcapconv import __version__
-from pcapconv.cli.commands import COMMANDS, COMPLETION, HELP, SUMMARY, VERSION
-from pcapconv.cli.grammar import REPEATABLE, Command, Option
-from pcapconv.cli.options import options_of_command
-from pcapconv.cli.statuses import MEANINGS, Meaning
+sys.path.insert(0, str(Path(__file__).parent))  # for whoever runs this file from elsewhere
 
-ROOT = Path(__file__).parent.parent
-_WIDTH = 78
-_DATED = re.compile(r"^## .*(\d{4}-\d\d-\d\d)", re.MULTILINE)  # the heading of a version in CHANGELOG.md
-
-_TABLE = re.compile("(<!-- options of ([a-z]+): ([^\n]+) -->\n).*?(<!-- end of options -->\n)", re.DOTALL)
-_STATUSES = re.compile("(<!-- statuses -->\n).*?(<!-- end of statuses -->\n)", re.DOTALL)
-_MORE_LINK = re.compile(r" \(\[more]\([^)]+\)\)")  # manual pages have no links
-_MARKED = re.compile(r"`([^`]+)`|\[([^]]+)]\(([^)]+)\)")
-_VARIABLES = (
-    ("PCAPCONV_KERNELS", "`compiled` or `interpreted`: use this form of the inner loops, or fail."),
-    ("TMPDIR", "The directory for temporary files without a name."),
-)
+from generating import command_pages, man_pages, python_page, statuses_page
+from generating.texts import ROOT
 
 
 def generated_files() -> dict[Path, str]:
     """Return the text of each generated file."""
-    pages = {f"pcapconv-{name}.1": _command_page(command) for name, command in COMMANDS.items()}
-    pages["pcapconv.1"] = _overview_page()
-    readme = ROOT / "README.md"
-    return {
-        readme: _STATUSES.sub(_table_of_statuses, _TABLE.sub(_table, readme.read_text(encoding="utf-8"))),
-        **{ROOT / "man" / "man1" / name: text for name, text in sorted(pages.items())},
+    reference = {
+        **{f"commands/{name}": text for name, text in command_pages.pages().items()},
+        "python.md": python_page.page(),
+        "statuses.md": statuses_page.page(),
     }
-
-
-# ---------------------------------------------------------------- README.md
-
-
-def _table(match: re.Match[str]) -> str:
-    """Return a table of options, with the comments around it."""
-    begin, command, groups, end = match.groups()
-    rows = [
-        f"| {_forms_in_markdown(option)} | {_manual_text(option)} |\n"
-        for group in groups.split(", ")
-        for option in options_of_command(command)
-        if option.group == group and (command == "convert" or "convert" not in option.commands)
-    ]
-    return f"{begin}| option | meaning |\n|---|---|\n{''.join(rows)}{end}"
-
-
-def _table_of_statuses(match: re.Match[str]) -> str:
-    rows = [f"| {meaning.status} | {_meanings_text(meaning)} |\n" for meaning in MEANINGS]
-    return f"{match[1]}| status | meaning |\n|---|---|\n{''.join(rows)}{match[2]}"
-
-
-def _meanings_text(meaning: Meaning) -> str:
-    """Return the meaning of a status, with its other meanings in `diff` and `normalize --check`."""
-    other_meanings = (("diff", meaning.diff), ("normalize --check", meaning.check))
-    return "; ".join([meaning.text, *(f"`{command}`: {text}" for command, text in other_meanings if text)])
-
-
-def _forms_in_markdown(option: Option) -> str:
-    forms = ", ".join(f"`{form}`".replace("|", "\\|") for form in option.forms)
-    return f"{forms} (repeatable)" if option.value_type in REPEATABLE else forms
-
-
-def _manual_text(option: Option) -> str:
-    """Return the manual's text about an option, without a capital letter at its beginning and a full stop at its
-    end."""
-    return option.manual or option.help[0].lower() + option.help[1:]
-
-
-# ---------------------------------------------------------------- manual pages
-
-
-def _command_page(command: Command) -> str:
-    name = f"pcapconv-{command.name}"
-    usage = " ".join(
-        f"[{_italic(operand.usage[1:-1])}]" if operand.optional else _italic(operand.usage)
-        for operand in command.operands
-    )
-    lines = [*_page_head(name, command.summary), f"\\fBpcapconv {command.name}\\fR [\\fIOPTIONS\\fR] {usage}"]
-    lines += [".SH DESCRIPTION", f"{_roff(command.summary)}.", _roff(command.description)]
-    for operand in command.operands:
-        lines += _item(_italic(operand.usage.strip("[]")), f"{_roff(operand.help)}.")
-    lines.append(".SH OPTIONS")
-    group = ""
-    for option in options_of_command(command.name):
-        if option.group != group:
-            group = option.group
-            lines.append(f".SS {group}")
-        lines += _option_item(option)
-    statuses = [
-        (each.status, _sentence(_meaning_text(command, each))) for each in MEANINGS if _has_status(command, each)
-    ]
-    lines += [".SH EXIT STATUS", *_items(statuses), ".SH EXAMPLES", *_examples(command.examples)]
-    other_pages = [f"pcapconv-{each}" for each in COMMANDS if each != command.name]
-    return _page([*lines, *_see_also(["pcapconv", *other_pages])])
-
-
-def _has_status(command: Command, meaning: Meaning) -> bool:
-    """Return whether a command can end with a status."""
-    return not meaning.commands or command.name in meaning.commands
-
-
-def _meaning_text(command: Command, meaning: Meaning) -> str:
-    """Return the meaning of a status in one command."""
-    if command.name == "diff" and meaning.diff:
-        return meaning.diff
-    if command.name == "normalize" and meaning.check:
-        return f"{meaning.text}; with `--check`: {meaning.check}"
-    return meaning.text
-
-
-def _overview_page() -> str:
-    lines = [*_page_head("pcapconv", SUMMARY), "\\fBpcapconv\\fR \\fICOMMAND\\fR [\\fIOPTIONS\\fR] \\fI...\\fR"]
-    lines += [
-        ".SH DESCRIPTION",
-        "What the target format can hold arrives unchanged, to the last bit; what it cannot hold is counted, named and",
-        "reported.",
-        "Times are integers from end to end.",
-        "An output gets its final name only when it is complete.",
-        ".SH COMMANDS",
-    ]
-    for command in COMMANDS.values():
-        lines += _item(f"\\fB{_roff(command.name)}\\fR", f"{_roff(command.summary)}.")
-    lines += [".SH OPTIONS", *(line for option in (VERSION, HELP, *COMPLETION) for line in _option_item(option))]
-    statuses = [(meaning.status, _sentence(_meanings_text(meaning))) for meaning in MEANINGS]
-    lines += [".SH EXIT STATUS", *_items(statuses), ".SH ENVIRONMENT", *_items(_VARIABLES)]
-    lines += [".SH EXAMPLES", *_examples(tuple(command.examples[0] for command in COMMANDS.values()))]
-    return _page([*lines, *_see_also([f"pcapconv-{each}" for each in COMMANDS])])
-
-
-def _page(lines: list[str]) -> str:
-    """Return the page with these lines; long lines of text are wrapped."""
-    return "".join(f"{part}\n" for line in lines for part in _wrapped_lines(line))
-
-
-def _wrapped_lines(line: str) -> list[str]:
-    if line.startswith("."):
-        return [line]
-    parts = wrap(line, _WIDTH, break_long_words=False, break_on_hyphens=False)
-    return [f"\\&{part}" if part.startswith((".", "'")) else part for part in parts]
-
-
-def _page_head(name: str, summary: str) -> list[str]:
-    heading = _DATED.search((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
-    assert heading is not None
-    date = heading[1]
-    title = f'.TH {_roff(name.upper())} 1 "{date}" "pcapconv {__version__}" "User Commands"'
-    purpose = summary[0].lower() + summary[1:]
-    return [title, ".nh", ".ad l", ".SH NAME", f"{_roff(name)} \\- {_roff(purpose)}", ".SH SYNOPSIS"]
-
-
-def _option_sentences(option: Option) -> str:
-    text = _sentence(_MORE_LINK.sub("", _manual_text(option)))
-    if option.value_type in REPEATABLE:
-        text += " Repeatable."
-    if option.value_type == "switch":
-        text += f" The opposite is `{option.flag if option.on_by_default else option.negated_flag}`."
-    return f"{text} Example: `{option.shown_example}`." if option.metavar else text
-
-
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def _option_item(option: Option) -> list[str]:
-    return _item(", ".join(map(_form_in_roff, option.forms)), _roff(_option_sentences(option)))
-
-
-def _form_in_roff(form: str) -> str:
-    flag, _, value = form.partition(" ")
-    return f"\\fB{_roff(flag)}\\fR {_italic(value)}" if value else f"\\fB{_roff(flag)}\\fR"
-
-
-def _italic(text: str) -> str:
-    return f"\\fI{_roff(text)}\\fR"
-
-
-def _items(rows: Iterable[tuple[str, str]]) -> list[str]:
-    return [line for left, right in rows for line in _item(f"\\fB{_roff(left)}\\fR", _roff(right))]
-
-
-def _item(left: str, text: str) -> list[str]:
-    """Return the lines of an item: a tag and, indented below the tag, a text."""
-    return [".TP", left, text]
-
-
-def _examples(lines: tuple[str, ...]) -> list[str]:
-    return [".EX", *(_roff(line) for line in lines), ".EE"]
-
-
-def _see_also(names: list[str]) -> list[str]:
-    rows = [f".BR {_roff(name)} (1)" for name in names]
-    return [".SH SEE ALSO", *(f"{row} ," for row in rows[:-1]), rows[-1]]
-
-
-def _roff(text: str) -> str:
-    """Return Markdown as roff: code becomes bold, a link becomes its text."""
-    parts = []
-    at = 0
-    for mark in _MARKED.finditer(text):
-        parts += [_escaped(text[at : mark.start()]), f"\\fB{_escaped(mark[1])}\\fR" if mark[1] else _escaped(mark[2])]
-        at = mark.end()
-    return "".join([*parts, _escaped(text[at:])])
-
-
-def _escaped(text: str) -> str:
-    """Return plain text with roff's special characters escaped."""
-    for mark, written in (("\\", "\\e"), ("-", "\\-"), ("'", "\\(aq"), ("^", "\\(ha"), ("~", "\\(ti"), ("≤", "\\(<=")):
-        text = text.replace(mark, written)
-    return text
+    return {
+        **{ROOT / "docs" / "reference" / name: text for name, text in reference.items()},
+        **{ROOT / "man" / "man1" / name: text for name, text in man_pages.pages().items()},
+    }
 
 
 if __name__ == "__main__":

@@ -17,11 +17,14 @@ from pcapconv.model import Damage, Item, Notice, Packet, PacketBatch
 
 
 class Capture:
-    """An open capture, to be read once: as items, as batches, or packet by packet. Use it as a context manager.
+    """An open capture, which `open` returns. It can be read once: packet by packet, in batches, or as items.
 
-    A capture has one position: `items`, `batches` and iteration all go on after the last packet or item that any of
-    them gave. `damage` lists what could not be read up to that position, `warnings` what is odd but lost nothing.
-    `name` is the source's name in messages.
+    A loop over the capture yields each `Packet`. The capture has one position: a loop, `batches` and `items` all
+    continue after the last packet or item that any of them yielded.
+
+    * `name`: the source's name in messages.
+    * `damage`: what could not be read up to the position.
+    * `warnings`: what is odd up to the position, although nothing is lost.
     """
 
     def __init__(
@@ -63,16 +66,16 @@ class Capture:
         return self._reader.format
 
     def items(self, *, reuse: bool = False) -> Iterator[Item]:
-        """Yield everything in file order: sections, interfaces, batches, other blocks, damage, notices.
+        """Yield everything in file order: `Section`, `Interface`, `PacketBatch`, `Block`, `Damage` and `Notice`.
 
-        Batches own their bytes; with `reuse`, which is faster, a batch is valid only until the next item is read.
-        Raises FormatError, FileError, and with `strict` DamageError.
+        Each batch has its own copy of the bytes. With `reuse`, which is faster, a batch is valid only until the next
+        item is asked for. Raises FormatError and FileError, and DamageError if the capture is `strict`.
         """
         while (item := self._next_item()) is not None:
             yield item.copy() if isinstance(item, PacketBatch) and not reuse else item
 
     def batches(self, *, reuse: bool = False) -> Iterator[PacketBatch]:
-        """Yield the packets in batches. `reuse` and what is raised are as for `items`."""
+        """Yield each `PacketBatch`, and pass over all other items. `reuse` and the errors are those of `items`."""
         return (item for item in self.items(reuse=reuse) if isinstance(item, PacketBatch))
 
     def __iter__(self) -> Iterator[Packet]:
@@ -93,7 +96,7 @@ class Capture:
         return next(self._items, None)
 
     def close(self) -> None:
-        """Close the files that `open` opened; a file object that was handed in stays open."""
+        """Close the files that `open` opened. A file object that the caller passed stays open."""
         self._stack.close()
 
     def __enter__(self) -> Self:
@@ -121,14 +124,17 @@ def open(  # noqa: A001 - the front door's name
     fractions: str | None = None,
     sidecar: bool | str | os.PathLike[str] | None = None,
 ) -> Capture:
-    """Open a capture for reading: a path, `-` for stdin, or a binary file object, which stays open.
+    """Open a capture for reading.
 
-    With `strict`, damage raises a DamageError when reading gets there; otherwise it is listed in `Capture.damage`.
-    `fractions="nanoseconds"` reads a pcap file's fractions of a second as nanoseconds, whatever its magic number says.
-    With `sidecar`, a pcap file is read as the pcapng capture from which it was made: with the sidecar beside it if
-    True, else with the sidecar at this path (see `docs/reference/sidecar.md`). A pcapng capture needs no sidecar.
+    * `source`: a path, `-` for stdin, or a binary file object, which stays open.
+    * `strict`: raise a DamageError when reading gets to damage. Otherwise `Capture.damage` lists damage.
+    * `fractions`: `"nanoseconds"` reads the fractions of a second in a pcap file as nanoseconds, whatever its magic
+      number states.
+    * `sidecar`: read a pcap file as the pcapng capture from which it was made. True uses the sidecar beside the file, a
+      path names another sidecar, see `docs/reference/sidecar.md`. A pcapng capture needs no sidecar.
 
-    Raises FormatError if the source is not a capture, FileError if it cannot be opened, and SidecarError if the sidecar
-    does not fit.
+    Returns a `Capture`, which is also a context manager that closes the file. Raises FormatError if the source is not a
+    capture, FileError if it cannot be opened, SidecarError if the sidecar does not fit, and UsageError for invalid
+    arguments.
     """
     return Capture(source, strict=strict, fractions=fractions, sidecar=sidecar)

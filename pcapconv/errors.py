@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 
 class PcapconvError(Exception):
-    """The base of all exceptions of pcapconv: it refuses to go on, or cannot read or write a file."""
+    """The base of all exceptions of pcapconv. `str()` gives a sentence for users."""
 
 
 class FormatError(PcapconvError):
@@ -31,15 +31,16 @@ class SidecarError(FormatError):
 
 
 class DamageError(FormatError):
-    """The input is damaged, and `strict` forbids going on."""
+    """The input is damaged, and `strict` forbids to go on."""
 
 
 class TargetError(PcapconvError):
-    """The target format cannot hold what the capture contains."""
+    """The target format cannot hold what the capture contains, such as packets of several link types in pcap."""
 
 
 class UsageError(PcapconvError):
-    """The caller's mistake: an argument that makes no sense, or a missing target format."""
+    """The arguments are invalid: a value that makes no sense, arguments that contradict each other, or no target
+    format."""
 
 
 class FileError(PcapconvError):

@@ -42,12 +42,17 @@ NO_COUNTS: Mapping[str, int] = MappingProxyType({})
 
 
 class Section(NamedTuple):
-    """A pcapng section, or a whole pcap file.
+    """A pcapng section, or a whole pcap file (pcapng, section "Section Header Block").
 
-    `number` counts from 0. `variant` names the variant of pcap, for people: "nanosecond"; it is empty for pcapng.
-    `options` are the Section Header Block's options, raw. `raw` is the block's body or the pcap file's header; None if
-    an edit made those bytes wrong. `format_only` counts, by kind, what the header contains that no other format can
-    hold. `changed` is true if a step may leave out or change what follows, so that a length in `raw` may be wrong.
+    * `number`: counts from 0.
+    * `byte_order`: `"little"` or `"big"`.
+    * `version`: the format's version, major and minor.
+    * `layout`: the format of `raw`, `"pcap"` or `"pcapng"`.
+    * `raw`: the block's body, or the pcap file's header; None if an edit made those bytes wrong.
+    * `options`: the options of the Section Header Block, raw.
+    * `variant`: the name of a variant of pcap, such as `"nanosecond"`; empty for pcapng.
+    * `format_only`: counts, by kind, what the header contains that no other format can hold.
+    * `changed`: whether a step may leave out or change what follows, so that a length in `raw` may be wrong.
     """
 
     number: int
@@ -62,14 +67,20 @@ class Section(NamedTuple):
 
 
 class Interface(NamedTuple):
-    """An interface of the section that it follows.
+    """An interface of a section (pcapng, section "Interface Description Block"). A pcap file has one interface.
 
-    `id` counts from 0 within its section, `section` is that section's number. `snaplen` 0 means no limit. `fcs_length`
-    is in bits, None if the capture does not state it. `ticks_per_second` and `time_offset` (seconds) define what the
-    ticks of the interface's packets mean; `time_error` says in words why these packets' times cannot be determined, and
-    is empty if they can. `options` are the Interface Description Block's options, raw; `reserved` are the block's two
-    reserved bytes; `raw` is the block's body, None if the capture has no such block or an edit made the body wrong.
-    `offset` is where the block begins in the capture, 0 if the capture has no such block.
+    * `id`: counts from 0 within the section. `section` is the number of that section.
+    * `link_type`: the number that tcpdump.org assigned.
+    * `snaplen`: the largest captured length in bytes; 0 means no limit.
+    * `layout`, `byte_order`: as for `Section`.
+    * `ticks_per_second`, `time_offset` (seconds): what the ticks of the interface's packets mean. The time is
+      `ticks / ticks_per_second + time_offset` seconds since 1970.
+    * `time_error`: why the times of its packets cannot be determined, in words; empty if they can.
+    * `fcs_length`: the length of the frame check sequence in bits; None if the capture does not state it.
+    * `options`: the options of the Interface Description Block, raw.
+    * `reserved`: the two reserved bytes of the block.
+    * `raw`: the block's body; None if the capture has no such block, or an edit made the body wrong.
+    * `offset`: where the block begins in the capture, in bytes; 0 if the capture has no such block.
     """
 
     id: int
@@ -96,8 +107,11 @@ class Interface(NamedTuple):
 class Block(NamedTuple):
     """Any pcapng block besides sections, interfaces and packets: names, statistics, secrets, custom, unknown.
 
-    `type` is its block type, `body` the bytes between its two lengths, `section` the number of its section, `offset`
-    where the block began in the capture.
+    * `type`: the block type, a number (pcapng, section "Block Type Codes").
+    * `body`: the bytes between the block's two lengths.
+    * `byte_order`: `"little"` or `"big"`.
+    * `section`: the number of the block's section.
+    * `offset`: where the block begins in the capture, in bytes.
     """
 
     type: int
@@ -124,7 +138,7 @@ class Block(NamedTuple):
 
     @property
     def name_records(self) -> option_lists.OptionList:
-        """The records of a names block, which have the form of an option list: type, length, value."""
+        """The records of a names block, each with `code` and `value` (pcapng, section "Name Resolution Block")."""
         return option_lists.OptionList(self.body, self.byte_order)
 
     @property
@@ -135,7 +149,8 @@ class Block(NamedTuple):
 
     @property
     def option_list(self) -> option_lists.OptionList:
-        """The block's options; empty for a block type that has no options by the table in `spec.pcapng`."""
+        """The block's options, each with `code` and `value`; empty for a block type that has no options, and for an
+        unknown type."""
         return option_lists.OptionList(memoryview(self.body)[self.options_at :], self.byte_order)
 
     @property
@@ -157,9 +172,13 @@ class Block(NamedTuple):
 class Damage(NamedTuple):
     """Something in the input that could not be read.
 
-    `offset` is where the damage begins, in bytes from the start of the capture. `packet_number` is the number that a
-    packet at this offset would have. `bytes_left_out` is how many bytes were skipped because of the damage. `section`
-    is the number of the section that lost something, None if a whole section was skipped.
+    * `offset`: where the damage begins, in bytes from the start of the capture.
+    * `packet_number`: the number that a packet at this offset would have.
+    * `reason`: what is wrong, in words.
+    * `bytes_left_out`: how many bytes were skipped because of the damage.
+    * `section`: the number of the section that lost something; None if a whole section was skipped.
+
+    `str()` gives a sentence.
     """
 
     offset: int
@@ -175,7 +194,13 @@ class Damage(NamedTuple):
 
 
 class Notice(NamedTuple):
-    """Something odd in the input that loses nothing. `offset` is as in `Damage`; None for the whole capture."""
+    """Something odd in the input, although nothing is lost.
+
+    * `offset`: where it is, in bytes from the start of the capture; None for the whole capture.
+    * `reason`: what is odd, in words.
+
+    `str()` gives a sentence.
+    """
 
     offset: int | None
     reason: str
@@ -187,8 +212,8 @@ class Notice(NamedTuple):
 class Columns:
     """The packets of a batch as columns: one value for each packet, in plain arrays that NumPy can use without a copy.
 
-    Names that end in `_at` are offsets in the batch's buffer. Columns may be longer than the batch has rows; the values
-    from row `rows` on have no meaning.
+    Names that end in `_at` are offsets in the batch's `buffer`. Lengths are in bytes. Columns may be longer than the
+    batch has rows: the values from row `rows` on have no meaning.
 
     | column | type | meaning |
     |---|---|---|
@@ -256,7 +281,7 @@ class Columns:
         return columns
 
     def copy(self, first: int, stop: int) -> Columns:
-        """A copy of the rows from `first` up to, but without, `stop`."""
+        """A copy of the rows from `first` up to, but not including, `stop`."""
         columns = Columns(0)
         for name in self.TYPECODES:
             setattr(columns, name, getattr(self, name)[first:stop])
@@ -264,17 +289,26 @@ class Columns:
 
 
 class PacketBatch:
-    """A run of packets of one section: one `buffer`, and `columns` with one value for each of `rows` packets.
+    """A run of packets of one section, as arrays. A loop over the batch yields each `Packet`.
 
-    A batch is valid until its owner asks for the next item; `copy` gives a batch that stays valid. "Who owns a batch"
-    at the top of this module says who the owner is, and why.
+    Each of the `rows` packets has a row, from 0, in `columns`.
 
-    `interfaces` are the section's, by id. Packets are numbered from `first_number` on, or by `numbers` if some were
-    left out. `contiguous` is true if the records of all rows follow each other in the buffer and no row was changed, so
-    that a writer of the same format copies them in one piece. `format_only` counts, by kind, what the records contain
-    that no other format can hold; `count_format_only` computes these counts again for a batch with fewer rows.
-    `header_order` is the byte order of those headers inside packets that follow the file's byte order (see
-    `formats.pseudo_headers`): the section's, or None if an edit cut the front of the packets, and such headers with it.
+    * `buffer`: the bytes of all packets, as the file has them.
+    * `columns`: one value for each packet, see `Columns`.
+    * `rows`: the number of packets; `len()` gives it, too.
+    * `section`: the `Section` of the packets. `interfaces` are its interfaces, by id.
+    * `first_number`: the number in the capture, from 1, of the first packet. `numbers` has those of all packets if some
+      between them were left out.
+    * `layout`: the format of the records, `"pcap"` or `"pcapng"`.
+    * `contiguous`: whether the records of all rows follow each other in the buffer and no row was changed, so that a
+      writer of the same format copies them in one piece.
+    * `header_order`: the byte order of those headers inside packets that follow the file's byte order (see
+      `pcapconv.formats.pseudo_headers`): the section's, or None if an edit cut the front of the packets.
+    * `format_only`: counts, by kind, what the records contain that no other format can hold. `count_format_only`
+      computes these counts again for a batch with fewer rows.
+
+    With `Capture.items(reuse=True)`, and inside a conversion, a batch is valid until the next item is asked for; `copy`
+    gives a batch that stays valid. "Who owns a batch", at the top of `pcapconv/model.py`, has the rules for steps.
     """
 
     __slots__ = (
@@ -327,7 +361,7 @@ class PacketBatch:
 
     @property
     def has_options(self) -> bool:
-        """Whether any of the packets has options. Fast: one comparison of memory."""
+        """Whether any of the packets has options. This is fast: one comparison of memory."""
         lengths = memoryview(self.columns.options_length)[: self.rows]
         return lengths.tobytes() != bytes(lengths.nbytes)
 
@@ -345,15 +379,15 @@ class PacketBatch:
 
     @property
     def numbers(self) -> Sequence[int] | None:
-        """The packets' numbers, by row; None if they follow each other from `first_number` on. Computed when needed."""
+        """The packets' numbers in the capture, by row; None if they follow each other from `first_number` on."""
         if self._mask is not None:
             all_numbers = count(self.first_number) if self._numbers is None else self._numbers
             self._numbers, self._mask = array("Q", compress(all_numbers, self._mask)), None
         return self._numbers
 
     def slice(self, first: int, stop: int) -> PacketBatch:
-        """A batch of the rows from `first` up to, but without, `stop`: with copied columns and the same buffer, and
-        valid as long as this batch."""
+        """A batch of the rows from `first` up to, but not including, `stop`. It has its own columns and shares the
+        buffer, so that it is valid as long as this batch."""
         batch = self._with_columns(self.columns.copy(first, stop), stop - first)
         numbers = self.numbers
         batch.first_number = self.first_number + first
@@ -384,8 +418,8 @@ class PacketBatch:
         return batch
 
     def copy(self, appended: bytes = b"") -> PacketBatch:
-        """A copy with its own columns and its own buffer, which stays valid. `appended` comes after all other bytes of
-        the new buffer. The columns are exactly as long as the batch has rows."""
+        """A copy with its own columns and its own buffer, which stays valid. The bytes `appended` come after all others
+        in the new buffer. The columns are exactly as long as the batch has rows."""
         columns = self.columns.copy(0, self.rows)
         batch = self._with_columns(columns, self.rows)
         batch._numbers = self.numbers
@@ -403,7 +437,7 @@ class PacketBatch:
         return batch
 
     def packet(self, row: int) -> Packet:
-        """The packet in this row, with its own copy of the bytes. Raises IndexError for a row outside the batch."""
+        """The `Packet` in this row, with its own copy of the bytes. Raises IndexError for a row outside the batch."""
         if not 0 <= row < self.rows:
             raise IndexError(f"row {row} of a batch of {self.rows}")
         columns = self.columns
@@ -420,11 +454,14 @@ class PacketBatch:
 
 
 class Packet(NamedTuple):
-    """One packet, as iterating over a capture or a batch gives it.
+    """One packet, as a loop over a capture or a batch yields it.
 
-    `number` counts from 1 through the capture. `data` is the bytes that were captured. `ticks` is the timestamp in the
-    interface's own time unit, None for a packet without a time (a Simple Packet). `options` are its pcapng options,
-    raw.
+    * `number`: the packet's number in the capture, from 1.
+    * `data`: the bytes that were captured.
+    * `original_length`: the length of the packet on the wire, in bytes.
+    * `ticks`: the timestamp in the interface's own time unit; None for a packet without a time (a Simple Packet).
+    * `interface`: the packet's `Interface`. `section` is its `Section`.
+    * `options`: the packet's pcapng options, raw; empty in pcap.
     """
 
     number: int
@@ -442,13 +479,15 @@ class Packet(NamedTuple):
 
     @property
     def time(self) -> Fraction | None:
-        """The exact time in seconds since 1970; None for a packet without a time. Raises FormatError if it cannot be
-        determined."""
+        """The exact time in seconds since 1970; None for a packet without a time. Raises FormatError if the interface's
+        times cannot be determined."""
         return None if self.ticks is None else timestamps.instant(self.ticks, *self._time_unit())
 
     @property
     def time_ns(self) -> int | None:
-        """The time in whole nanoseconds since 1970, rounded down. None, and FormatError, as for `time`."""
+        """The time in whole nanoseconds since 1970, rounded down; None for a packet without a time. Raises FormatError
+        as
+        `time` does."""
         if self.ticks is None:
             return None
         return timestamps.rescale(self.ticks, *self._time_unit(), timestamps.NANOSECONDS)[0]

@@ -73,26 +73,28 @@ class CaptureFile(NamedTuple):
 
 
 class Report:
-    """What a conversion did.
+    """What a conversion did. Counts by kind are mappings, kind → count; `docs/reference/json.md` lists the kinds.
 
-    * `inputs`, `outputs`: names; `source_format`, `target_format`: `pcap` or `pcapng`.
-    * `packets_read`, `packets_written`: how many.
-    * `other_blocks`: the custom and unknown blocks of the input by kind, without those that describe processes.
+    * `inputs`, `outputs`: names of files. `source_format`, `target_format`: `"pcap"` or `"pcapng"`.
+    * `packets_read`, `packets_written`: numbers of packets.
+    * `other_blocks`: the custom and unknown blocks of the input, by kind, without those that describe processes.
     * `losses`: what the target could not hold, by kind.
     * `left_out`: what selecting and editing left out besides packets, by kind.
-    * `sidecar_written`, `sidecar_read`: names of sidecars, or None. `kept_in_sidecar` counts by kind what the sidecar
-      that was written holds and the target could not (which is no loss then), `missing_in_sidecar` what the sidecar
-      that was read lacks. `damage_in_sidecar` is the number of places in which the original capture was damaged, by the
-      sidecar that was read. `found_in_sidecar` has, for a capture that was edited since, how many packets were
-      recognised; None for any other capture.
-    * `secrets_extracted`: the number of key logs; None if no argument extracts them.
-    * `parts`: the parts of a split, each with name, packets, bytes, first and last time; if a sidecar was written, also
-      with SHA-256 and link type. None for a conversion into one file.
-    * `oversized`: how many of these `parts` exceed `max_bytes` because of their headers, and the largest number of
+    * `sidecar_written`, `sidecar_read`: names of sidecars, or None.
+    * `kept_in_sidecar`: what the sidecar that was written holds and the target could not, by kind. This is no loss.
+    * `missing_in_sidecar`: what the sidecar that was read lacks, by kind.
+    * `damage_in_sidecar`: in how many places the original capture was damaged when the sidecar that was read was
+      written.
+    * `found_in_sidecar`: of a capture that was edited after its sidecar was written, how many packets were recognised;
+      None for any other capture.
+    * `secrets_extracted`: the number of key logs; None without `extract_secrets`.
+    * `parts`: the parts of a split, each with `name`, `packets`, `bytes`, `first_time` and `last_time`; if a sidecar
+      was written, also with `sha256` and `link_type`. None for a conversion into one file.
+    * `oversized`: how many `parts` exceed `max_bytes` because of their headers, and the largest number of
       `header_bytes` in a part; None if no part does.
-    * `damage`, `damage_total`: what could not be read in the input, and in how many places; the first 1,000 are listed.
-      `warnings`, `warnings_total`: likewise, what is odd but lost nothing.
-    * `put_back`: files that a split replaced before it was killed, and that have their old contents again.
+    * `damage`, `damage_total`: what could not be read in the input, and in how many places. At most 1,000 are listed.
+    * `warnings`, `warnings_total`: what is odd in the input, although nothing is lost; at most 1,000 are listed.
+    * `put_back`: files that an earlier split had replaced when it was killed, and that have their old contents again.
     """
 
     def __init__(self, source: str, target: str, target_format: str) -> None:
@@ -156,7 +158,8 @@ class Report:
 
 
 class LossError(PcapconvError):
-    """Raised if something would be lost and `on_loss="fail"` forbids losses. `report` has the losses."""
+    """The target cannot hold everything, and `on_loss="fail"` forbids losses. `report` is a `Report`, which has the
+    losses."""
 
     def __init__(self, message: str, report: Report) -> None:
         super().__init__(message, report)

@@ -1,8 +1,8 @@
 """An assertion for tests that compare captures: `assert_same_capture`.
 
 With `PCAPCONV_UPDATE=1` in the environment, captures that differ do not fail a test. Instead, the normal form of the
-actual capture replaces the expected capture; its arguments are those in `[tool.pcapconv.normalize]` of the nearest
-`pyproject.toml`.
+actual capture replaces the expected capture. The normal form follows the arguments in `[tool.pcapconv.normalize]` of
+the nearest `pyproject.toml`.
 """
 
 from __future__ import annotations
@@ -27,14 +27,19 @@ _ADVICE = "PCAPCONV_UPDATE=1 in the environment writes the actual one as the exp
 def assert_same_capture(
     actual: Readable, expected: str | os.PathLike[str], *, ignore: Sequence[str] = (), **options: Any
 ) -> None:
-    """Check that both captures are the same for `pcapconv.diff`, and that neither is damaged. Raises AssertionError
-    with the differences and the damage if not.
+    """Check that two captures are the same, as `pcapconv.diff` compares them, and that neither is damaged.
 
-    `ignore` and `options` are arguments of `pcapconv.diff`. If PCAPCONV_UPDATE is set, and not to 0, a difference is no
-    error: `actual` is written to `expected` in its normal form, and a line on stderr reports that. Then `actual` must
-    not be damaged, and the format of `expected` must be able to hold all of `actual`. Raises a `PcapconvError` for a
-    capture that cannot be read, or cannot be written to `expected`. Warns if a capture has more blocks that were not
-    compared than packets.
+    * `actual`: the capture that the test made: a path, `-` for stdin, or a binary file object.
+    * `expected`: the path of the expected capture.
+    * `ignore` and `options`: arguments of `pcapconv.diff`.
+
+    Raises AssertionError, with the differences and the damage, if the captures differ or one is damaged. Raises a
+    `PcapconvError` for a capture that cannot be read. Warns if a capture has more blocks that were not compared than
+    packets.
+
+    If PCAPCONV_UPDATE is set, and not to 0, a difference is no error: `actual` is written to `expected` in its normal
+    form, and a line on stderr reports that. Then `actual` must not be damaged, and the format of `expected` must be
+    able to hold all of it; otherwise a `PcapconvError` is raised.
     """
     __tracebackhide__ = True
     update = os.environ.get("PCAPCONV_UPDATE", "0") not in ("", "0")

@@ -107,6 +107,6 @@ def test_tshark_numbers_them_so(write: In, tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["convert", "split", "batch"])
 def test_the_manual_says_what_is_counted(command: str) -> None:
     said = {option.flag: option.manual for option in options_of_command(command)}
-    assert "Packets alone are counted; Wireshark also numbers journal and custom blocks" in said["--packets"]
-    assert said["--drop-packets"] == "all packets but these, by the same numbers"
-    assert "counted as for `--packets`" in said["--packet-comment"]
+    assert "Numbers count only packets. Wireshark also numbers journal and custom blocks" in said["--packets"]
+    assert said["--drop-packets"] == "Select all packets except these. The numbers are those of `--packets`."
+    assert "a number as for `--packets`" in said["--packet-comment"]

@@ -150,7 +150,7 @@ def test_schemas_are_strict(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", STRIP_KINDS)
 def test_the_documentation_has_all_fields(kind: str) -> None:
-    page = (Path(__file__).parents[1] / "docs" / "json.md").read_text()
+    page = (Path(__file__).parents[1] / "docs" / "reference" / "json.md").read_text()
     says = set(re.findall(r"`([^`]*)`", page))
     fields = {field for each in objects(schema(kind)) for field in each.get("properties", {})}
     assert fields - says == set()

@@ -1,4 +1,4 @@
-"""What is made of the table of options: help, manual pages, and tables in README.md."""
+"""What is made of the table of options: help, manual pages, and the pages about commands."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ import pytest
 
 from pcapconv.cli import run
 from pcapconv.cli.commands import COMMANDS, COMPLETION, HELP, VERSION
-from pcapconv.cli.grammar import REPEATABLE
+from pcapconv.cli.grammar import REPEATABLE, Option
 from pcapconv.cli.options import OPTIONS, options_of_command
 from pcapconv.cli.options.groups import GROUPS
 
 ROOT = Path(__file__).parent.parent
 MAN = ROOT / "man" / "man1"
+PACKAGE = ROOT / "pcapconv"
+REFERENCE = ROOT / "docs" / "reference"
 GENERATED: dict[Path, str] = runpy.run_path(str(ROOT / "docs" / "generate.py"))["generated_files"]()
 PAGES = [[], *([name] for name in COMMANDS)]
 
@@ -94,7 +96,7 @@ def test_the_version(flag: str, capfd: pytest.CaptureFixture[str]) -> None:
 # ---------------------------------------------------------------- files
 
 
-@pytest.mark.parametrize("path", GENERATED, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", GENERATED, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_what_is_committed_is_current(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == GENERATED[path], "run: python docs/generate.py"
 
@@ -170,14 +172,45 @@ def test_manual_pages_have_the_date_of_the_version() -> None:
         assert (title, section, date.strip('"') in heading) == (path.stem.upper(), "1", True)
 
 
-def test_readme_has_each_option() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    tables = "".join(line for line in readme.splitlines(keepends=True) if line.startswith("| `-"))
-    for option in OPTIONS:
-        row = ", ".join(f"`{form}`".replace("|", "\\|") for form in option.forms)
-        row += " (repeatable)" * (option.value_type in REPEATABLE)
-        text = option.manual or option.help[0].lower() + option.help[1:]
-        assert f"| {row} | {text} |\n" in tables, (option.flag, option.commands)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_page_of_a_command_has_each_of_its_options(name: str) -> None:
+    page = (REFERENCE / "commands" / f"{name}.md").read_text(encoding="utf-8")
+    at = page.index("## Options\n")
+    for option in options_of_command(name):
+        entry = f"#### {', '.join(f'`{form}`' for form in reversed(option.forms))}\n\n"
+        at = page.index(entry, at) + len(entry)
+        text = page[at : page.index("\n", at)]
+        assert text.startswith(option.manual.partition(" See [")[0])
+        assert ("Repeatable." in text) == (option.value_type in REPEATABLE)
+        assert page[at:].startswith(f"{text}\n\nExample: `{option.shown_example}`\n") or not option.value
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: f"{option.commands[0]}{option.flag}")
+def test_the_manual_has_sentences(option: Option) -> None:
+    assert re.fullmatch(r"[A-Z].*\.", option.manual)
+    assert " See [" not in option.manual or re.fullmatch(r".* See \[[^]]+]\(\.\./[^)]+\)\.", option.manual)
+
+
+def test_the_index_has_each_command_and_each_general_option() -> None:
+    page = (REFERENCE / "commands" / "index.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| \[(\w+)]\((\w+)\.md\) \|", page, re.MULTILINE) == [(name, name) for name in COMMANDS]
+    forms = [f"`{form}`" for option in (VERSION, HELP, *COMPLETION) for form in option.forms]
+    assert [form for form in forms if form not in page] == []
+
+
+def test_the_index_has_each_environment_variable() -> None:
+    page = (REFERENCE / "commands" / "index.md").read_text(encoding="utf-8")
+    read = [name for path in PACKAGE.rglob("*.py") for name in re.findall(r'environ\.get\("(\w+)"', path.read_text())]
+    assert len(set(read)) > 5
+    assert [name for name in read if f"`{name}`" not in page] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_table_of_statuses_of_a_command(name: str) -> None:
+    page = (REFERENCE / "commands" / f"{name}.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\d, ]+) \| (.+) \|$", page[page.index("## Exit statuses\n") :], re.MULTILINE)
+    assert [status for status, _ in rows] == [*STATUSES[name], "130, 143, 129"]
+    assert dict(rows)["1"].startswith("Different." if name == "diff" else "Failed")
 
 
 # ---------------------------------------------------------------- from Python

@@ -116,27 +116,45 @@ def batch(
 ) -> BatchReport:
     """Select from, edit and convert all captures of a tree.
 
-    `source` is a directory, a file, or a list of files; `target` is the directory in which the tree is mirrored, with
-    the suffix of the format `to`; without `to`, files keep format and name. Both may be URLs. `in_place` rewrites each
-    file instead. `template` names the targets in `target`, as in `{start:%Y/%m/%d}/{stem}.pcapng`. `include` and
-    `exclude` are patterns as in .gitignore. A file that is no capture is skipped, or fails if its name is that of a
-    capture or with `strict`. A file that cannot be converted does not stop the others.
+    Which files, and where to:
 
-    `resume` goes on where an earlier run of the same batch stopped; `force` replaces targets that exist. `strict`,
-    `on_loss`, `fractions`, `fsync` and `options` are as for `convert`, except that `extract_secrets` is the suffix of a
-    file beside each target. `sidecar` writes a sidecar beside each pcap file that comes from pcapng, and reads one if
-    it lies beside a pcap file. `follow_links` writes also where a symbolic link in `target` leads out of it.
+    * `source`: a directory, a file, or a list of files. A directory or file may be a URL.
+    * `target`: the directory in which the tree is mirrored; it may be a URL.
+    * `to`: the format to write, `"pcap"` or `"pcapng"`. If it is None, files keep their format and name.
+    * `template`: the names of files in `target`, as in `"{start:%Y/%m/%d}/{stem}.pcapng"`.
+    * `in_place`: rewrite each file where it is. There is no `target` then.
+    * `include`, `exclude`: patterns as in `.gitignore`, relative to the source.
+    * `shard`: as in `"3/16"`, convert the third of sixteen parts of the files. The parts are the same in every process.
+    * `resume`: continue an earlier run of the same batch: skip what is up to date.
+    * `force`: replace targets that exist.
+    * `follow_links`: write also through symbolic links in `target` that lead out of it.
+    * `allow_empty`: accept a directory without a capture.
+    * `others`: descriptions of paths that no file of the batch may have, as in `{"the report": "report.json"}`; the
+      command passes its reports'.
 
-    Jobs run in `jobs` processes, by default as many as there are cores; on the Dask cluster of `scheduler`; or in an
-    `executor` of the caller's. `stall` ends the batch if no byte was read or sent, and no file was done, for that long,
-    as in `10m`. With `shard`, as in `3/16`, the batch does the third of sixteen parts of the files; the parts are the
-    same in every process. Files that failed with a transient error are tried again at the end, up to `retries` times.
-    `watcher` gets the progress and each outcome. `others` maps descriptions to paths that no file of the batch may
-    have, as in `{"the report": "report.json"}`.
+    How the batch runs:
 
-    Returns a `BatchReport`. Raises a `PcapconvError` if the arguments contradict each other or the batch cannot begin;
-    a NothingFoundError, with the report, if the directory `source` has no capture, unless `allow_empty`; and an
-    UnfinishedError, with the report, if the executor or the manifest fails while jobs run.
+    * `jobs`: the number of processes on this machine; None for one for each core. They are interpreters of their own,
+      which do not import the script that calls this function.
+    * `scheduler`: the address of a Dask scheduler, whose cluster runs the jobs.
+    * `executor`: an executor of the caller's, which runs the jobs.
+    * `stall`: a length of time, as in `"10m"`. The batch ends if no file is done and no byte is read or sent for so
+      long.
+    * `retries`: how often files with a temporary failure are tried again, at the end.
+    * `watcher`: a `Watcher`, which gets the progress and the outcome of each file.
+
+    How each file is converted:
+
+    * `strict`: let damaged captures fail, and files that are not captures. Otherwise files that are not captures are
+      skipped, unless their name has the suffix of a capture.
+    * `sidecar`: write a sidecar beside each pcap file that is made from pcapng, and read the sidecar of each pcap file
+      that has one. `sidecar_secrets` and `sidecar_fingerprints` are as for `convert`.
+    * `on_loss`, `fractions`, `fsync` and `options`: as for `convert`. But `extract_secrets` is the suffix of a file
+      beside each target, and a loss that `on_loss` forbids lets its file fail.
+
+    A file that cannot be converted does not stop the others. Returns a `BatchReport`. Raises a `PcapconvError` if the
+    arguments contradict each other or the batch cannot begin; a `NothingFoundError` if the directory `source` has no
+    capture, unless `allow_empty`; and an `UnfinishedError` if the executor or the manifest fails while jobs run.
     """
     begun = time.monotonic()
     writer, steps = separate_arguments("", options)

@@ -96,17 +96,28 @@ class SidecarOutcome(NamedTuple):
 class Outcome(NamedTuple):
     """The outcome of one file of a batch.
 
-    `source` and `target` are names in the two trees. `status` is the name of a count in BatchReport: converted,
-    damaged, failed, up_to_date, skipped or left_alone. `options_digest`, `root` and `run` are those of `Settings`.
-    `damage` and `warnings` list the first ten entries as JSON objects. `key_log` is True if there is a key log beside
-    the target. `worker` is the host and the process that ran the job, as in `ws-7:4321`; None if no job ran, or if the
-    job could not append its line. `error` says why a file was not converted.
+    * `source`, `target`: names in the two trees. `source_state`, `target_state`: their `size` in bytes and their `time`
+      of the last change, in nanoseconds since 1970 (behind a URL, what identifies the contents); None if unknown.
+    * `source_sha256`, `target_sha256`: the SHA-256 of both files, in hex; None if the file was not read or written.
+    * `status`: the name of a count in `BatchReport`: converted, damaged, failed, up_to_date, skipped or left_alone.
+    * `options_digest`, `root`, `run`: what identifies the batch's options, its source directory and its run.
+    * `packets_read`, `packets_written`, `losses`, `left_out`: as in `Report`.
+    * `damage`, `warnings`: the first ten of each, as JSON objects. `damage_total` and `warnings_total` count all.
+    * `key_log`: whether there is a key log beside the target.
+    * `seconds`: how long the file took.
+    * `error`: why the file was not converted; None if it was.
+    * `worker`: the host and the process that ran the job, as in `ws-7:4321`; None if no job ran, or if the job could
+      not append its line.
+    * `sidecars`: what the conversion did with sidecars; None if the batch uses none.
 
-    Five fields are None unless they apply. `known` is True if `error` names the format of a file that is no capture.
-    `damaged_before` is True if an earlier run found damage in a file that is up to date. `sidecar_unused` is True if a
-    sidecar lies beside the source, but the batch does not use sidecars. `retryable` is True if a file failed with a
-    transient error (of a store, a network or a lost worker, not of the file). `refused` is True if a file failed since
-    its target could not hold everything (`on_loss="fail"`)."""
+    These are None unless they apply:
+
+    * `known`: True if `error` names the format of a file that is not a capture.
+    * `damaged_before`: True if an earlier run found damage in a file that is up to date.
+    * `sidecar_unused`: True if a sidecar is beside the source, but the batch does not use sidecars.
+    * `retryable`: True if a file failed with a temporary error (of a store, the network or a lost worker).
+    * `refused`: True if a file failed because its target could not hold everything (`on_loss="fail"`).
+    """
 
     source: str
     source_state: State
@@ -177,7 +188,7 @@ class Outcome(NamedTuple):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the manifest line as plain values, ready for JSON."""
+        """The line of the manifest as plain values, ready for JSON; `docs/reference/json.md` describes it."""
         line: dict[str, Any] = {
             "source": self.source,
             "source_size": self.source_state.size,

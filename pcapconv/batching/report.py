@@ -15,19 +15,31 @@ MOST_LISTED = 1000  # damaged and failed files; all are counted
 class BatchReport:
     """The report of a batch, in numbers.
 
-    Each file counts as one of these: `converted`; `damaged` (converted as far as it could be read); `failed`;
-    `up_to_date` (an earlier run did it); `skipped` (no capture); `left_alone` (a symbolic link, or no plain file).
+    Each file counts as one of these:
 
-    Other numbers count some of these files. Of those up to date, `damaged_before`: the earlier run found damage. Of the
-    failed ones, `refused`: something would have been lost. Of those converted in this run, damaged ones included: `odd`
-    had warnings; `empty` had packets, of which none was selected; `undated` came from a server that reports neither
-    date nor ETag, so that a later run cannot see whether they changed. `sidecars_written` and `sidecars_read` count
-    sidecars, `sidecars_unused` those that lie beside pcap files that became pcapng without them.
+    * `converted`: done.
+    * `damaged`: done, as far as it could be read.
+    * `failed`: not done.
+    * `up_to_date`: an earlier run did it.
+    * `skipped`: it is not a capture.
+    * `left_alone`: it is a symbolic link, or not a plain file.
 
-    `packets_read`, `packets_written`, `bytes_read`, `bytes_written`, `losses`, `left_out`, `kept_in_sidecar`,
-    `missing_in_sidecar`, `damage_in_sidecar` and `found_in_sidecar` are sums over the files converted in this run.
-    `seconds` is the duration of the run, `manifest` the location of the manifest. `trouble` lists the manifest lines of
-    damaged and failed files, at most a thousand.
+    Other numbers count some of these files:
+
+    * `damaged_before`: of those up to date, those in which the earlier run found damage.
+    * `refused`: of those that failed, those of which something would have been lost.
+    * `odd`, `empty`, `undated`: of those done in this run, those that had warnings, those of whose packets none was
+      selected, and those from a server that reports neither date nor ETag, so that a later run cannot see whether they
+      changed.
+    * `sidecars_written`, `sidecars_read`: numbers of sidecars. `sidecars_unused`: those beside pcap files that became
+      pcapng without them.
+
+    These are sums over the files done in this run: `packets_read`, `packets_written`, `bytes_read`, `bytes_written`,
+    `losses`, `left_out`, `kept_in_sidecar`, `missing_in_sidecar`, `damage_in_sidecar`, `found_in_sidecar`.
+
+    * `seconds`: the duration of the run.
+    * `manifest`: the path or URL of the manifest.
+    * `trouble`: the manifest lines of damaged and failed files, at most 1,000.
     """
 
     def __init__(self, manifest: str) -> None:
@@ -83,7 +95,7 @@ class BatchReport:
         return f"BatchReport({', '.join(f'{name}={value!r}' for name, value in self._numbers().items())})"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the numbers as plain values, ready for JSON: the report's document without the lines of `files`."""
+        """The numbers as plain values, ready for JSON: the command's report without `schema` and `files`."""
         numbers: dict[str, Any] = plain(self._numbers())
         return numbers
 
@@ -92,7 +104,7 @@ class BatchReport:
 
 
 class BatchError(PcapconvError):
-    """A batch did not do all of its work. `report` is the report of the work that it did."""
+    """A batch did not do all of its work. `report` is the `BatchReport` of the work that it did."""
 
     def __init__(self, message: str, report: BatchReport) -> None:
         super().__init__(message, report)
@@ -103,16 +115,17 @@ class BatchError(PcapconvError):
 
 
 class NothingFoundError(BatchError):
-    """The source tree contains no capture."""
+    """The source directory contains no capture. `report` is the `BatchReport`."""
 
 
 class UnfinishedError(BatchError):
-    """The batch ended before all files were done; a later run with `resume` goes on."""
+    """The batch ended before all files were done. A later run with `resume` continues it. `report` is the
+    `BatchReport`."""
 
 
 class Watcher:
-    """Watches a batch. A subclass overrides the methods that it needs, which do nothing here. All are called in the
-    thread that called `batch`."""
+    """The base of classes that watch a batch. A subclass overrides the methods that it needs; here they do nothing. All
+    are called in the thread that called `batch`."""
 
     def begin(self, files: int, size: int) -> None:
         """Called before the first file is converted, with the number of files to convert and their total size in bytes.
@@ -122,10 +135,10 @@ class Watcher:
         """Called if the batch has to wait before it begins. `reason` is a sentence."""
 
     def line(self, outcome: Outcome) -> None:
-        """Called with the outcome of each file. `outcome.to_json()` returns the fields of the manifest line."""
+        """Called with the `Outcome` of each file."""
 
     def warn(self, message: str) -> None:
         """Called with a warning about the batch as a whole."""
 
     def look(self, report: BatchReport, read: int) -> None:
-        """Called several times a second with the report so far and the number of bytes read."""
+        """Called several times a second with the report so far and the number of bytes read so far, `read`."""

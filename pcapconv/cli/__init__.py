@@ -24,8 +24,8 @@ How to add a command (`docs/` and `tests/` are in the repository's root):
      status. A command that writes captures uses `writing_commands.run_writing_command`.
   4. `statuses.py`: in `MEANINGS`, add an exit status that only this command has, or another meaning of a status in this
      command.
-  5. Run `python docs/generate.py`, which writes the manual page.
-  6. Tests: add a module for the command; `tests/test_manual.py` checks help, manual and README of all commands.
+  5. Run `python docs/generate.py`, which writes its pages; name its how-to pages in `docs/generating/command_pages.py`.
+  6. Tests: add a module for the command; `tests/test_manual.py` checks help and manual of all commands.
 """
 
 from __future__ import annotations

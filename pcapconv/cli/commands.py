@@ -23,8 +23,9 @@ COMMANDS = {
             "convert",
             (_IN, Operand("OUT", "The file to write; - for stdout")),
             "Select from, edit and convert one capture",
-            "The format of IN is recognised by its content; that of OUT follows its suffix (`.pcap`, `.cap`, "
-            "`.pcapng`, `.ntar`) or `--to`. Warnings on stderr name what the format of OUT cannot hold, and damage.",
+            "The format of IN is recognised by its content. The format of OUT follows from `--to`, or else from its "
+            "suffix: `.pcap` and `.cap`, `.pcapng` and `.ntar`. If OUT is a directory, the file gets the name of IN "
+            "in it. Warnings on stderr name damage, and whatever the format of OUT cannot hold.",
             (
                 "pcapconv convert capture.pcapng capture.pcap",
                 "pcapconv convert day.pcapng noon.pcap --after 2024-05-01T12:00Z --before 2024-05-01T13:00Z",
@@ -36,9 +37,11 @@ COMMANDS = {
             "split",
             (_IN, Operand("TEMPLATE", "The names of the parts: 'part-{index}.pcap'")),
             "Split a capture into parts that stand alone",
-            "Give one of `--max-packets`, `--max-bytes`, `--interval` and `--by`. The template's fields "
-            "are `{index}`, `{start:%Y%m%dT%H%M%S}`, `{interface}`, `{link_type}`, `{section}` and `{stem}`; `%H%M%S` "
-            "and the like work outside braces, too. All parts get their final names together, at the end.",
+            "Give one of `--max-packets`, `--max-bytes`, `--interval` and `--by`. The fields of the template are "
+            "`{index}` (00001, 00002, ...), `{start:%Y%m%dT%H%M%S}` (UTC), `{interface}`, `{link_type}`, `{section}` "
+            "and `{stem}` (the name of IN without its suffix). Outside braces, `%H%M%S` and the like work as in "
+            "`tcpdump -w`. Without any field, `-{index}` is added before the suffix. All parts get their final names "
+            "together, at the end.",
             (
                 "pcapconv split big.pcap 'hour-%Y%m%d-%H.pcap' --interval 1h --align",
                 "pcapconv split mixed.pcapng '{stem}-{link_type}.pcap' --by link-type",
@@ -52,7 +55,8 @@ COMMANDS = {
                 Operand("OUT", "The pcapng capture to write; - for stdout"),
             ),
             "Rebuild a capture from its parts and their sidecar",
-            "The result is the capture that was split, byte for byte. The parts lie beside the sidecar.",
+            "The result is the capture that was split, byte for byte. The parts must be beside the sidecar, under the "
+            "names that `split` gave them, and unchanged.",
             ("pcapconv join mixed.meta.json again.pcapng",),
             ("pcapconv.cli.join", "join"),
         ),
@@ -63,8 +67,10 @@ COMMANDS = {
                 Operand("DST", "The directory for the new files", optional=True),
             ),
             "Select from, edit and convert all captures of a tree",
-            "Captures are recognised by their content. DST mirrors SRC; without `--to`, files keep their format and "
-            "name. If a file fails, the others are converted all the same.",
+            "Captures are recognised by their content. DST mirrors SRC: `lab/a.pcap` becomes `lab/a.pcapng`. Without "
+            "`--to`, files keep their format and name. Selections and edits apply to each file by itself. If a file "
+            "fails, the others are still converted. A file that is not a capture is skipped, but fails if it has the "
+            "suffix of one. SRC and DST can be URLs.",
             (
                 "pcapconv batch captures/ converted/ --to pcapng --jobs 8",
                 "find /data -name '*.pcap' -size +1M | pcapconv batch - big/ --to pcapng --report big.json",
@@ -78,9 +84,11 @@ COMMANDS = {
                 Operand("OUT", "The file to write, unless --check or --in-place", optional=True),
             ),
             "Write equal captures as equal bytes",
-            "The normal form, for golden captures, is the same whatever tool, machine, byte order or format a capture "
-            "with the same packets and metadata comes from. Options can be set in `[tool.pcapconv.normalize]` of the "
-            "nearest `pyproject.toml`. OUT is pcapng, unless its suffix or `--to` says pcap.",
+            "Captures with the same packets and metadata have the same normal form, whatever tool, machine, byte "
+            "order or format they come from. Use it for golden captures. OUT is pcapng, unless its suffix or `--to` "
+            "is pcap. The nearest `pyproject.toml`, in the working directory or above, may set the options of the "
+            "normal form, `to`, `strict`, `on-loss` and `keep-snaplen` in its table `[tool.pcapconv.normalize]`. An "
+            "option on the command line overrides it.",
             (
                 "pcapconv normalize run.pcapng golden.pcapng --rebase-time 2024-01-01",
                 "pcapconv normalize --check tests/captures",
@@ -90,9 +98,11 @@ COMMANDS = {
         Command(
             "diff",
             (Operand("A", "A pcap or pcapng capture; - for stdin"), Operand("B", "The capture to compare with A")),
-            "Compare what two captures say, whatever their format",
-            "Byte order, time resolution and format make no difference. Packets that were removed or inserted are "
-            "recognised, so that the packets after them are compared with their counterparts.",
+            "Show how two captures differ, whatever their format",
+            "Packets are compared by bytes, lengths, time, interface, comments and direction; captures also by the "
+            "interfaces in use, names, secrets and comments. Byte order, time resolution and format make no "
+            "difference. Removed and inserted packets are recognised, so that the packets after them are compared "
+            "with their counterparts. A packet that moved counts as removed and inserted.",
             ("pcapconv diff expected.pcapng actual.pcapng --ignore time,comments",),
             ("pcapconv.cli.diff", "compare"),
         ),
@@ -100,8 +110,9 @@ COMMANDS = {
             "info",
             (Operand("IN", "pcap or pcapng captures; - for stdin", many=True),),
             "Show what captures hold",
-            "This shows formats, sections, interfaces, packets, times, comments, names, secrets (type and size only), "
-            "statistics, damage, and what a conversion to pcap would lose.",
+            "The page shows format, sections, interfaces, packets, times, comments, names, secrets (type and size "
+            "only), statistics, damage, and what a conversion to pcap would lose. If a sidecar is beside a pcap file, "
+            "the page also shows what the sidecar keeps.",
             ("pcapconv info capture.pcapng", "pcapconv info *.pcap --json"),
             ("pcapconv.cli.info", "info"),
         ),

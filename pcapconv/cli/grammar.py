@@ -26,7 +26,8 @@ class Option(NamedTuple):
     `short` is the letter of the option's short form.
     `flag_name` is the option's name on the command line, if it differs from `name`.
     `on_by_default`: the switch is on unless `--no-…` is given.
-    `manual` is the text of the manual and the README, in Markdown; if it is empty, they show `help`.
+    `manual` is the text of the manual: whole sentences in Markdown. A link is the last sentence, "See [...](...).", and
+    relative to `docs/reference/commands`.
     """
 
     name: str

@@ -18,14 +18,16 @@ INTERRUPTED = 130
 class Meaning(NamedTuple):
     """What the manual says about an exit status.
 
-    `text` is the meaning in most commands. `diff` is the meaning in `diff`, and `check` the meaning in
-    `normalize --check`, if they differ. `commands` are the commands that can end with the status; empty if all can.
+    `text` is the meaning in most commands. `diff` is the meaning in `diff`, `check` the meaning in `normalize --check`,
+    and `batch` the meaning in `batch`, if they differ. `commands` are the commands that can end with the status; empty
+    if all can.
     """
 
     status: str
     text: str
     diff: str = ""
     check: str = ""
+    batch: str = ""
     commands: tuple[str, ...] = ()
 
 
@@ -45,7 +47,8 @@ MEANINGS = (
     ),
     Meaning(
         f"{REFUSED}",
-        "refused because of `--on-loss fail`; of a batch: some files were refused, and no other file failed",
+        "refused because of `--on-loss fail`",
+        batch="refused because of `--on-loss fail`: some files were refused, and no other file failed",
         commands=("convert", "split", "batch", "normalize"),
     ),
     Meaning(f"{INTERRUPTED}, 143, 129", "ended by SIGINT, SIGTERM or SIGHUP"),

@@ -55,12 +55,19 @@ def diff(
     """Compare two captures, whatever their formats, byte orders and time resolutions.
 
     Compared are: the number of packets; the packets' bytes, lengths, times, interfaces, comments and directions; the
-    interfaces in use, and the capture's names, secrets and comments. `everything` adds hosts, applications, addresses,
-    statistics, packet ids, custom and unknown blocks. `ignore` leaves out some of `IGNORABLE`; times may differ by
-    `time_tolerance`, such as 1ms. `fractions` is as for `convert`, and for both captures. `Comparison.shown` has the
-    first `most` packets that differ, a thousand at most.
+    interfaces in use, and the captures' names, secrets and comments.
 
-    Raises UsageError for invalid arguments, and another `PcapconvError` for a capture that cannot be read.
+    * `a`, `b`: the captures: paths, `-` for stdin, or binary file objects, which stay open.
+    * `ignore`: what not to compare: `time`, `lengths`, `interfaces`, `comments`, `direction`, `names`, `secrets`. A
+      text may list several, separated by commas.
+    * `time_tolerance`: a length of time, such as `"1ms"`, by which times may differ.
+    * `everything`: also compare hosts, applications, interface addresses, statistics, packet ids, processes, custom and
+      unknown blocks.
+    * `most`: how many of the packets that differ the result shows, a thousand at most.
+    * `fractions`: as for `convert`, and for both captures.
+
+    Returns a `Comparison`. Raises UsageError for invalid arguments, and another `PcapconvError` for a capture that
+    cannot be read.
     """
     ignored = _parse_ignore(ignore)
     if most < 0:

@@ -20,7 +20,8 @@ _PACKET_FIELDS = ("bytes", "lengths", "time", "interface", "options")
 
 
 class Difference(NamedTuple):
-    """A packet that is only in A, only in B, or differs in `fields`; `a` and `b` are its numbers there, from 1."""
+    """A packet that differs. `a` and `b` are its numbers in A and B, from 1; None if it is not there. `fields` are what
+    differs if it is in both: `bytes`, `lengths`, `time`, `interface`, `options`."""
 
     a: int | None
     b: int | None
@@ -33,7 +34,12 @@ class Difference(NamedTuple):
 
 
 class ShownDifference(NamedTuple):
-    """A difference with the packets that differ, and their options."""
+    """A difference with its packets.
+
+    * `difference`: the `Difference`.
+    * `a`, `b`: the `Packet` in A and the one in B; None if it is not there.
+    * `a_options`, `b_options`: the options of these packets, each with `text`, a sentence.
+    """
 
     difference: Difference
     a: Packet | None
@@ -77,14 +83,14 @@ class ShownDifference(NamedTuple):
 
 
 class HeaderDifference(NamedTuple):
-    """A difference outside packets.
+    """A difference outside packets. `str()` gives a sentence.
 
-    `kind` is one of these:
-      `interface`: the option `name` of an interface has different values, `a` and `b` (None: it has no such option);
-      `interfaces`: only A or only B has an interface, with the options `a` or `b`;
-      `order`: A and B have the same statements, in the orders `a` and `b`;
-      a kind of metadata: only A has the statement `a`, or only B has the statement `b`.
-    `interface` is the index of the interface in the list of A's interfaces with packets.
+    * `kind`: `interface` if the option `name` of an interface has different values; `interfaces` if only A or only B
+      has an interface; `order` if A and B have the same comments and secrets in another order; otherwise a kind of
+      metadata, of which only A or only B has a statement.
+    * `a`, `b`: the values, the interface's options, the orders, or the statement; None for a capture that has none.
+    * `interface`: the index of the interface among those of A that have packets, from 0; None for other kinds.
+    * `name`: the name of the option; empty for other kinds.
     """
 
     kind: str
@@ -123,17 +129,17 @@ class HeaderDifference(NamedTuple):
 
 
 class Comparison:
-    """The differences between two captures, A and B. Each attribute that is a pair is for A first, then for B.
+    """The differences between two captures, A and B; `diff` returns them. An attribute that is a pair has A's value
+    first, then B's.
 
-    `names` and `packets` are the names of the captures and their numbers of packets.
-    `header_differences` are the differences outside packets: in interfaces, names, secrets, comments and other blocks;
-    `headers` are the same differences as sentences.
-    `counts` are the numbers of packets only in A (`removed`), only in B (`inserted`) and `changed`; `fields` are the
-    numbers of changed packets by the field that differs.
-    `shown` are the first packets that differ.
-    `damage` lists what could not be read, a thousand places at most, and `damage_total` is the number of places;
-    `warnings` and `warnings_total` are oddities because of which nothing is lost.
-    `not_compared` counts, by kind, the statistics, custom and unknown blocks that were not compared.
+    * `names`: the names of the captures. `packets`: their numbers of packets.
+    * `header_differences`: the differences outside packets: in interfaces, names, secrets, comments and other blocks.
+    * `counts`: the numbers of packets only in A (`removed`), only in B (`inserted`), and in both but `changed`.
+    * `fields`: the numbers of changed packets by what differs: `bytes`, `lengths`, `time`, `interface`, `options`.
+    * `shown`: the first packets that differ, see `ShownDifference`.
+    * `damage`, `damage_total`: what could not be read, and in how many places. At most 1,000 are listed.
+    * `warnings`, `warnings_total`: what is odd, although nothing is lost; at most 1,000 are listed.
+    * `not_compared`: the statistics, custom and unknown blocks that were not compared, by kind.
     """
 
     def __init__(self, names: tuple[str, str]) -> None:
@@ -151,7 +157,7 @@ class Comparison:
 
     @property
     def same(self) -> bool:
-        """True if nothing that could be read differs."""
+        """Whether all that could be read of both captures is the same."""
         return not (self.header_differences or self.counts)
 
     @property
@@ -169,7 +175,7 @@ class Comparison:
                 yield f"{name}: none of its {blocks_in_words(blocks)} {'was' if total == 1 else 'were'} compared"
 
     def as_dict(self) -> dict[str, Any]:
-        """The comparison as plain values, ready for JSON."""
+        """The comparison as plain values, ready for JSON; `docs/reference/json.md` describes them."""
         return document(
             "diff",
             {

@@ -51,20 +51,25 @@ def convert(
 ) -> Report:
     """Select from, edit and convert one capture.
 
-    `source` and `target` are paths, `-` for stdin and stdout, or binary file objects, which stay open. If `target` is a
-    directory, the output gets the source's name in this directory, with the suffix of `to`. The format to write is
-    `to`, or else the format of the target's suffix. `force` replaces an existing target, which may be the source
-    itself.
-    With `strict`, damaged input raises a DamageError. `on_loss` decides what happens if the target cannot hold
-    everything: `fail` writes nothing; the report has the losses in any case. `fractions="nanoseconds"` reads the
-    fractions of a second in a pcap file as nanoseconds, whatever its magic number says.
-    `sidecar` writes what pcap cannot hold into a file beside a pcap target, and reads this file if it is beside a pcap
-    source; `docs/reference/sidecar.md` describes it. `sidecar_file` names another file: to read if the source is pcap,
-    else to write.
-    `sidecar_secrets` allows secrets in the sidecar that is written; with `sidecar_fingerprints`, the sidecar can find
-    its packets in a capture that was edited since. With `fsync`, a new file is on the disk before it replaces another
-    file. `progress` is called with the number of bytes read so far. `options` are the arguments of the writer, see
-    `pcapconv.formats.settings.WriterArguments`, and of steps, see `pcapconv.steps.plan.StepArguments`.
+    * `source`: a path, `-` for stdin, or a binary file object, which stays open.
+    * `target`: a path, `-` for stdout, or a binary file object, which stays open. If it is a directory, the output gets
+      the source's name in this directory, with the suffix of `to` if that is given.
+    * `to`: the format to write, `"pcap"` or `"pcapng"`; None for the format of the target's suffix.
+    * `force`: replace a target that exists. It may be the source.
+    * `strict`: raise a DamageError for damaged input, and write nothing.
+    * `on_loss`: what happens if the target cannot hold everything. `"fail"` writes nothing and raises a LossError.
+      `"warn"` and `"ignore"` write the target; only the command prints warnings. The report has the losses in any case.
+    * `fractions`: `"nanoseconds"` reads the fractions of a second in a pcap file as nanoseconds, whatever its magic
+      number states.
+    * `sidecar`: to pcap, write what pcap cannot hold to a file beside the target; from pcap, restore it from the file
+      beside the source. The file has the capture's name and `.meta.json`, see `docs/reference/sidecar.md`.
+    * `sidecar_file`: the path of the sidecar: to read it if the source is pcap, otherwise to write it.
+    * `sidecar_secrets`: keep secrets in the sidecar that is written, too.
+    * `sidecar_fingerprints`: store fingerprints in the sidecar that is written, so that packets are recognised after
+      other tools edited the pcap file.
+    * `fsync`: sync a new file to disk before it replaces another file.
+    * `progress`: a function that is called with the number of bytes read so far.
+    * `options`: `pcapconv.steps.plan.StepArguments` and `pcapconv.formats.settings.WriterArguments`.
 
     Returns a `Report`. Raises a `PcapconvError`: FormatError, DamageError, TargetError, LossError, SidecarError,
     UsageError or FileError.

@@ -25,8 +25,8 @@ from pcapconv.io.source import Source, open_source
 def info(source: Readable, *, fractions: str | None = None) -> dict[str, Any]:
     """Return what a capture holds, and what the sidecar beside it keeps.
 
-    The fields are those that `docs/json.md` describes, but `duration` is a `Duration`. `fractions` is as for `convert`.
-    Raises FormatError for a file that is not a capture, and FileError.
+    The fields are those that `docs/reference/json.md` describes, but `duration` is a `Duration`. `fractions` is as for
+    `convert`. Raises FormatError for a file that is not a capture, and FileError.
     """
     with open_source(source, fractions=fractions) as opened:
         fields = {**_capture_fields(opened), "sidecar": None}

@@ -9,11 +9,8 @@ from typing import NamedTuple, TypedDict
 
 
 class WriterArguments(TypedDict, total=False):
-    """The arguments, besides the format, that functions of the library take for the writer.
-
-    With `nanoseconds`, a pcap file has nanoseconds from its first packet on. `keep_snaplen` leaves the snaplens of a
-    pcapng capture as they are, even if packets are longer.
-    """
+    """The arguments, besides the format, that functions of the library take for the writer; `docs/reference/python.md`
+    describes each."""
 
     nanoseconds: bool
     keep_snaplen: bool

@@ -37,14 +37,16 @@ def join(
     progress: Callable[[int], object] | None = None,
     taken: Sequence[str] = (),
 ) -> Report:
-    """Rebuild the pcapng capture from which `split` made parts with a sidecar.
+    """Rebuild the pcapng capture from which `split` made parts with a sidecar, byte for byte.
 
-    `sidecar` is the path of the sidecar; the parts must be beside it, under the names that the sidecar has for them.
-    `target`, `force` and `fsync` are as for `convert`. `progress` is called with the number of bytes read so far from
-    all parts. `taken` are paths that must not belong to the sidecar or a part. Nothing is written if a part has
-    changed.
+    * `sidecar`: the path of the sidecar. The parts must be beside it, under the names that `split` gave them, and
+      unchanged.
+    * `target`, `force`, `fsync`: as for `convert`.
+    * `progress`: a function that is called with the number of bytes read so far from all parts.
+    * `taken`: paths that must not belong to the sidecar or a part; the command passes its report's.
 
-    Returns a `Report`. Raises SidecarError, FileError, UsageError and other `PcapconvError`s.
+    Returns a `Report`. Raises a `PcapconvError`: SidecarError if the sidecar or a part has changed, FileError or
+    UsageError.
     """
     with ExitStack() as stack:
         document = open_document(os.fspath(sidecar), stack)

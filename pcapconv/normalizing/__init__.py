@@ -74,14 +74,13 @@ def normalize(
 ) -> Report:
     """Write a capture in its normal form, which `docs/reference/normal-form.md` specifies.
 
-    `source`, `target`, `force`, `strict`, `on_loss`, `fractions`, `fsync` and `progress` are as for `convert`; The
-    format is pcapng, unless `to` or the target's suffix is pcap. `sort` orders packets by time. `rebase_time` moves all
-    times so that the first packet gets this one; `mask_time` replaces each packet's time by its number in milliseconds
-    after that time, or after 1970-01-01. `keep` and `strip` add and remove kinds of metadata, the same kinds as for
-    `convert`'s `strip`. `keep_snaplen` keeps the snaplens of interfaces, even if packets are longer. `on_loss="ignore"`
-    cuts times that are finer than nanoseconds, which are refused otherwise.
+    * `source`, `target`, `force`, `fractions`, `fsync`, `progress`: as for `convert`.
+    * `arguments`: `pcapconv.normalizing.arguments.NormalizeArguments`. Of these, `strict` and `keep_snaplen` are as for
+      `convert`. `to` is the format; without it, the format is pcap if the target has the suffix of pcap, else pcapng.
+      `on_loss` is as for `convert`, too; but times that are finer than nanoseconds are refused with a TargetError
+      unless it is `"ignore"`, which cuts them.
 
-    Returns a `Report`. Raises a `PcapconvError`.
+    Returns a `Report`. Raises a `PcapconvError`, as `convert` does.
     """
     target = output_of(source, target, arguments.get("to"))
     settings = parse_normalize_arguments(name_of(target), **arguments)

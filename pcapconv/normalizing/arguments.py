@@ -16,7 +16,8 @@ _TABLE = ("tool", "pcapconv", "normalize")
 
 
 class NormalizeArguments(TypedDict, total=False):
-    """The arguments that decide how `normalize` changes a capture; the README describes each. `keep` and `strip` are
+    """The arguments that decide how `normalize` changes a capture; `docs/reference/python.md` describes each. `keep`
+    and `strip` are
     lists of kinds of metadata; a text in them may also be several kinds, separated by commas."""
 
     sort: bool

@@ -84,19 +84,27 @@ def split(
 ) -> Report:
     """Select from, edit and split one capture.
 
-    One of these arguments decides where a new part begins: `max_packets`, after so many packets; `max_bytes`, before a
-    part exceeds this size, unless a single packet does; `interval`, after this length of time, counted from the first
-    packet, or with `align` from 1970 in UTC; `by`, with a part for each interface, link type or section. `max_parts` is
-    the largest number of parts, by default 10,000.
-    `template` gives the names of the parts: `{index}`, `{start:%Y%m%dT%H%M%S}`, `{interface}`, `{link_type}`,
-    `{section}` and `{stem}` are filled in. `taken` are paths that no part may have. `source`, `to`, `force`, `strict`,
-    `on_loss`, `fractions`, `fsync`, `progress` and the `options` are as for `convert`. A split by link type into pcap
-    may have a `sidecar`: a file `STEM.meta.json` beside the parts that keeps what pcap cannot hold, and from which
-    `join` makes one capture of the parts again; with `sidecar_secrets`, the sidecar keeps secrets too. All parts get
-    their final names together when all are complete, or no part does.
+    One of `max_packets`, `max_bytes`, `interval` and `by` decides where a new part begins. All parts get their final
+    names together when all are complete, or no part does.
+
+    * `source`: a path, `-` for stdin, or a binary file object, which stays open.
+    * `template`: the names of the parts. The fields are `{index}`, `{start:%Y%m%dT%H%M%S}` (UTC), `{interface}`,
+      `{link_type}`, `{section}` and `{stem}`, the source's name without its suffix.
+    * `max_packets`: begin a new part after so many packets.
+    * `max_bytes`: begin a new part before a part exceeds this size in bytes: a number, or text such as `"100MB"`.
+    * `interval`: begin a new part after this length of time, such as `"1h"`, counted from the first packet.
+    * `align`: count intervals from 1970 in UTC.
+    * `by`: make a part for each interface, link type or section.
+    * `max_parts`: refuse to make more parts; None for 10,000.
+    * `to`: the format to write, `"pcap"` or `"pcapng"`; None for the format of the template's suffix.
+    * `sidecar`: in a split by link type to pcap, write what pcap cannot hold to `STEM.meta.json` beside the parts, from
+      which `join` rebuilds the capture.
+    * `sidecar_secrets`: keep secrets in the sidecar, too.
+    * `taken`: paths that no part may have; the command passes its report's.
+    * `force`, `strict`, `on_loss`, `fractions`, `fsync`, `progress` and `options`: as for `convert`.
 
     Returns a `Report`, whose `parts` list each part's name, packets, bytes, first and last time. Raises a
-    `PcapconvError`.
+    `PcapconvError`, as `convert` does.
     """
     check_on_loss(on_loss)
     naming = Template(os.fspath(template))

@@ -10,7 +10,7 @@ How to add a selecting or editing argument, in this order:
    packet belongs in a kernel, in both forms (`kernels/interpreted.py`, `kernels/compiled.pyx`).
 4. `Plan` here: `__init__` parses and checks the value, `steps` passes it to the step.
 5. `pcapconv/cli/options/selecting_and_editing.py`: the option of the same name. Then run `python docs/generate.py` from
-   the repository's root, which writes the option into the README and the manual pages.
+   the repository's root, which writes the option into `docs/reference/` and the manual pages.
 6. The tests that hold for every argument; `CONTRIBUTING.md` lists them ("a selecting or editing argument").
 
 `steps/__init__.py` describes how a value flows from the command line to the packets.
@@ -66,7 +66,7 @@ REPEATABLE = {
 
 
 class StepArguments(TypedDict, total=False):
-    """The selecting and editing arguments of `convert`, `split` and `batch`; the README describes each.
+    """The selecting and editing arguments of `convert`, `split` and `batch`; `docs/reference/python.md` describes each.
 
     Times and durations are text. An argument that may be given several times is a sequence.
     """

@@ -15,7 +15,7 @@ How to add any other option (`docs/` and `tests/` are in the repository's root):
   1. Add the argument to the library's function, if it is new.
   2. Add the option's entry, a `grammar.Option`, to one of these files. Its `name` is the name of the library's
      argument: `parse` returns the value under this name, and the command's function passes the value to the library.
-  3. Run `python docs/generate.py`, which writes the manual pages and the tables in README.md.
+  3. Run `python docs/generate.py`, which writes the manual pages and the pages in `docs/reference/`.
   4. Add tests, and name their file in `tests/test_arguments_are_tried.py`, which fails until each option has one.
 """
 

@@ -14,9 +14,19 @@ _FILES = (
         BATCH,
         "GLOB",
         example="'*.pcap'",
-        manual="take only these files: patterns as in `.gitignore`, relative to SRC, such as `'*.pcap'`, `'lab/**'`",
+        manual="Convert only files that match GLOB: a pattern as in `.gitignore`, relative to SRC, such as `'*.pcap'` "
+        "or `'lab/**'`.",
     ),
-    Option("exclude", "texts", "Leave these files out", FILES, BATCH, "GLOB", example="'old/**'"),
+    Option(
+        "exclude",
+        "texts",
+        "Leave these files out",
+        FILES,
+        BATCH,
+        "GLOB",
+        example="'old/**'",
+        manual="Leave out files that match GLOB, a pattern as for `--include`.",
+    ),
     Option(
         "shard",
         "text",
@@ -25,8 +35,9 @@ _FILES = (
         BATCH,
         "I/N",
         example="3/16",
-        manual="do the I-th of N parts of the files: every machine divides them in the same way, as for Slurm arrays "
-        "([more](docs/beyond-one-machine.md))",
+        manual="Convert the I-th of N parts of the files. Every process divides the files in the same way, so that N "
+        "processes, such as the tasks of a Slurm array, convert all of them. "
+        "See [Use many machines](../../how-to/many-machines.md).",
     ),
     Option(
         "resume",
@@ -34,9 +45,10 @@ _FILES = (
         "Skip files that an earlier run has done",
         FILES,
         BATCH,
-        manual="skip files that are up to date: the source has the size and time that it had, the options are the "
-        "same, and the target exists as it was written (behind a URL: with the same size); with `--sidecar`, its "
-        "sidecar, too. A source from a web server that gives neither date nor ETag is always converted again",
+        manual="Skip files that an earlier run converted and that are still up to date: the source has the same size "
+        "and time, the options are the same, and the target exists as it was written. With `--sidecar`, the same "
+        "holds for its sidecar. Behind a URL, only the target's size is compared. A source from a web server that "
+        "gives neither date nor ETag is always converted again.",
     ),
     Option(
         "template",
@@ -47,8 +59,8 @@ _FILES = (
         "TEMPLATE",
         example="'{start:%Y/%m/%d}/{stem}.pcapng'",
         flag_name="target",
-        manual="the names of targets below DST, as in `'{start:%Y/%m/%d}/{stem}.pcapng'`; `{start}` is the time of the "
-        "first packet, in UTC. The format follows the template's suffix",
+        manual="Name the targets below DST by a template. `{start}` is the time of the first packet, in UTC; `{stem}` "
+        "is the source's name without its suffix. The format follows the template's suffix.",
     ),
     Option(
         "follow_links",
@@ -56,7 +68,7 @@ _FILES = (
         "Follow symbolic links that lead out of DST",
         FILES,
         BATCH,
-        manual="write also through symbolic links in DST that lead out of DST",
+        manual="Write also through symbolic links in DST that lead out of DST. Without this option, such files fail.",
     ),
     Option(
         "in_place",
@@ -64,8 +76,9 @@ _FILES = (
         "Rewrite each file where it is, without DST",
         FILES,
         BATCH,
-        manual="rewrite each file where it is, under its own name; there is no DST. A second run edits again, unless "
-        "`--resume` is given; damaged captures lose what cannot be read, unless `--strict` is given",
+        manual="Rewrite each file where it is, under its own name. There is no DST. A second run applies the edits a "
+        "second time, unless you give `--resume`. Damaged captures lose what cannot be read, unless you give "
+        "`--strict`.",
     ),
     Option(
         "check",
@@ -73,7 +86,9 @@ _FILES = (
         "Only check which files are not normal",
         FILES,
         NORMALIZE,
-        manual="write nothing; for each file that is not in its normal form, print why; then end with status 1",
+        manual="Write nothing. For each file that is not in its normal form, print why. If there is such a file, the "
+        "status is 1. The same holds for a file in a directory that has the suffix of a capture but is none, and for a "
+        "directory without any capture.",
     ),
     Option(
         "in_place",
@@ -81,7 +96,7 @@ _FILES = (
         "Rewrite each file that is not normal",
         FILES,
         NORMALIZE,
-        manual="rewrite each file that is not in its normal form; damaged files are left as they are",
+        manual="Rewrite each file that is not in its normal form. Damaged files are left as they are, with status 1.",
     ),
     Option(
         "allow_empty",
@@ -89,7 +104,7 @@ _FILES = (
         "Accept a directory without any capture",
         FILES,
         ("batch", "normalize"),
-        manual="accept a directory that holds no capture at all",
+        manual="Accept a directory that holds no capture. Without this option, such a directory is an error.",
     ),
 )
 
@@ -102,7 +117,7 @@ _RUN = (
         BATCH,
         "N",
         example="8",
-        manual="use N processes; default: one for each core",
+        manual="Use N processes. Default: one for each core.",
     ),
     Option(
         "retries",
@@ -112,8 +127,8 @@ _RUN = (
         BATCH,
         "N",
         example="2",
-        manual="retry files whose failure may be temporary (of a store, the network, a lost process) at the end, up to "
-        "N times, after 1, 2, 4, ... seconds; default: 0",
+        manual="At the end, try files again whose failure may be temporary (of a store, the network, a lost process): "
+        "up to N times, after 1, 2, 4, ... seconds. Default: 0.",
     ),
     Option(
         "stall",
@@ -123,8 +138,9 @@ _RUN = (
         BATCH,
         "DURATION",
         example="10m",
-        manual="end with status 1 after DURATION (`10m`) in which no file was done and no byte was read or sent, by "
-        "any worker, or in which a store gave no answer before the first file; `--resume` goes on",
+        manual="End with status 1 if for DURATION no file is done and no worker reads or sends a byte. Before the "
+        "first file, the same holds if a store gives no answer. `--resume` continues the batch. Default: wait for "
+        "ever.",
     ),
     Option(
         "scheduler",
@@ -134,8 +150,8 @@ _RUN = (
         BATCH,
         "ADDRESS",
         example="tcp://host:8786",
-        manual="run on the Dask cluster of `tcp://host:8786`; workers need the same pcapconv, and the same files under "
-        "the same paths ([more](docs/beyond-one-machine.md#on-a-dask-cluster))",
+        manual="Run on the Dask cluster whose scheduler has this address. Workers need the same version of pcapconv, "
+        "and the same files under the same paths. See [Dask](../../how-to/dask.md).",
     ),
 )
 

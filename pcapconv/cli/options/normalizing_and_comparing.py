@@ -6,7 +6,14 @@ from pcapconv.cli.grammar import Option
 from pcapconv.cli.options.groups import COMPARED, DIFF, FORM, INFO, NORMALIZE, SHOWN
 
 _FORM = (
-    Option("sort", "switch", "Order packets by time", FORM, NORMALIZE),
+    Option(
+        "sort",
+        "switch",
+        "Order packets by time",
+        FORM,
+        NORMALIZE,
+        manual="Order packets by time. What does not fit in 16 MiB waits in a temporary file.",
+    ),
     Option(
         "rebase_time",
         "text",
@@ -15,7 +22,7 @@ _FORM = (
         NORMALIZE,
         "TIME",
         example="2024-01-01",
-        manual="move all packets in time, so that the first one is at TIME",
+        manual="Move all packets in time by the same length, so that the first packet is at TIME.",
     ),
     Option(
         "mask_time",
@@ -23,8 +30,8 @@ _FORM = (
         "Replace times by packet numbers in ms",
         FORM,
         NORMALIZE,
-        manual="replace the time of each packet by the TIME of `--rebase-time` (default: 1970) plus its number, from "
-        "1, in milliseconds",
+        manual="Replace the time of each packet: packet N gets the TIME of `--rebase-time` plus N milliseconds. "
+        "Without `--rebase-time`, TIME is 1970-01-01.",
     ),
     Option(
         "keep",
@@ -34,8 +41,8 @@ _FORM = (
         NORMALIZE,
         "KIND,...",
         example="statistics,host",
-        manual="keep these kinds of metadata, beside `comments`, `names` and `secrets`, which are kept by default: "
-        "`statistics`, `custom`, `unknown`, `host`, `addresses` (see `convert --strip`)",
+        manual="Keep more kinds of metadata than `comments`, `names` and `secrets`, which are kept by default: "
+        "`statistics`, `custom`, `unknown`, `host`, `addresses`. `convert --strip` describes them.",
     ),
     Option(
         "strip",
@@ -45,7 +52,7 @@ _FORM = (
         NORMALIZE,
         "KIND,...",
         example="secrets",
-        manual="leave out these kinds of metadata, of those that are kept by default",
+        manual="Leave out kinds of metadata that are kept by default: `comments`, `names`, `secrets`.",
     ),
 )
 
@@ -58,8 +65,8 @@ _COMPARED = (
         DIFF,
         "KIND,...",
         example="time,comments",
-        manual="do not compare `time`, `lengths`, `interfaces` (link types among them), `comments`, `direction`, "
-        "`names`, `secrets`",
+        manual="Do not compare `time`, `lengths`, `interfaces` (including link types), `comments`, `direction`, "
+        "`names` or `secrets`.",
     ),
     Option(
         "time_tolerance",
@@ -69,6 +76,7 @@ _COMPARED = (
         DIFF,
         "DURATION",
         example="1ms",
+        manual="Allow times to differ by up to DURATION. Default: 0.",
     ),
     Option(
         "everything",
@@ -77,7 +85,8 @@ _COMPARED = (
         COMPARED,
         DIFF,
         flag_name="all",
-        manual="also compare hosts, applications, statistics, packet ids, processes and the like",
+        manual="Also compare hosts, applications, interface addresses, statistics, packet ids, processes, custom and "
+        "unknown blocks.",
     ),
 )
 
@@ -91,7 +100,7 @@ _SHOWN = (
         "N",
         example="100",
         flag_name="show",
-        manual="show the first N packets that differ; default: 10",
+        manual="Show the first N packets that differ. Default: 10.",
     ),
     Option(
         "as_json",
@@ -100,8 +109,8 @@ _SHOWN = (
         SHOWN,
         DIFF,
         flag_name="json",
-        manual="print JSON: each difference with the packet's number in A and in B, and [both values of what "
-        "differs](docs/json.md#diff---json); as many as `--show`, 1000 at most",
+        manual="Print JSON instead of text: each difference with the packet's number in A and in B, and both values of "
+        "what differs. There are as many as `--show` allows, at most 1000. See [JSON](../json.md#diff---json).",
     ),
     Option(
         "as_json",
@@ -110,7 +119,7 @@ _SHOWN = (
         SHOWN,
         NORMALIZE,
         flag_name="json",
-        manual="with `--check`: [print the results as JSON](docs/json.md#normalize---check---json)",
+        manual="With `--check`: print the results as JSON. See [JSON](../json.md#normalize---check---json).",
     ),
     Option(
         "as_json",
@@ -119,7 +128,7 @@ _SHOWN = (
         SHOWN,
         INFO,
         flag_name="json",
-        manual="print JSON: an object for one capture, a list for several",
+        manual="Print JSON: an object for one capture, a list for several. See [JSON](../json.md#info---json).",
     ),
     Option(
         "as_text",
@@ -128,7 +137,10 @@ _SHOWN = (
         SHOWN,
         INFO,
         flag_name="text",
-        manual="print everything that a capture says, a line for each packet: for `git diff`",
+        manual="Print everything that a capture contains: a line for each packet, with its time, interface, lengths, "
+        "options and bytes, and a line for each option of anything else. Secrets appear as type, size and SHA-256. "
+        "Padding, reserved fields, drop counts of obsolete blocks and whatever follows a zero byte in a text are left "
+        "out. See [git diff](../../how-to/git-diff.md).",
     ),
 )
 

@@ -26,7 +26,7 @@ _READ = (
         READ,
         READING,
         choices=("nanoseconds",),
-        manual="from pcap: read the fractions of a second as nanoseconds, whatever the magic number says",
+        manual="From pcap: read the fractions of a second as nanoseconds, whatever the magic number states.",
     ),
     Option(
         "strict",
@@ -34,22 +34,30 @@ _READ = (
         "Refuse damaged input, with status 1",
         READ,
         ("convert", "split"),
-        manual="refuse damaged input, with status 1 and no output",
+        manual="Refuse damaged input, with status 1 and no output. Default: keep what can be read, with status 3.",
     ),
-    Option("strict", "switch", "Refuse damaged input, with status 1", READ, NORMALIZE),
+    Option(
+        "strict",
+        "switch",
+        "Refuse damaged input, with status 1",
+        READ,
+        NORMALIZE,
+        manual="Refuse damaged input, with status 1 and no output. Default: keep what can be read, with status 3.",
+    ),
     Option(
         "strict",
         "flag",
         "Fail on damaged files and on non-captures",
         READ,
         BATCH,
-        manual="let damaged captures fail, and files that are not captures, which are skipped otherwise",
+        manual="Let damaged captures fail, and files that are not captures. Default: convert what can be read, and "
+        "skip files that are not captures.",
     ),
 )
 
 _KEEP_SNAPLEN = (
-    "to pcapng: state the snaplen as it is, even if packets are longer (libpcap then refuses the file); default: state "
-    "262144 instead"
+    "To pcapng: state the snaplen of the input, even if packets are longer. libpcap stops reading such a file at the "
+    "first longer packet. Default: if packets are longer, state 262144 or the length of the longest packet."
 )
 _WRITTEN = (
     Option(
@@ -59,7 +67,7 @@ _WRITTEN = (
         WRITTEN,
         ("convert", "split"),
         choices=("pcap", "pcapng"),
-        manual="the format to write; default: by the suffix of the output",
+        manual="The format to write. Default: the format of the output's suffix.",
     ),
     Option(
         "to",
@@ -68,7 +76,7 @@ _WRITTEN = (
         WRITTEN,
         NORMALIZE,
         choices=("pcap", "pcapng"),
-        manual="the format to write; default: pcapng, unless the suffix of OUT says pcap",
+        manual="The format to write. Default: pcap if OUT has the suffix of pcap, else pcapng.",
     ),
     Option(
         "to",
@@ -77,7 +85,7 @@ _WRITTEN = (
         WRITTEN,
         BATCH,
         choices=("pcap", "pcapng"),
-        manual="the format to write; default: each file keeps its own",
+        manual="The format to write. Default: each file keeps its format.",
     ),
     Option(
         "force",
@@ -86,7 +94,7 @@ _WRITTEN = (
         WRITTEN,
         ("convert", "normalize"),
         short="f",
-        manual="replace files that exist, such as the output and the report; OUT may be IN",
+        manual="Replace files that exist: the output, the sidecar, the report. OUT may be IN.",
     ),
     Option(
         "force",
@@ -95,7 +103,7 @@ _WRITTEN = (
         WRITTEN,
         ("split", "join"),
         short="f",
-        manual="replace files that exist, such as the output and the report",
+        manual="Replace files that exist: outputs, the sidecar, the report.",
     ),
     Option(
         "force",
@@ -104,7 +112,7 @@ _WRITTEN = (
         WRITTEN,
         BATCH,
         short="f",
-        manual="replace targets that exist; with `--resume`, targets that the batch itself wrote need no `--force`",
+        manual="Replace targets that exist. With `--resume`, targets that the batch itself wrote need no `--force`.",
     ),
     Option(
         "on_loss",
@@ -114,8 +122,8 @@ _WRITTEN = (
         ("convert", "split", "normalize"),
         choices=("warn", "ignore", "fail"),
         example="fail",
-        manual="what to do if the output cannot hold everything: `warn` (default), `ignore` (no warning) or `fail` "
-        "(write nothing, status 4)",
+        manual="What happens if the output cannot hold everything: `warn` writes it with a warning, `ignore` writes it "
+        "without one, `fail` writes nothing and ends with status 4. Default: `warn`.",
     ),
     Option(
         "on_loss",
@@ -125,8 +133,8 @@ _WRITTEN = (
         BATCH,
         choices=("warn", "ignore", "fail"),
         example="fail",
-        manual="what to do if a target cannot hold everything: `warn` (default), `ignore` (no warning) or `fail` (the "
-        "file fails; status 4 if no file fails otherwise)",
+        manual="What happens if a target cannot hold everything: `warn` writes it with a warning, `ignore` writes it "
+        "without one, `fail` lets the file fail. The status is 4 if files fail for this reason alone. Default: `warn`.",
     ),
     Option(
         "nanoseconds",
@@ -134,7 +142,8 @@ _WRITTEN = (
         "From pcapng to pcap: write nanoseconds",
         WRITTEN,
         CONVERTING,
-        manual="from pcapng to pcap: write times in nanoseconds, whatever the resolution of the interfaces",
+        manual="From pcapng to pcap: write times in nanoseconds. Default: write microseconds if a tick of every "
+        "interface is a whole number of microseconds, else nanoseconds.",
     ),
     Option(
         "keep_snaplen",
@@ -159,8 +168,8 @@ _WRITTEN = (
         WRITTEN,
         WRITING,
         on_by_default=True,
-        manual="do not sync a new file to disk before it replaces an old one: faster for thousands of files, but a "
-        "power failure may leave an empty file",
+        manual="Do not sync a new file to disk before it replaces an old one. This is faster for thousands of files, "
+        "but a power failure may leave an empty file.",
     ),
 )
 
@@ -171,8 +180,9 @@ _SIDECARS = (
         "Keep what pcap cannot hold in OUT.meta.json",
         SIDECARS,
         ("convert",),
-        manual="to pcap: write what pcap cannot hold to `OUT.meta.json`; from pcap: restore it from `IN.meta.json`. "
-        "From pcap to pcap: write the first, and read the second if it exists. Not together with `--sidecar-file`",
+        manual="To pcap: write what pcap cannot hold to `OUT.meta.json`. From pcap: restore it from `IN.meta.json`. "
+        "From pcap to pcap: write the first, and read the second if it exists. Not together with `--sidecar-file`. "
+        "See [Sidecars](../../how-to/sidecars.md).",
     ),
     Option(
         "sidecar",
@@ -180,7 +190,9 @@ _SIDECARS = (
         "Keep what pcap cannot hold in STEM.meta.json",
         SIDECARS,
         SPLIT,
-        manual="with `--by link-type`: keep what pcap cannot hold in `STEM.meta.json`, for `pcapconv join`",
+        manual="With `--by link-type`, to pcap: write what pcap cannot hold to `STEM.meta.json`, from which "
+        "`pcapconv join` rebuilds the capture. STEM is the name of IN without its suffix. "
+        "See [Sidecars](../../how-to/sidecars.md).",
     ),
     Option(
         "sidecar",
@@ -188,9 +200,9 @@ _SIDECARS = (
         "Keep what pcap cannot hold beside each pcap",
         SIDECARS,
         BATCH,
-        manual="write a [sidecar](#sidecars) beside each pcap file that is made from pcapng, and read the sidecar of "
-        "each pcap file that has one, also behind URLs. Files named like sidecars beside a capture are never taken for "
-        "captures",
+        manual="Write a sidecar beside each pcap file that is made from pcapng, and read the sidecar of each pcap file "
+        "that has one, also behind URLs. A file beside a capture that is named like its sidecar is never taken for a "
+        "capture. See [Sidecars](../../how-to/sidecars.md).",
     ),
     Option(
         "sidecar_file",
@@ -200,8 +212,8 @@ _SIDECARS = (
         ("convert",),
         "FILE",
         example="case.json",
-        manual="like `--sidecar`, but from pcapng write FILE, and from pcap read FILE (to pcap, `OUT.meta.json` is "
-        "written, too)",
+        manual="Use FILE as the sidecar: from pcapng it is written, from pcap it is read. From pcap to pcap, "
+        "`OUT.meta.json` is also written.",
     ),
     Option(
         "sidecar_secrets",
@@ -209,8 +221,8 @@ _SIDECARS = (
         "Put secrets into the sidecar, too",
         SIDECARS,
         CONVERTING,
-        manual="put secrets into the sidecar that is written, too; only its owner may then read it. Without this "
-        "option, the conversion back to pcapng says how many secrets are missing, and `--on-loss fail` refuses it",
+        manual="Keep secrets in the sidecar that is written, too. Then only its owner may read it. Without this "
+        "option, the conversion back to pcapng reports how many secrets are missing, and `--on-loss fail` refuses it.",
     ),
     Option(
         "sidecar_fingerprints",
@@ -218,9 +230,9 @@ _SIDECARS = (
         "Recognise packets of a file edited since",
         SIDECARS,
         ("convert", "batch"),
-        manual="put fingerprints into the sidecar that is written, by which packets are recognised after other tools "
-        "edited the pcap file; 13.4 bytes for each packet, up to 16 with times in nanoseconds. Without them, the "
-        "sidecar of a plain capture has some 600 bytes",
+        manual="Store a fingerprint of each packet in the sidecar that is written. With fingerprints, packets are "
+        "recognised after other tools have edited the pcap file. They take 13.4 bytes for each packet, up to 16 with "
+        "times in nanoseconds. Without them, the sidecar of a plain capture has about 600 bytes.",
     ),
 )
 
@@ -233,7 +245,7 @@ _REPORTED = (
         ("convert", "split", "join", "normalize"),
         "FILE",
         example="report.json",
-        manual="write a report of the conversion as JSON; `-` for stdout",
+        manual="Write a report of the conversion as JSON. FILE may be `-` for stdout. See [JSON](../json.md#--report).",
     ),
     Option(
         "report",
@@ -243,8 +255,8 @@ _REPORTED = (
         BATCH,
         "FILE",
         example="report.json",
-        manual="write the outcome of each file as JSON; `-` for stdout. With `--resume`, it replaces the report of an "
-        "earlier run",
+        manual="Write the numbers of the batch and the outcome of each file as JSON. FILE may be `-` for stdout. With "
+        "`--resume`, it replaces the report of an earlier run. See [JSON](../json.md#batch---report).",
     ),
     Option(
         "junit",
@@ -254,7 +266,8 @@ _REPORTED = (
         BATCH,
         "FILE",
         example="junit.xml",
-        manual="write the outcome of each file as JUnit XML; `-` for stdout; with `--resume` as for `--report`",
+        manual="Write the outcome of each file as JUnit XML: a failed file is an error, a damaged file a failure. "
+        "FILE may be `-` for stdout. With `--resume`, it replaces the file of an earlier run.",
     ),
     Option(
         "progress",
@@ -263,7 +276,8 @@ _REPORTED = (
         REPORTED,
         BATCH,
         choices=("json",),
-        manual="print the progress on stderr as a line of JSON, every second and at the end",
+        manual="Print the progress on stderr as a line of JSON, every second and at the end. "
+        "See [JSON](../json.md#batch---progress-json).",
     ),
     Option(
         "quiet",
@@ -272,10 +286,17 @@ _REPORTED = (
         REPORTED,
         WRITING,
         short="q",
-        manual="no progress bar and no closing line; warnings stay",
+        manual="Print no progress bar and no closing line. Warnings are still printed.",
     ),
-    Option("debug", "flag", "Show a traceback with an error", REPORTED, ALL, manual="show a traceback with an error"),
-    HELP._replace(group=REPORTED, commands=ALL, manual="show a page with a line for each option"),
+    Option(
+        "debug",
+        "flag",
+        "Show a traceback with an error",
+        REPORTED,
+        ALL,
+        manual="Show a Python traceback with an error.",
+    ),
+    HELP._replace(group=REPORTED, commands=ALL, manual="Show a page with a line for each option."),
 )
 
 READING_AND_WRITING = _READ + _WRITTEN + _SIDECARS + _REPORTED

@@ -14,9 +14,10 @@ _SELECTED = (
         CONVERTING,
         "TIME",
         example="2024-05-01T12:00Z",
-        manual="packets at or after TIME, exact across interfaces of different resolution. TIME is ISO 8601 "
-        "(`2024-05-01T12:00:00.5+02:00`; without a zone it is UTC), seconds since 1970 with any number of digits, or "
-        "`+90s`, `+1h30m` from the capture's first packet. A packet without a time is left out, and counted",
+        manual="Select packets at or after TIME. TIME is ISO 8601 (`2024-05-01T12:00:00.5+02:00`), seconds since 1970 "
+        "with any number of digits, or a length of time after the capture's first packet: `+90s`, `+1h30m`. A time "
+        "without a zone is UTC. Times are compared exactly, also between interfaces of different resolution. A packet "
+        "without a time is left out and counted.",
     ),
     Option(
         "before",
@@ -26,7 +27,8 @@ _SELECTED = (
         CONVERTING,
         "TIME",
         example="+1h30m",
-        manual="packets before TIME; a packet at TIME is left out (after ≤ time < before)",
+        manual="Select packets before TIME, which is written as for `--after`. A packet at TIME is left out: "
+        "after ≤ time < before.",
     ),
     Option(
         "packets",
@@ -36,9 +38,10 @@ _SELECTED = (
         CONVERTING,
         "LIST",
         example="1-100,250,900-",
-        manual="packets by number, from 1 in the input: `1-100,250,900-`, any number of ranges in any order. Packets "
-        "alone are counted; Wireshark also numbers journal and custom blocks, and `info` says from which packet on its "
-        "numbers differ. Numbers beyond the last packet are a warning",
+        manual="Select packets by their number in the input, from 1. LIST has numbers and ranges in any order. A "
+        "range without an end, as in `900-`, goes to the last packet. Numbers count only packets. Wireshark also "
+        "numbers journal and custom blocks: `pcapconv info` shows from which packet on its numbers differ. Numbers "
+        "above the last packet's cause a warning.",
     ),
     Option(
         "drop_packets",
@@ -48,7 +51,7 @@ _SELECTED = (
         CONVERTING,
         "LIST",
         example="1-10",
-        manual="all packets but these, by the same numbers",
+        manual="Select all packets except these. The numbers are those of `--packets`.",
     ),
     Option(
         "first",
@@ -58,7 +61,7 @@ _SELECTED = (
         CONVERTING,
         "N",
         example="1000",
-        manual="of the packets that the other options select, the first N",
+        manual="Of the packets that the other options select, keep the first N.",
     ),
     Option(
         "last",
@@ -68,7 +71,8 @@ _SELECTED = (
         CONVERTING,
         "N",
         example="100",
-        manual="of the packets that the other options select, the last N",
+        manual="Of the packets that the other options select, keep the last N. This reads the capture twice. A pipe "
+        "is kept in a temporary file meanwhile.",
     ),
     Option(
         "interface",
@@ -78,8 +82,8 @@ _SELECTED = (
         CONVERTING,
         "X",
         example="wan0",
-        manual="packets of an interface, by its name, its id in any section (`2`), or section and id, both from 0 "
-        "(`1:2`)",
+        manual="Select packets of an interface. X is its name, its id in any section (`2`), or section and id, both "
+        "from 0 (`1:2`). This reads the capture twice.",
     ),
     Option(
         "comment_matches",
@@ -89,7 +93,7 @@ _SELECTED = (
         CONVERTING,
         "REGEX",
         example="'retry|drop'",
-        manual="packets with a comment in which the Python regular expression is found",
+        manual="Select packets that have a comment in which this Python regular expression is found.",
     ),
     Option(
         "direction",
@@ -98,7 +102,7 @@ _SELECTED = (
         SELECTED,
         CONVERTING,
         choices=("in", "out"),
-        manual="packets that were received (`in`) or sent (`out`), as their `epb_flags` say",
+        manual="Select packets that are marked as received (`in`) or sent (`out`) in the pcapng option `epb_flags`.",
     ),
     Option(
         "invert",
@@ -106,7 +110,7 @@ _SELECTED = (
         "The packets that the options above drop",
         SELECTED,
         CONVERTING,
-        manual="the packets that all the other options together would leave out",
+        manual="Select exactly the packets that the other options would leave out.",
     ),
 )
 
@@ -119,9 +123,9 @@ _EDITED = (
         CONVERTING,
         "N",
         example="14",
-        manual="remove N bytes at the front of each packet, or with `-N` at its end. The original length is kept; only "
-        "that of a Simple Packet becomes the length of what is left, since its block has no captured length, and is "
-        "counted in the report (`original-lengths`)",
+        manual="Remove N bytes at the front of each packet, or at its end if N is negative, as in `--chop -4`. The "
+        "original length is kept. The exception is a Simple Packet, which has no captured length: its original length "
+        "becomes the length of what is left, and the report counts it (`original-lengths`).",
     ),
     Option(
         "snaplen",
@@ -131,7 +135,7 @@ _EDITED = (
         CONVERTING,
         "N",
         example="96",
-        manual="cut packets to N bytes, after `--chop`, and state N as the snaplen of the interface or file header",
+        manual="Cut packets to N bytes, after `--chop`. The interface or file header then states N as its snaplen.",
     ),
     Option(
         "shift_time",
@@ -141,8 +145,8 @@ _EDITED = (
         CONVERTING,
         "DURATION",
         example="-1h",
-        manual="move all packets by `+1h30m`, `-0.25s` (units: `d h m s ms us ns`); refused if an interface cannot "
-        "express it exactly or the file cannot hold a time",
+        manual="Move all packets in time: `+1h30m`, `-0.25s`. Units are `d h m s ms us ns`. The command is refused if "
+        "an interface cannot express the new times exactly, or the file cannot hold one of them.",
     ),
     Option(
         "capture_comment",
@@ -152,7 +156,7 @@ _EDITED = (
         CONVERTING,
         "TEXT",
         example="'lab 3'",
-        manual="add a comment to the capture, after those present",
+        manual="Add a comment to the capture, after those that it has.",
     ),
     Option(
         "packet_comment",
@@ -162,8 +166,8 @@ _EDITED = (
         CONVERTING,
         "N:TEXT",
         example="17:retry",
-        manual="add a comment to packet N, after those present; N is the packet's number in the input, counted as for "
-        "`--packets`. pcap cannot hold comments: to pcap this needs `--sidecar`, or `--on-loss ignore`",
+        manual="Add a comment to packet N, after those that it has. N is a number as for `--packets`. pcap cannot hold "
+        "comments: a command that writes pcap needs `--sidecar`, or `--on-loss ignore`.",
     ),
     Option(
         "set_interface",
@@ -173,8 +177,9 @@ _EDITED = (
         CONVERTING,
         "ID.KEY=VALUE",
         example="0.name=eth0",
-        manual="set `name`, `description`, `filter`, `os`, `hardware`, `speed` (bit/s), `snaplen`, `fcs-length` (bits) "
-        "or `comment` of an interface: `0.name=eth0`; a pcap file has one interface, 0",
+        manual="Set a property of an interface. ID is its name, its id or section and id, as for `--interface`. KEY is "
+        "`name`, `description`, `filter`, `os`, `hardware`, `speed` (bit/s), `snaplen`, `fcs-length` (bits) or "
+        "`comment`. The only interface of a pcap file is 0. This reads the capture twice.",
     ),
     Option(
         "link_type",
@@ -184,8 +189,9 @@ _EDITED = (
         CONVERTING,
         "TYPE",
         example="raw",
-        manual="relabel the link type, by number or by any name that tcpdump.org (`IEEE802_11_RADIOTAP`, with or "
-        "without `LINKTYPE_`), libpcap (`DLT_EN10MB`) or Wireshark (`ether`, `rawip`) uses; packets stay as they are",
+        manual="State another link type. The bytes of packets are not changed. TYPE is a number, or a name that "
+        "tcpdump.org (`IEEE802_11_RADIOTAP`, with or without `LINKTYPE_`), libpcap (`DLT_EN10MB`) or Wireshark "
+        "(`ether`, `rawip`) uses.",
     ),
     Option(
         "strip",
@@ -195,9 +201,11 @@ _EDITED = (
         CONVERTING,
         "KIND,...",
         example="comments,names",
-        manual="leave out kinds of metadata: `comments`, `names`, `statistics`, `secrets`, `custom` (blocks and "
-        "options), `unknown` (those that the pcapng specification does not name), `host` (hardware, operating system, "
-        "application), `addresses` (of interfaces). The bytes of packets, and the addresses in them, are not changed",
+        manual="Leave out kinds of metadata: `comments`, `names`, `statistics`, `secrets`, `custom` (blocks and "
+        "options), `unknown` (blocks and options that the pcapng specification does not name), `host` (hardware, "
+        "operating system, application), `addresses` (those that pcapng interfaces state). This does not anonymise: "
+        "the bytes of packets, and all addresses in them, stay. "
+        "See [Share safely](../../how-to/share-safely.md).",
     ),
     Option(
         "inject_secrets",
@@ -207,7 +215,8 @@ _EDITED = (
         CONVERTING,
         "TYPE,FILE",
         example="tls,keys.log",
-        manual="add the key log in FILE before all packets; TYPE is `tls`, `ssh`, `wireguard` or a number",
+        manual="Add the key log in FILE to the capture, before all packets. TYPE is `tls`, `ssh`, `wireguard` or a "
+        "number.",
     ),
     Option(
         "extract_secrets",
@@ -217,8 +226,8 @@ _EDITED = (
         ("convert", "split"),
         "FILE",
         example="keys.log",
-        manual="write the capture's TLS, SSH and WireGuard key logs to a file that only its owner may read; with "
-        "`--strip secrets` the output does not have them any more",
+        manual="Write the capture's TLS, SSH and WireGuard key logs to FILE, which only its owner may read. pcapng "
+        "output keeps them, too; `--strip secrets` removes them.",
     ),
     Option(
         "extract_secrets",
@@ -228,7 +237,8 @@ _EDITED = (
         BATCH,
         "SUFFIX",
         example=".keys",
-        manual="write key logs beside each target, under its name with SUFFIX added, as in `.keys`",
+        manual="Write the key logs of each capture to a file beside its target. The file has the target's name with "
+        "SUFFIX added, and only its owner may read it.",
     ),
 )
 

@@ -14,7 +14,7 @@ SPLITTING = (
         SPLIT,
         "N",
         example="1000000",
-        manual="begin a new part after N packets",
+        manual="Begin a new part after N packets.",
     ),
     Option(
         "max_bytes",
@@ -24,9 +24,10 @@ SPLITTING = (
         SPLIT,
         "SIZE",
         example="100MB",
-        manual="begin a new part before a packet that would make the file larger than SIZE (`100MB`, `64MiB`, "
-        "`5000B`). A part is larger only if it holds a single packet, or other block, with the headers that it needs; "
-        "a warning has the number of parts that are larger because of their headers alone",
+        manual="Begin a new part before a packet that would make the file larger than SIZE: `100MB` (10^8 bytes), "
+        "`64MiB`, `5000B`. A number below 4096 needs a unit. A part is larger than SIZE only if it holds a single "
+        "packet or other block and the headers that this needs. If headers alone make parts larger, a warning has "
+        "their number.",
     ),
     Option(
         "interval",
@@ -36,9 +37,9 @@ SPLITTING = (
         SPLIT,
         "DURATION",
         example="1h",
-        manual="begin a new part every DURATION from the first packet's time, or with `--align` at multiples of it on "
-        "the UTC clock. A packet goes to the part of its own interval, also when times go backwards; there are no "
-        "empty parts, unless the capture has no packet at all",
+        manual="Begin a new part every DURATION, counted from the first packet. Each packet goes to the part of its "
+        "own interval, also if times go backwards. Intervals without packets get no part; a capture without any packet "
+        "gives one part.",
     ),
     Option(
         "align",
@@ -46,7 +47,7 @@ SPLITTING = (
         "With --interval: at multiples of it in UTC",
         PARTS,
         SPLIT,
-        manual="with `--interval`: begin parts at multiples of it on the UTC clock",
+        manual="With `--interval`: begin parts at multiples of DURATION on the UTC clock, not at the first packet.",
     ),
     Option(
         "by",
@@ -56,6 +57,7 @@ SPLITTING = (
         SPLIT,
         choices=("interface", "link-type", "section"),
         example="link-type",
+        manual="Make one part for each interface, link type or section.",
     ),
     Option(
         "max_parts",
@@ -65,6 +67,6 @@ SPLITTING = (
         SPLIT,
         "N",
         example="50000",
-        manual="refuse more than N parts; default: 10,000",
+        manual="Refuse to make more than N parts. Default: 10,000.",
     ),
 )

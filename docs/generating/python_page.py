@@ -1,0 +1,215 @@
+"""The page docs/reference/python.md: all that is public, from signatures, docstrings and the table of options."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Any
+
+import pcapconv
+from generating import signatures
+from generating.texts import GENERATED, manual_text
+from pcapconv import testing
+from pcapconv.batching.outcome import Outcome
+from pcapconv.batching.report import BatchError, BatchReport, UnfinishedError, Watcher
+from pcapconv.cli.grammar import NUMBERS, REPEATABLE, Option
+from pcapconv.cli.options import OPTIONS
+from pcapconv.cli.options.groups import EDITED, FORM, SELECTED, WRITTEN
+from pcapconv.comparing import Comparison
+from pcapconv.comparing.comparison import Difference, HeaderDifference, ShownDifference
+from pcapconv.formats.settings import WriterArguments
+from pcapconv.model import Columns
+from pcapconv.normalizing.arguments import NormalizeArguments
+from pcapconv.steps.plan import StepArguments
+
+# Headings of the page, and the public names below each.
+SECTIONS = {
+    "Functions": ("open", "convert", "split", "join", "batch", "normalize", "diff"),
+    "What a capture gives": ("Capture", "Packet", "PacketBatch", "Section", "Interface", "Block", "Damage", "Notice"),
+    "Results": ("Report",),
+    "Exceptions": (
+        *("PcapconvError", "FormatError", "DamageError", "SidecarError", "TargetError", "LossError"),
+        *("UsageError", "FileError", "NothingFoundError"),
+    ),
+}
+# Classes outside `pcapconv` itself of which callers get objects, below the same headings.
+OTHERS: dict[str, tuple[type, ...]] = {
+    "What a capture gives": (Columns,),
+    "Results": (Comparison, Difference, ShownDifference, HeaderDifference, BatchReport, Outcome, Watcher),
+    "Exceptions": (BatchError, UnfinishedError),
+}
+# Members that only pcapconv's own modules need, which the page leaves out.
+INTERNAL = {
+    "BatchReport": {"add"},
+    "Block": {"entries", "explains_packets", "options_at", "process_options_at"},
+    "Columns": {"TYPECODES", "with_copies"},
+    "Outcome": {"from_json", "from_report", "without_report"},
+    "PacketBatch": {"count_format_only", "selected", "span"},
+    "Report": {"add_damage", "add_warning", "warn_of_no_packets", "warn_of_zeros_at_end"},
+}
+# Sections about arguments: their heading, what comes before them, the type that lists them, and groups of options.
+_ARGUMENTS: tuple[tuple[str, str, Any, tuple[str, ...]], ...] = (
+    (
+        "Selecting and editing arguments",
+        '`convert`, `split` and `batch` take these as keyword arguments. Selections combine with "and". Times and '
+        "numbers of packets are those of the input, before any edit.",
+        StepArguments,
+        (SELECTED, EDITED),
+    ),
+    ("Writing arguments", "`convert`, `split` and `batch` take these, too.", WriterArguments, (WRITTEN,)),
+    (
+        "Arguments for the normal form",
+        "`normalize` takes these as keyword arguments.",
+        NormalizeArguments,
+        (FORM,),
+    ),
+)
+_NAMES = {name for names in SECTIONS.values() for name in names} | {
+    each.__name__ for classes in OTHERS.values() for each in classes
+}
+_CODE = re.compile(r"`([^`]+)`|\b([A-Z]\w+Error)\b")
+# Names of types in annotations → what they mean.
+_TYPES = {
+    "OnLoss": "Literal['warn', 'ignore', 'fail']",
+    "By": "Literal['interface', 'link-type', 'section']",
+    "Layout": "Literal['pcap', 'pcapng']",
+    "ByteOrder": "Literal['little', 'big']",
+}
+_FLAG = re.compile(r"`(?:pcapconv )?(?:([a-z]+) )?(--[a-z-]+)(?: ([^`]+))?`")
+_INTRODUCTION = """\
+The library does what the command does. This page describes all that is public; [Python](../how-to/python.md) shows how
+to use it.
+
+`import pcapconv` imports a name's module when you first use the name. Public are the names in `pcapconv` and in
+`pcapconv.testing`. Other modules may change at any time, except for the classes on this page. Members that only
+pcapconv's own modules need are not listed.
+
+* `Readable` is a path (`str` or `os.PathLike`), `-` for stdin, or a binary file object. `Writable` is a path, `-` for
+  stdout, or a binary file object. A file object that you pass stays open.
+* Whatever pcapconv refuses, or cannot read or write, raises a `PcapconvError`.
+* Messages name arguments as Python does: `packets='5-3': the range runs backwards`. So do the messages in reports and
+  manifests of batches that Python started.
+* Times and lengths of time that you pass are text, as on the command line: `after="2024-05-01T12:00Z"`,
+  `interval="1h"`.
+"""
+
+
+def page() -> str:
+    """Return the text of the page."""
+    parts = [GENERATED, "# Python\n", _INTRODUCTION]
+    for heading, names in SECTIONS.items():
+        parts.append(f"## {heading}\n")
+        for name in names:
+            parts += _entry(f"pcapconv.{name}", name, getattr(pcapconv, name))
+        for each in OTHERS.get(heading, ()):
+            parts += _entry(f"{each.__module__}.{each.__name__}", each.__name__, each)
+        if heading == "Functions":
+            parts += [part for section in _ARGUMENTS for part in _arguments(*section)]
+    parts += ["## pcapconv.testing\n", _docstring(testing, "testing")]
+    parts += _entry("pcapconv.testing.assert_same_capture", "assert_same_capture", testing.assert_same_capture)
+    return "\n".join(parts)
+
+
+def _entry(full_name: str, name: str, object_: Any) -> list[str]:
+    """Return the parts of the page about a function or a class."""
+    if not isinstance(object_, type):
+        return [f"### {name}\n", _code(signatures.signature(full_name, object_)), _docstring(object_, name)]
+    parts = [f"### {name}\n", _code(_class_head(full_name, name, object_)), _docstring(object_, name)]
+    members = [each for each in signatures.members(object_) if each[0] not in INTERNAL.get(name, ())]
+    properties = [
+        f"* `{member}` (`{each.fget.__annotations__['return']}`): {_in_a_list(_docstring(each, name))}"
+        for member, each in members
+        if isinstance(each, property)
+    ]
+    if properties:
+        parts.append("Properties:\n\n" + "".join(properties))
+    for member, each in members:
+        if not isinstance(each, property):
+            parts += [f"#### {name}.{member}\n", _code(signatures.signature(member, each)), _docstring(each, name)]
+    return parts
+
+
+def _class_head(full_name: str, name: str, class_: type) -> str:
+    """Return the lines about a class and its attributes, without internal ones."""
+    internal = tuple(f"    {member}:" for member in INTERNAL.get(name, ()))
+    lines = signatures.class_head(full_name, class_).splitlines()
+    return "\n".join(line for line in lines if not line.startswith(internal))
+
+
+def _code(text: str) -> str:
+    """Return a signature as a block, with the meaning of types in place of their names."""
+    for name, meaning in _TYPES.items():
+        text = re.sub(rf"(?<=: ){name}\b", meaning, text)
+    return f"```text\n{re.sub(r': Unpack.*', ',', text)}\n```\n"
+
+
+def _docstring(object_: Any, name: str) -> str:
+    """Return the docstring of a name, with links to other pages and to what this page describes."""
+    return _CODE.sub(lambda match: _linked(match[1] or match[2], name), signatures.docstring(object_)) + "\n"
+
+
+def _linked(code: str, name: str) -> str:
+    """Return a piece of code as a link, if another page or another section describes it."""
+    if file := re.fullmatch(r"docs/reference/([\w-]+\.md)", code):
+        return f"[{file[1]}]({file[1]})"
+    for heading, _, arguments, _ in _ARGUMENTS:
+        if code.endswith(f".{arguments.__name__}"):
+            return f"the [{heading[0].lower()}{heading[1:]}](#{heading.lower().replace(' ', '-')})"
+    return f"[`{code}`](#{code.lower()})" if code in _NAMES - {name} else f"`{code}`"
+
+
+def _in_a_list(text: str) -> str:
+    """Return a text whose lines are indented as parts of an entry of a list."""
+    return text.replace("\n", "\n  ").removesuffix("  ")
+
+
+def _arguments(heading: str, introduction: str, arguments: Any, groups: tuple[str, ...]) -> list[str]:
+    """Return the parts of the page about keyword arguments that are options of the command line, too."""
+    introduction += " A word in capitals is the value of the argument."
+    parts = [f"### {heading}\n", f"{introduction}\n"]
+    for group in groups:
+        options = [option for option in OPTIONS if option.group == group and option.name in arguments.__annotations__]
+        if len(groups) > 1:
+            parts.append(f"#### {group}\n")
+        names = list(dict.fromkeys(option.name for option in options))
+        rows = [[option for option in options if option.name == name] for name in names]
+        parts.append("".join(_argument(row, arguments.__annotations__[row[0].name]) for row in rows))
+    return parts
+
+
+def _argument(options: list[Option], annotation: Any) -> str:
+    """Return the entry of an argument, with another text for commands in which it means something else."""
+    first = options[0]
+    text = f"* `{first.name}` (`{signatures.annotation_text(annotation)}`): {_in_python(first)}"
+    if first.value:
+        text += f" Example: `{first.name}={_example(first)}`."
+    for other in options[1:]:
+        if other.manual != first.manual:
+            text += f" In {' and '.join(f'`{command}`' for command in other.commands)}: {_in_python(other)}"
+    return text + "\n"
+
+
+def _example(option: Option) -> str:
+    """Return the option's example as a value of the argument."""
+    return _value(option, *shlex.split(option.example or option.choices[0]))
+
+
+def _value(option: Option, text: str) -> str:
+    """Return the value that an option has on the command line as a value of the argument."""
+    value: Any = int(text) if option.value_type in NUMBERS else text
+    return repr([value] if option.value_type in REPEATABLE else value).replace("'", '"')
+
+
+def _in_python(option: Option) -> str:
+    """Return what the manual says about an option, with arguments in place of options."""
+    text = manual_text(option._replace(value_type="flag"))
+    text = text.replace("](../../", "](../").replace("](../json.md", "](json.md")
+    text = text.replace("the other options", "the other arguments")
+    return _FLAG.sub(_as_argument, text)
+
+
+def _as_argument(match: re.Match[str]) -> str:
+    command, flag, text = match.groups()
+    option = next(option for option in OPTIONS if option.flag == flag)
+    argument = f"`{option.name}={_value(option, text)}`" if text else f"`{option.name}`"
+    return f"{argument} of `{command}`" if command else argument
