@@ -19,7 +19,14 @@ _PAGES = {
     ),
     "split": ("how-to/split", "how-to/sidecars", "how-to/coming-from-editcap"),
     "join": ("how-to/sidecars",),
-    "batch": ("how-to/batch", "how-to/many-machines", "how-to/s3", "how-to/dask"),
+    "batch": (
+        "how-to/batch",
+        "how-to/manifest",
+        "how-to/many-machines",
+        "how-to/s3",
+        "how-to/dask",
+        "explanation/batches",
+    ),
     "normalize": (
         *("how-to/golden-captures", "how-to/pre-commit", "how-to/github", "how-to/gitlab"),
         "reference/normal-form",
