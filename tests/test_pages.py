@@ -1,4 +1,4 @@
-"""README.md and the pages under docs/: their commands run, print what is shown, and their links lead somewhere."""
+"""The pages under docs/: their commands run and print what is shown. `test_readme.py` does this for README.md."""
 
 from __future__ import annotations
 
@@ -84,7 +84,9 @@ def page_name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", [path for path in PAGES if page_name(path) not in SURROUNDINGS], ids=page_name)
+@pytest.mark.parametrize(
+    "path", [path for path in PAGES if page_name(path) not in (*SURROUNDINGS, "README.md")], ids=page_name
+)
 def test_the_commands_of_a_page(path: Path, tmp_path: Path) -> None:
     PageFolder(tmp_path / "captures", {}, {}).follow(path.read_text(encoding="utf-8"))
 
