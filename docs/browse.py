@@ -16,7 +16,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Request, sync_playwright
 
 WIDTHS = (400, 1280)  # pixels
 SEARCHED = "nanoseconds"
@@ -34,7 +34,9 @@ def faults(site: Path, page: Page, address: str) -> Iterator[str]:
     seen: list[str] = []
     page.on("console", lambda message: seen.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: seen.append(str(error)))
-    page.on("requestfailed", lambda request: seen.append(f"cannot load {request.url}"))
+    page.on(
+        "requestfailed", lambda request: None if _is_aborted(request) else seen.append(f"cannot load {request.url}")
+    )
     page.on("request", lambda request: None if request.url.startswith((address, "data:")) else seen.append(request.url))
     for path in sorted(site.rglob("*.html")):
         name = str(path.relative_to(site))
@@ -53,6 +55,11 @@ def faults(site: Path, page: Page, address: str) -> Iterator[str]:
     if not found:
         yield f"the search finds nothing for {SEARCHED!r}"
     yield from seen
+
+
+def _is_aborted(request: Request) -> bool:
+    """Return whether a request failed only because the next page was opened meanwhile."""
+    return "ERR_ABORTED" in (request.failure or "")
 
 
 def main(site: Path) -> int:
