@@ -96,7 +96,7 @@ def test_no_job_begins_where_the_store_cannot_be_written(server: str, target: st
     [
         ("az://lab/raw", "az:// needs the package adlfs; install it: pip install adlfs"),
         ("smb://lab/raw", "smb:// needs the package smbprotocol; install it: pip install smbprotocol"),
-        ("gs://lab/raw", "gs:// needs the extra remote; install it: pip install 'pcapconv[remote]'"),
+        ("gs://lab/raw", "gs:// needs the extra remote (in a clone of pcapconv: pip install '.[remote]')"),
     ],
 )
 def test_a_scheme_names_the_package_that_it_needs(
