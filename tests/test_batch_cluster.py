@@ -205,7 +205,8 @@ def test_without_dask_the_option_names_the_extra(raw: Path, tmp_path: Path) -> N
     without = "import sys; sys.modules['distributed'] = None; from pcapconv.__main__ import main; main()"
     command = [sys.executable, "-P", "-c", without, "batch", str(raw), str(tmp_path / "new")]
     done = subprocess.run([*command, "--scheduler", "tcp://127.0.0.1:1"], capture_output=True, timeout=PATIENCE)
-    message = "--scheduler tcp://127.0.0.1:1: needs Dask; install the extra cluster (in a clone of pcapconv: pip install '.[cluster]')"
+    advice = "install the extra cluster (in a clone of pcapconv: pip install '.[cluster]')"
+    message = f"--scheduler tcp://127.0.0.1:1: needs Dask; {advice}"
     assert (done.returncode, done.stderr.decode()) == (2, f"pcapconv: {message}\n")
 
 

@@ -80,7 +80,8 @@ COMMANDS = {
             "Write equal captures as equal bytes",
             "The normal form, for golden captures, is the same whatever tool, machine, byte order or format a capture "
             "with the same packets and metadata comes from. Options can be set in `[tool.pcapconv.normalize]` of the "
-            "nearest `pyproject.toml`. OUT is pcapng, unless its suffix or `--to` says pcap.",
+            "nearest `pyproject.toml`. The format of OUT is that of `--to`, else that of its suffix, else `to` in "
+            "`pyproject.toml`, else pcapng.",
             (
                 "pcapconv normalize run.pcapng golden.pcapng --rebase-time 2024-01-01",
                 "pcapconv normalize --check tests/captures",
