@@ -53,8 +53,7 @@ def test_status_1_when_it_fails(tmp_path: Path) -> None:
 
 def test_status_2_for_wrong_usage(tmp_path: Path) -> None:
     sentence = (
-        f"{tmp_path}/out.txt: its suffix does not tell the format (.pcap, .cap, .pcapng, .ntar); "
-        "say --to pcap or --to pcapng"
+        f"{tmp_path}/out.txt: its suffix names no format (.pcap, .cap, .pcapng, .ntar); give --to pcap or --to pcapng"
     )
     assert run_command("convert", WEB_PCAP, tmp_path / "out.txt") == CommandResult(2, b"", error_lines(sentence))
     assert file_names(tmp_path) == []
@@ -173,7 +172,7 @@ WRONG_USAGE = {
     ),
     "nothing to look at": (["info"], "IN is missing; write: pcapconv info IN"),
     "two on stdout": (["convert", str(WEB_PCAPNG), "-", "--to", "pcap", "--report", "-"], "can be only one of"),
-    "no suffix on stdout": (["convert", str(WEB_PCAPNG), "-"], "say --to pcap or --to pcapng"),
+    "no suffix on stdout": (["convert", str(WEB_PCAPNG), "-"], "give --to pcap or --to pcapng"),
 }
 
 

@@ -354,7 +354,7 @@ def test_a_failed_conversion_leaves_no_sidecar(tmp_path: Path, pcap: Path) -> No
     with pytest.raises(FileError, match=r"a\.pcap\.meta\.json: exists already"):
         pcapconv.convert(TLS, pcap, sidecar=True)
     assert [path.name for path in tmp_path.iterdir()] == [sidecar_beside(pcap).name]
-    with pytest.raises(FileError, match="no/kept: cannot create: no such file or directory"):
+    with pytest.raises(FileError, match=r"^there is no directory .*/no; make it first$"):
         convert_with_sidecar(TLS, pcap, sidecar=False, sidecar_file=str(tmp_path / "no" / "kept"))
     assert sidecar_beside(pcap).read_bytes() == b"mine"
 

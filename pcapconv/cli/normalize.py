@@ -108,7 +108,7 @@ class _Candidate(NamedTuple):
 
 def _candidates(path: str) -> Iterator[_Candidate]:
     """Yield the file, or all files of the directory, that a path of the command line names."""
-    if path == STDIO or os.path.isfile(path):
+    if path == STDIO or os.path.isfile(path) or not os.path.lexists(path):
         yield _Candidate(path)
         return
     from pcapconv.batching.local import LOCAL  # imports much that a single file does not need

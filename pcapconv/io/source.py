@@ -11,13 +11,12 @@ from typing import Any, Protocol, Self
 
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.held_signals import hold_signals
-from pcapconv.io.paths import STDIO, Readable, real_path
+from pcapconv.io.paths import STDIO, Readable, open_error, real_path
 from pcapconv.io.read_write import (
     TEMPORARY_FILE,
     file_name,
     read_all,
     reading,
-    reason_of,
     standard_stream,
     wait_for,
     write_all,
@@ -195,7 +194,7 @@ def _open(readable: Readable) -> Source:
     try:
         file = io.FileIO(name, "rb")
     except (OSError, ValueError) as error:
-        raise FileError(f"{name}: cannot open: {reason_of(error)}") from error
+        raise open_error(name, error) from error
     if hasattr(os, "posix_fadvise"):
         with contextlib.suppress(OSError):
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
