@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import BatchReport
+from pcapconv.cli.standard_streams import writing_text
 from pcapconv.io.read_write import write_all, writing
 from pcapconv.io.source import temporary_file
 from pcapconv.io.target import Target
@@ -101,5 +102,5 @@ def _case(outcome: Outcome) -> ElementTree.Element:
 
 
 def _write_text(target: Target, text: str) -> None:
-    with writing(target.name):
+    with writing_text(target.name):
         write_all(target.file, memoryview(text.encode(errors="backslashreplace")))
