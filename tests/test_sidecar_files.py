@@ -172,9 +172,9 @@ def test_names_that_are_not_utf_8(lab: Path) -> None:
 
 
 def test_a_name_that_nothing_can_have(lab: Path) -> None:
-    with pytest.raises(FileError, match="embedded null byte"):
+    with pytest.raises(FileError, match=r"embedded null (byte|character)"):
         pcapconv.convert(TLS, lab / "b.pcap", sidecar_file="a\0b")
-    with pytest.raises(FileError, match="embedded null byte"):
+    with pytest.raises(FileError, match=r"embedded null (byte|character)"):
         pcapconv.convert(lab / "a.pcap", lab / "b.pcapng", sidecar_file="a\0b")
 
 
