@@ -90,14 +90,14 @@ class Source:
             return os.path.samestat(os.stat(path), self._opened_as)
         return False
 
-    def check_unchanged(self, path: str) -> None:
+    def check_unchanged(self, path: str, name: str) -> None:
         """Check that `path` still leads to this plain file, and that nobody has written to it since it was opened.
-        Raises FileError otherwise."""
+        Raises FileError otherwise, with the `name` that the user gave."""
         assert self._opened_as is not None
         with reading(self.name):
             now = os.stat(path)
         if _identity(now) != _identity(self._opened_as):
-            raise FileError(f"{path}: was changed while it was read, and is left as it is; run the command again")
+            raise FileError(f"{name}: was changed while it was read, and is left as it is; run the command again")
 
     def readinto(self, room: memoryview) -> int:
         """Read available bytes into `room`; return their number, 0 at the end. Raises FileError.
