@@ -7,6 +7,7 @@ the sources: its processes import a `sitecustomize` that looks at Python's audit
 import fcntl
 import hashlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -167,7 +168,7 @@ def test_an_interrupt_ends_the_command_and_a_resume_goes_on(raw: Path, address: 
             process.kill()
             process.communicate()
         assert process.returncode == 130
-        assert GAVE_UP in stderr.splitlines()
+        assert re.search(GAVE_UP, stderr, re.M)
         assert files_below(home) == {}
     wait_for(lambda: busy(address) == 0)
     assert files_below(home) != EXPECTED
@@ -175,7 +176,7 @@ def test_an_interrupt_ends_the_command_and_a_resume_goes_on(raw: Path, address: 
     is_done(home)
 
 
-GAVE_UP = b"pcapconv: interrupted before it was done: an unfinished output file was not kept"
+GAVE_UP = rb"^pcapconv: interrupted: \d+ of \d+ files are done; --resume goes on with the others$"
 
 
 # ---------------------------------------------------------------- no cluster
