@@ -336,6 +336,7 @@ def junit_cases(text: str | bytes) -> tuple[dict[str, str], dict[str, tuple[str,
         assert (case.tag, case.attrib["classname"], len(case) <= 1) == ("testcase", "pcapconv.batch", True)
         assert re.fullmatch(r"\d+\.\d{6}", case.attrib["time"])
         assert case.attrib["name"] not in cases
+        assert all(result.text == result.attrib["message"] != "" for result in case)
         cases[case.attrib["name"]] = (case[0].tag, case[0].attrib["message"]) if len(case) else None
     return suite.attrib, cases
 
