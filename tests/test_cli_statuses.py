@@ -138,8 +138,8 @@ def test_one_that_is_refused_by_the_installed_command_has_no_traceback(tmp_path:
     assert re.fullmatch(
         r"pcapconv: .*link-types-le\.pcapng: the capture holds packets of 4 link types, and a pcap file holds one "
         r"\(ETHERNET \(1\): 2 packets, .*\); pcapng \(--to pcapng\) holds them all, --interface takes "
-        r"one, and pcapconv split --by link-type writes a file for each \(with --sidecar, join makes one of them "
-        r"again\)\n",
+        r"one, and pcapconv split --by link-type writes a file for each \(with --sidecar, join rebuilds "
+        r"the capture from them\)\n",
         done.err,
     )
 

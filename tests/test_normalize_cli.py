@@ -209,6 +209,15 @@ def test_losses_are_said_or_refused(here: Here) -> None:
     assert here("--check", source, "--on-loss", "fail") == CommandResult(4, "", check)
 
 
+def test_several_link_types_in_pcap_get_advice_that_helps(here: Here) -> None:
+    packets = wire.enhanced_packet(0, 1, b"one") + wire.enhanced_packet(1, 2, b"two")
+    source = here.file("in.pcapng", wire.section_header() + wire.interface() + wire.interface(wire.RAW_IP) + packets)
+    done = here(source, "out.pcap")
+    assert (done.status, done.out) == (1, "")
+    assert "; pcapng (--to pcapng) holds them all, and pcapconv split --by link-type writes a file for each" in done.err
+    assert "--interface" not in done.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
