@@ -165,7 +165,7 @@ def test_an_object_cannot_be_its_own_source(bucket: Bucket) -> None:
     for more in ([], ["--force"], ["--resume"]):
         said = f"pcapconv: {raw}/1.pcap: that is a source too ({raw}/1.pcap); name another directory\n"
         assert run_command(f"{raw}/1.pcap", raw, *more) == (2, said)
-    said = f"pcapconv: {raw}: source and target are the same directory; name another one\n"
+    said = f"pcapconv: {raw}: source and target are the same directory; name a different target\n"
     assert run_command(raw, f"{raw}", "--to", "pcapng") == (2, said)
     assert bucket.versions("raw") == {"1.pcap": 1}
 

@@ -390,7 +390,7 @@ def test_resuming_looks_at_sidecars_beside_objects(bucket: Bucket) -> None:
     (line,) = run_batch(new, back, to="pcapng", **again).trouble
     assert line["error"] == (
         f"{back}/a.pcapng: was made with {new}/a.pcap{BESIDE}, which is gone; "
-        "force=True makes the target anew without it"
+        "force=True makes the target again without it"
     )
     bucket.s3.delete_object(Bucket=bucket.name, Key="new/a.pcap")  # which is somebody's
     assert run_batch(raw, new, to="pcap", **again).converted == 1  # with the target's sidecar

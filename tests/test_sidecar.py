@@ -520,7 +520,7 @@ def test_nonsense_is_refused_by_name_or_harmless(
         (("content", 4, "packets", "blocks"), {"1": {"padding": "0000"}}, "packet 1: padding of 2 bytes behind 3"),
         (("content", 4), {"photo": {}}, "an entry of unknown type: photo"),
         (("content", 4), 5, "an entry is not an object with one member"),
-        (("content", 0), {"interface": {"id": 0}}, "an entry stands before the first section"),
+        (("content", 0), {"interface": {"id": 0}}, "an entry comes before the first section"),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("no_thread_is_left")

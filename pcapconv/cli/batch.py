@@ -180,7 +180,7 @@ def _print_warnings(done: BatchReport, to: str | None, *, losses: bool, quiet: b
     if done.undated:
         subject, them = ("it", "it") if done.undated == 1 else ("they", "them")
         print_message(
-            f"warning: {counted(done.undated, 'file comes', 'files come')} from a server that says neither date nor "
+            f"warning: {counted(done.undated, 'file comes', 'files come')} from a server that gives neither date nor "
             f"ETag: --resume cannot tell whether {subject} changed, and converts {them} again"
         )
     if done.left_out:
@@ -189,7 +189,7 @@ def _print_warnings(done: BatchReport, to: str | None, *, losses: bool, quiet: b
         print_message(f"kept in sidecars: {counts_in_words(done.kept_in_sidecar)}")
     if done.sidecars_unused and not quiet:
         beside = f"{done.sidecars_unused:,} of the pcap files"
-        print_message(f"sidecars lie beside {beside}, and are not used; --sidecar uses them")
+        print_message(f"the sidecars beside {beside} are not used; --sidecar uses them")
     if done.missing_in_sidecar and losses:
         print_message(
             f"warning: the sidecars were written without {counts_in_words(done.missing_in_sidecar)}; "

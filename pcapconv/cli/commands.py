@@ -35,7 +35,7 @@ COMMANDS = {
         Command(
             "split",
             (_IN, Operand("TEMPLATE", "The names of the parts: 'part-{index}.pcap'")),
-            "Split a capture into parts that stand alone",
+            "Split a capture into parts, each a complete capture",
             "Give one of `--max-packets`, `--max-bytes`, `--interval` and `--by`. The template's fields "
             "are `{index}`, `{start:%Y%m%dT%H%M%S}`, `{interface}`, `{link_type}`, `{section}` and `{stem}`; `%H%M%S` "
             "and the like work outside braces, too. All parts get their final names together, at the end.",
