@@ -70,6 +70,7 @@ if TYPE_CHECKING:
 
 OnLoss = Literal["warn", "ignore", "fail"]
 
+NOTHING_WRITTEN = "; nothing was written"  # the end of every LossError's message
 _NO_INTERFACE = "the capture has no interface; the pcap file states Ethernet, since it has to state a link type"
 
 
@@ -353,7 +354,7 @@ def refuse(report: Report, what: str) -> NoReturn:
     """Raise LossError. Its message contains `what`, the losses in words; its report says that nothing was written."""
     report.packets_written, report.outputs, report.sidecar_written = 0, [], None
     report.parts = None if report.parts is None else []
-    raise LossError(f"{report.inputs[0]}: {what}; nothing was written", report)
+    raise LossError(f"{report.inputs[0]}: {what}{NOTHING_WRITTEN}", report)
 
 
 def make_plan(arguments: StepArguments) -> Plan | None:

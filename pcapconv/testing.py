@@ -18,7 +18,7 @@ from pcapconv.comparing import diff
 from pcapconv.comparing.diff_lines import diff_lines
 from pcapconv.io.paths import Readable
 from pcapconv.normalizing import normalize
-from pcapconv.normalizing.arguments import read_project_arguments
+from pcapconv.normalizing.arguments import arguments_for_output, read_project_arguments
 from pcapconv.text import shown
 
 _ADVICE = "PCAPCONV_UPDATE=1 in the environment writes the actual one as the expected one"
@@ -54,12 +54,12 @@ def assert_same_capture(
         return
     if update:
         os.makedirs(os.path.dirname(os.path.abspath(expected)), exist_ok=True)
-        project_arguments = read_project_arguments()
+        project_arguments = arguments_for_output(os.fspath(expected), read_project_arguments())
         _rewind(actual)
         normalize(actual, expected, force=True, **{**project_arguments, "strict": True, "on_loss": "fail"})
         with suppress(OSError):  # stderr cannot be written
             if sys.stderr is not None:
-                sys.stderr.write(f"pcapconv: {shown(os.fspath(expected))}: written anew\n")
+                sys.stderr.write(f"pcapconv: {shown(os.fspath(expected))}: written\n")
         return
     assert comparison is not None
     damage = [shown(f"{name}: {each}") for name, listed in zip(comparison.names, comparison.damage) for each in listed]

@@ -26,6 +26,12 @@ def counted(count: int, one: str, several: str = "") -> str:
     return f"{count:,} {one if count == 1 else several or one + 's'}"
 
 
+def extra_and_how_to_install(name: str) -> str:
+    """An extra of pcapconv, and how to install it: the user may have got pcapconv from anywhere, so only the command
+    for a clone can be given."""
+    return f"the extra {name} (in a clone of pcapconv: pip install '.[{name}]')"
+
+
 def quoted(data: bytes, *, min_shown: int = 0) -> str | None:
     """The first line of the text with which the bytes begin, in quotes and escaped as by `shown`; None if the bytes do
     not begin with text.

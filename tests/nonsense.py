@@ -93,13 +93,13 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         f"`packet_comment=`: packet {COUNT + 1} of the input is not among those written; "
         "write NUMBER:TEXT with the packet's number in the input, from 1",
     ),
-    ({"after": 1714564800}, "`after=1714564800`: text is wanted"),
+    ({"after": 1714564800}, "`after=1714564800`: must be text"),
     ({"packets": ["1"]}, "`packets=['1']`: it can be given once only"),
-    ({"interface": 0}, "`interface=0`: text is wanted"),
-    ({"first": "3"}, "`first='3'`: a whole number is wanted"),
-    ({"first": True}, "`first=True`: a whole number is wanted"),
-    ({"chop": [1.5]}, "`chop=1.5`: a whole number is wanted"),
-    ({"comment_matches": b"x"}, "`comment_matches=b'x'`: text is wanted"),
+    ({"interface": 0}, "`interface=0`: must be text"),
+    ({"first": "3"}, "`first='3'`: must be a whole number"),
+    ({"first": True}, "`first=True`: must be a whole number"),
+    ({"chop": [1.5]}, "`chop=1.5`: must be a whole number"),
+    ({"comment_matches": b"x"}, "`comment_matches=b'x'`: must be text"),
 ]
 
 

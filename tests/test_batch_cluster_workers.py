@@ -342,7 +342,7 @@ def test_a_scheduler_that_dies_ends_the_batch(raw: Path, cluster: Processes, tmp
         cluster.workers[0].kill()
         cluster.workers[0].wait()
     done = f"0 of {FILES} files were done, --resume goes on with the others"
-    ended = f"--scheduler {cluster.address}: the scheduler is gone: it ended, or was started anew; {done}"
+    ended = f"--scheduler {cluster.address}: the scheduler is gone: it ended or was restarted; {done}"
     assert (process.returncode, stderr) == (1, f"pcapconv: {ended}\n")
     report = json.loads((tmp_path / "report").read_bytes())
     assert (report["converted"], report["failed"]) == (0, 0)

@@ -134,7 +134,7 @@ def test_without_fsspec_a_url_names_the_extra(remote_source: bool, tmp_path: Pat
     raw, url = write_tree(tmp_path / "raw", TREE), "s3://bucket/tree"
     places = [url, str(tmp_path / "new")] if remote_source else [str(raw), url]
     done = subprocess.run([*without("fsspec"), *places], capture_output=True, timeout=PATIENCE)
-    message = f"pcapconv: {url}: remote paths need fsspec; install it: pip install 'pcapconv[remote]'\n"
+    message = f"pcapconv: {url}: URLs need the extra remote (in a clone of pcapconv: pip install '.[remote]')\n"
     assert (done.returncode, done.stderr.decode()) == (2, message)
     assert not (tmp_path / "new").exists()
 
@@ -144,7 +144,7 @@ def test_without_s3fs_an_s3_url_names_the_extra(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, timeout=PATIENCE)
     assert done.returncode == 2
     assert done.stderr.startswith(b"pcapconv: s3://bucket/tree: ")
-    assert b"pip install 'pcapconv[remote]'" in done.stderr
+    assert b"(in a clone of pcapconv: pip install '.[remote]')" in done.stderr
     assert done.stderr.count(b"\n") == 1
 
 
@@ -165,7 +165,7 @@ def test_an_object_cannot_be_its_own_source(bucket: Bucket) -> None:
     for more in ([], ["--force"], ["--resume"]):
         said = f"pcapconv: {raw}/1.pcap: that is a source too ({raw}/1.pcap); name another directory\n"
         assert run_command(f"{raw}/1.pcap", raw, *more) == (2, said)
-    said = f"pcapconv: {raw}: source and target are the same directory; name another one\n"
+    said = f"pcapconv: {raw}: source and target are the same directory; name a different target\n"
     assert run_command(raw, f"{raw}", "--to", "pcapng") == (2, said)
     assert bucket.versions("raw") == {"1.pcap": 1}
 

@@ -225,7 +225,7 @@ def test_source_and_target_may_not_be_the_same(source: Path, place: str) -> None
     with pytest.raises(UsageError) as caught:
         run_batch(source, target, force=True)
     assert str(caught.value) == (
-        f"{target}: source and target are the same directory; name another one, or give in_place=True"
+        f"{target}: source and target are the same directory; name a different target, or give in_place=True"
     )
 
 

@@ -96,7 +96,7 @@ def test_no_job_begins_where_the_store_cannot_be_written(server: str, target: st
     [
         ("az://lab/raw", "az:// needs the package adlfs; install it: pip install adlfs"),
         ("smb://lab/raw", "smb:// needs the package smbprotocol; install it: pip install smbprotocol"),
-        ("gs://lab/raw", "gs:// needs the extra remote; install it: pip install 'pcapconv[remote]'"),
+        ("gs://lab/raw", "gs:// needs the extra remote (in a clone of pcapconv: pip install '.[remote]')"),
     ],
 )
 def test_a_scheme_names_the_package_that_it_needs(
@@ -390,7 +390,7 @@ def test_resuming_looks_at_sidecars_beside_objects(bucket: Bucket) -> None:
     (line,) = run_batch(new, back, to="pcapng", **again).trouble
     assert line["error"] == (
         f"{back}/a.pcapng: was made with {new}/a.pcap{BESIDE}, which is gone; "
-        "force=True makes the target anew without it"
+        "force=True makes the target again without it"
     )
     bucket.s3.delete_object(Bucket=bucket.name, Key="new/a.pcap")  # which is somebody's
     assert run_batch(raw, new, to="pcap", **again).converted == 1  # with the target's sidecar

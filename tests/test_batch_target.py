@@ -121,7 +121,7 @@ BELOW = "name a file below the target directory, as in {start:%Y/%m/%d}/{stem}.p
         ([""], f"--target: {BELOW}"),
         (
             ["{stem}"],
-            "{stem}: its suffix does not tell the format (.pcap, .cap, .pcapng, .ntar); say --to ",
+            "{stem}: its suffix names no format (.pcap, .cap, .pcapng, .ntar); give --to ",
         ),
         (
             ["{stem}.pcap", "--in-place"],

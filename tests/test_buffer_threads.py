@@ -365,7 +365,7 @@ def test_a_capture_that_is_written_to_while_it_is_read(
     written: list[bool] = []
     monkeypatch.setattr(buffered_output, "BUFFER_SIZE", 4096)
     if at:
-        with pytest.raises(SidecarError, match="its SHA-256 is another one"):
+        with pytest.raises(SidecarError, match="its SHA-256 is different"):
             pcapconv.convert(pcap, back, sidecar=True, progress=write)
         assert not back.exists()
     else:

@@ -99,6 +99,25 @@ def test_info_of_damage_has_status_3(tmp_path: Path, capfd: pytest.CaptureFixtur
     assert run_in_process(capfd, "info", tmp_path / "cut.pcap", tmp_path / "none").status == 1
 
 
+@pytest.mark.parametrize("more", [1, 2])
+def test_info_counts_what_it_does_not_list_in_singular_or_plural(
+    more: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    entries = 5 + more
+    secrets = wire.secrets(0x544C534B, b"xx")
+    statistics = wire.statistics(0, 1)
+    comments = wire.options(*[(wire.OPT_COMMENT, b"c")] * entries)
+    damage = wire.enhanced_packet(99, 1, b"of no interface")
+    packets = (damage + wire.enhanced_packet(0, 1, b"good")) * entries
+    capture = wire.section_header(options=comments) + wire.interface() * (50 + more) + (secrets + statistics) * entries
+    (tmp_path / "in.pcapng").write_bytes(capture + packets + wire.section_header() * (entries - 1))
+    page = run_in_process(capfd, "info", tmp_path / "in.pcapng").out.decode()
+    nouns = ["section", "interface", "comment", "secrets block", "statistics block", "damaged place"]
+    ending = "; --json lists it" if more == 1 else "s; --json lists them"
+    found = re.findall(r"^ +(and .* more .*)$", page, re.M)
+    assert found == [f"and {more} more {noun}{ending}" for noun in nouns]
+
+
 def test_info_as_json_is_an_object_for_one(capfd: pytest.CaptureFixture[str]) -> None:
     done = run_in_process(capfd, "info", WEB_PCAPNG, "--json")
     assert (done.status, done.err) == (0, "")

@@ -53,8 +53,7 @@ def test_status_1_when_it_fails(tmp_path: Path) -> None:
 
 def test_status_2_for_wrong_usage(tmp_path: Path) -> None:
     sentence = (
-        f"{tmp_path}/out.txt: its suffix does not tell the format (.pcap, .cap, .pcapng, .ntar); "
-        "say --to pcap or --to pcapng"
+        f"{tmp_path}/out.txt: its suffix names no format (.pcap, .cap, .pcapng, .ntar); give --to pcap or --to pcapng"
     )
     assert run_command("convert", WEB_PCAP, tmp_path / "out.txt") == CommandResult(2, b"", error_lines(sentence))
     assert file_names(tmp_path) == []
@@ -139,8 +138,8 @@ def test_one_that_is_refused_by_the_installed_command_has_no_traceback(tmp_path:
     assert re.fullmatch(
         r"pcapconv: .*link-types-le\.pcapng: the capture holds packets of 4 link types, and a pcap file holds one "
         r"\(ETHERNET \(1\): 2 packets, .*\); pcapng \(--to pcapng\) holds them all, --interface takes "
-        r"one, and pcapconv split --by link-type writes a file for each \(with --sidecar, join makes one of them "
-        r"again\)\n",
+        r"one, and pcapconv split --by link-type writes a file for each \(with --sidecar, join rebuilds "
+        r"the capture from them\)\n",
         done.err,
     )
 
@@ -173,7 +172,7 @@ WRONG_USAGE = {
     ),
     "nothing to look at": (["info"], "IN is missing; write: pcapconv info IN"),
     "two on stdout": (["convert", str(WEB_PCAPNG), "-", "--to", "pcap", "--report", "-"], "can be only one of"),
-    "no suffix on stdout": (["convert", str(WEB_PCAPNG), "-"], "say --to pcap or --to pcapng"),
+    "no suffix on stdout": (["convert", str(WEB_PCAPNG), "-"], "give --to pcap or --to pcapng"),
 }
 
 

@@ -105,6 +105,12 @@ def test_packets_that_somebody_appended_meanwhile_stay(path: Path, way: Any) -> 
     assert [name for name in file_names(path.parent) if name not in ("in.pcap", "link.pcapng")] == []
 
 
+def test_a_file_that_was_changed_is_called_as_the_user_calls_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
+    with pytest.raises(FileError, match=r"^in\.pcap: was changed while it was read, and is left as it is;"):
+        normalized(Path(path.name), before_the_end(lambda: os.utime(path, ns=(1, 1))))
+
+
 @both_ways
 @pytest.mark.parametrize("way", [in_place, normalized])
 def test_a_file_that_somebody_put_in_its_place_meanwhile_stays(path: Path, way: Any) -> None:

@@ -580,7 +580,7 @@ def test_update_writes_only_what_differs_as_pyproject_says(
     written = golden.read_bytes()
     nano = wire.options((wire.IF_TSRESOL, b"\x09"))
     assert written == capture(packet(1, 10**9), head=wire.interface(options=nano))
-    assert capsys.readouterr().err == f"pcapconv: {golden}: written anew\n"
+    assert capsys.readouterr().err == f"pcapconv: {golden}: written\n"
     later = io.BytesIO(capture(secrets, packet(1, 77)))
     assert_same_capture(later, golden, ignore=ignore)
     assert golden.read_bytes() == written

@@ -416,7 +416,8 @@ def test_a_time_that_nobody_can_tell_is_not_shifted(write: In) -> None:
     with pytest.raises(FormatError) as caught:
         converted(capture + write.enhanced_packet(0, 1, b"z"), "pcapng", shift_time="1s")
     message = (
-        "input: packet 3: nobody can tell the times of interface 0 of section 0: if_tsresol has 0 bytes instead of 1"
+        "input: packet 3: the times of interface 0 of section 0 cannot be determined: "
+        "if_tsresol has 0 bytes instead of 1"
     )
     assert str(caught.value) == message
 

@@ -86,7 +86,7 @@ def test_info_names_it(write: In, tmp_path: Path, capfd: pytest.CaptureFixture[s
         "blocks\n"
     ) in page(before + blocks + packet(write, 17), tmp_path, capfd)
     one = page(start(write) + write.journal(ENTRY) + packet(write, 1), tmp_path, capfd)
-    assert "from packet 1 on, Wireshark's frame numbers are larger: it counts the 1 journal block\n" in one
+    assert "from packet 1 on, Wireshark's frame numbers are larger: it counts the journal block\n" in one
     assert "Wireshark" not in page(before, tmp_path, capfd)
     found = json.loads(page(before + blocks + packet(write, 17), tmp_path, capfd, "--json"))
     assert found["wireshark_numbers"] == {"from_packet": 17, "blocks": {"journal": 1, "custom": 1}}

@@ -95,7 +95,7 @@ def test_a_part_that_changed_is_refused(write: In, tmp_path: Path) -> None:
     edited = "in-ETHERNET.pcap was edited since, and join takes parts as they were: "
     for content, says in (
         (whole[:-1], f"{edited}it has {len(whole) - 1} bytes instead of {len(whole)}"),
-        (whole[:-1] + b"x", f"{edited}its SHA-256 is another one"),
+        (whole[:-1] + b"x", f"{edited}its SHA-256 is different"),
     ):
         part.write_bytes(content)
         with pytest.raises(SidecarError, match=re.escape(says)):
@@ -275,7 +275,7 @@ def test_a_batch_goes_on_by_sidecars_too(tmp_path: Path) -> None:
     os.utime(pcap / "web.pcap", ns=(1, 1))
     report = go_on("pcap", "back", "pcapng")
     assert (report.failed, report.converted) == (1, 0)
-    gone = f"{back}: was made with {sidecar}, which is gone; force=True makes the target anew without it"
+    gone = f"{back}: was made with {sidecar}, which is gone; force=True makes the target again without it"
     assert report.trouble[0]["error"] == gone
     assert back.read_bytes() == WEB.read_bytes()
     again = pcapconv.batch(pcap, back.parent, to="pcapng", sidecar=True, resume=True, force=True, jobs=1)
@@ -313,7 +313,7 @@ def test_a_batch_tells_of_damage_before_and_of_sidecars_that_nobody_asked_for(tm
         "pcapconv: warning: when the sidecars were written, the captures were damaged in 1 place; only what could "
         "be read then is restored, back/pcapconv-manifest.jsonl has the counts of each file",
     ]
-    unused = "pcapconv: sidecars lie beside 1 of the pcap files, and are not used; --sidecar uses them"
+    unused = "pcapconv: the sidecars beside 1 of the pcap files are not used; --sidecar uses them"
     assert stderr_lines("plain") == [unused]
     assert stderr_lines("quiet", "-q") == []
 
@@ -356,7 +356,7 @@ def test_info_says_that_a_sidecar_does_not_fit(tmp_path: Path) -> None:
     target.write_bytes(whole[:-1] + b"x")
     says = info(target)["sidecar"]
     assert says["matches"] is False
-    assert "its SHA-256 is another one" in says["reason"]
+    assert "its SHA-256 is different" in says["reason"]
     done = subprocess.run([COMMAND, "info", target], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0
     assert re.search(r"^sidecar +.*web\.pcap\.meta\.json: .* is not the capture", done.stdout, re.MULTILINE)

@@ -205,6 +205,17 @@ def test_losses_are_said_or_refused(here: Here) -> None:
     refusal = error_lines(f"{source}: pcapng cannot hold {lost}; nothing was written")
     assert here(source, "none.pcapng", "--on-loss", "fail") == CommandResult(4, "", refusal)
     assert not Path("none.pcapng").exists()
+    check = error_lines(f"{source}: pcapng cannot hold {lost}")  # without "nothing was written"
+    assert here("--check", source, "--on-loss", "fail") == CommandResult(4, "", check)
+
+
+def test_several_link_types_in_pcap_get_advice_that_helps(here: Here) -> None:
+    packets = wire.enhanced_packet(0, 1, b"one") + wire.enhanced_packet(1, 2, b"two")
+    source = here.file("in.pcapng", wire.section_header() + wire.interface() + wire.interface(wire.RAW_IP) + packets)
+    done = here(source, "out.pcap")
+    assert (done.status, done.out) == (1, "")
+    assert "; pcapng (--to pcapng) holds them all, and pcapconv split --by link-type writes a file for each" in done.err
+    assert "--interface" not in done.err
 
 
 @pytest.mark.parametrize(
@@ -498,15 +509,33 @@ def test_options_from_the_nearest_pyproject(here: Here, monkeypatch: pytest.Monk
     )
     source = here.file("deep/er/in.pcapng", OTHER)
     monkeypatch.chdir(source.parent)
-    assert here("in.pcapng", "out.pcapng") == CommandResult(0, "", "")
+    assert here("in.pcapng", "out") == CommandResult(0, "", "")
     wanted = wire.pcap_header(wire.NANOSECONDS, snaplen=262144) + wire.pcap_record(1, 10**6, b"one")
-    assert Path("out.pcapng").read_bytes() == wanted
-    assert here("--check", "out.pcapng") == CommandResult(0, "", "")
+    assert Path("out").read_bytes() == wanted
+    assert here("--check", "out") == CommandResult(0, "", "")
     cut = here.file("deep/er/cut.pcapng", OTHER + b"cut")
     assert here(cut.name, "strict.pcapng").status == 1
     here.configured("[tool.other]\n", "deep")  # which is nearer
     assert here("in.pcapng", "again.pcapng") == CommandResult(0, "", "")
     assert Path("again.pcapng").read_bytes() == NORMAL
+
+
+def test_the_suffix_of_a_file_wins_over_the_format_in_pyproject(here: Here) -> None:
+    here.configured('[tool.pcapconv.normalize]\nto = "pcap"\n')
+    source = here.file("in.pcapng", OTHER)
+    Path("folder").mkdir()
+    formats = {"out.pcapng": NORMAL[:4], "out.ntar": NORMAL[:4], "out.pcap": wire.pcap_header(wire.NANOSECONDS)[:4]}
+    formats |= {"out": formats["out.pcap"], "folder/in.pcap": formats["out.pcap"]}
+    for name, magic in formats.items():
+        target = "folder" if name.startswith("folder") else name
+        assert here(source, target, "--on-loss", "ignore") == CommandResult(0, "", "")
+        assert Path(name).read_bytes()[:4] == magic, name
+        assert here("--check", name) == CommandResult(0, "", "")
+    assert here("--in-place", source) == CommandResult(0, "", error_lines(f"{source}: rewritten"))
+    assert source.read_bytes() == NORMAL
+    assert here(source, "given.pcapng", "--to", "pcap", "--on-loss", "ignore").status == 0
+    assert Path("given.pcapng").read_bytes()[:4] == formats["out.pcap"]
+    assert here("--check", "given.pcapng", "--to", "pcap") == CommandResult(0, "", "")
 
 
 def test_the_command_line_wins(here: Here) -> None:
@@ -564,15 +593,15 @@ KEYS = "keep, keep-snaplen, mask-time, on-loss, rebase-time, sort, strict, strip
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("hosts = 1", f"hosts: that is no option; there are {KEYS}"),
-        ("mask_time = true", f"mask_time: that is no option; there are {KEYS}"),
-        ("check = true", f"check: that is no option; there are {KEYS}"),
-        ('sort = "yes"', "sort = 'yes': true or false is wanted"),
-        ("sort = 1", "sort = 1: true or false is wanted"),
-        ("rebase-time = 5", "rebase-time = 5: text is wanted"),
-        ("rebase-time = 2024-05-01", "rebase-time = datetime.date(2024, 5, 1): text is wanted"),
-        ('keep = "host"', "keep = 'host': a list of texts is wanted"),
-        ("strip = [1]", "strip = [1]: a list of texts is wanted"),
+        ("hosts = 1", f"hosts: not allowed here; allowed are {KEYS}"),
+        ("mask_time = true", f"mask_time: not allowed here; allowed are {KEYS}"),
+        ("check = true", f"check: not allowed here; allowed are {KEYS}"),
+        ('sort = "yes"', "sort = 'yes': must be true or false"),
+        ("sort = 1", "sort = 1: must be true or false"),
+        ("rebase-time = 5", "rebase-time = 5: must be a string"),
+        ("rebase-time = 2024-05-01", "rebase-time = datetime.date(2024, 5, 1): must be a string"),
+        ('keep = "host"', "keep = 'host': must be a list of strings"),
+        ("strip = [1]", "strip = [1]: must be a list of strings"),
         ('to = "pcapx"', "to: must be one of pcap, pcapng"),
         ('on-loss = "perhaps"', "on-loss: must be one of warn, ignore, fail"),
     ],

@@ -13,7 +13,11 @@ import pcapconv
 
 pytestmark = pytest.mark.usefixtures("kernels")
 BAD_BLOCKS: list[tuple[str, str, Callable[[In], bytes]]] = [
-    ("packet-of-an-undeclared-interface", "interface 1, but 1", lambda write: write.enhanced_packet(1, T, b"whose?")),
+    (
+        "packet-of-an-undeclared-interface",
+        "a packet of interface 1, but only 1 interface is declared",
+        lambda write: write.enhanced_packet(1, T, b"whose?"),
+    ),
     ("packet-of-interface-2^32-1", "4294967295", lambda write: write.enhanced_packet(MOST, T, b"")),
     ("obsolete-of-an-undeclared-interface", "interface 65535", lambda write: write.obsolete_packet(0xFFFF, T, b"")),
     ("captured-above-block", "33", lambda write: write.enhanced_packet(0, T, bytes(32), captured_length=33)),
@@ -48,6 +52,17 @@ def test_damage_at_the_last_block(write: In, says: str, build: Callable[[In], by
     assert out == before
     assert damage_of(report) == [(len(before), 2, len(bad))]
     assert says in report.damage[0].reason
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "declared"), [(0, "no interface is"), (1, "only 1 interface is"), (2, "only 2 interfaces are")]
+)
+def test_a_packet_of_an_undeclared_interface_names_the_number_that_is_declared(
+    write: In, interfaces: int, declared: str
+) -> None:
+    capture = write.section_header() + write.interface() * interfaces + write.enhanced_packet(7, T, b"whose?")
+    report = pcapconv.convert(io.BytesIO(capture), io.BytesIO(), to="pcapng")
+    assert [each.reason for each in report.damage] == [f"a packet of interface 7, but {declared} declared"]
 
 
 def test_simple_packet_in_a_section_without_an_interface_is_damage(write: In) -> None:

@@ -236,7 +236,7 @@ def test_errors_of_steps_and_writers_name_the_file(tmp_path: Path) -> None:
     path = tmp_path / "odd.pcapng"
     unclear = wire.interface(options=wire.options((wire.IF_TSRESOL, b"")))
     path.write_bytes(wire.section_header() + unclear + wire.enhanced_packet(0, 1, b"x"))
-    fact = "packet 1: nobody can tell the times of interface 0 of section 0: if_tsresol has 0 bytes instead of 1"
+    fact = "packet 1: the times of interface 0 of section 0 cannot be determined: if_tsresol has 0 bytes instead of 1"
     for options in ({"after": "+1s"}, {"shift_time": "1s"}, {"before": "5", "last": 1}):
         with pytest.raises(FormatError) as caught:
             pcapconv.convert(path, tmp_path / "out.pcapng", **cast(Any, options))

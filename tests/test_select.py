@@ -286,7 +286,9 @@ UNCLEAR = (
     + wire.enhanced_packet(1, 2, b"\2")
     + wire.enhanced_packet(0, 3, b"\3")
 )
-NOBODY = "input: packet 2: nobody can tell the times of interface 1 of section 0: if_tsresol has 2 bytes instead of 1"
+NOBODY = (
+    "input: packet 2: the times of interface 1 of section 0 cannot be determined: if_tsresol has 2 bytes instead of 1"
+)
 
 
 def test_a_time_that_nobody_can_tell_is_refused_where_it_matters() -> None:
@@ -302,7 +304,7 @@ def test_a_time_that_nobody_can_tell_is_refused_where_it_matters() -> None:
 
 def test_the_first_packet_s_time_that_nobody_can_tell_is_no_beginning() -> None:
     capture = UNCLEAR.replace(wire.enhanced_packet(0, 1, b"\1"), b"")
-    with pytest.raises(FormatError, match=r"^input: packet 1: nobody can tell"):
+    with pytest.raises(FormatError, match=r"^input: packet 1: the times of .* cannot be determined"):
         converted(capture, "pcapng", after="+1s", interface=["0"])
     assert numbers(capture, after="0", interface=["0"]) == [3]
 

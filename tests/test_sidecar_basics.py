@@ -417,11 +417,11 @@ def test_another_capture(trip: Trip, tmp_path: Path) -> None:
     sidecar, pcap = trip.sidecar.read_bytes(), trip.pcap.read_bytes()
     trip.pcap.write_bytes(pcap[:-1] + b"x")
     another = f"{trip.pcap} is not the capture that it belongs to, or was edited since: "
-    advice = "; only a sidecar made with sidecar_fingerprints=True knows packets again"
-    assert refused(trip, sidecar) == another + "its SHA-256 is another one" + advice
+    advice = "; only a sidecar made with sidecar_fingerprints=True recognises packets"
+    assert refused(trip, sidecar) == another + "its SHA-256 is different" + advice
     trip.pcap.write_bytes(pcap + pcap[24:])
     assert refused(trip, sidecar) == another + f"it has {2 * len(pcap) - 24} bytes instead of {len(pcap)}" + advice
-    with pytest.raises(SidecarError, match="only a sidecar made with sidecar_fingerprints=True knows packets again"):
+    with pytest.raises(SidecarError, match="only a sidecar made with sidecar_fingerprints=True recognises packets"):
         pcapconv.convert(trip.pcap, tmp_path / "x.pcapng", sidecar_file=str(trip.sidecar))
 
 
@@ -591,7 +591,7 @@ def test_a_stream_sees_nothing_of_another_capture(trip: Trip) -> None:
     pcap = trip.pcap.read_bytes()
     trip.pcap.write_bytes(pcap[:-1] + b"x")
     target = io.BytesIO()
-    with pytest.raises(SidecarError, match="its SHA-256 is another one"):
+    with pytest.raises(SidecarError, match="its SHA-256 is different"):
         pcapconv.convert(trip.pcap, target, to="pcapng", sidecar=True)
     assert target.getvalue() == b""
 
@@ -645,7 +645,7 @@ def test_the_command(trip: Trip) -> None:
     assert trip.pcap.with_name("again.pcapng").read_bytes() == WEB.read_bytes()
     run("convert", "web.pcap", "some.pcap", "--packets", "3-5")
     done = run("convert", "some.pcap", "some.pcapng", "--sidecar-file", "web.pcap.meta.json")
-    assert done.stderr == "pcapconv: some.pcapng: 3 of the sidecar's 32 packets were found again\n"
+    assert done.stderr == "pcapconv: some.pcapng: 3 of the sidecar's 32 packets were recognised\n"
     assert re.fullmatch(
         r"pcapconv: some\.pcap\.meta\.json: cannot open: .*\n",
         run("convert", "some.pcap", "x.pcapng", "--sidecar").stderr,

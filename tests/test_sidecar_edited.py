@@ -223,7 +223,7 @@ def test_packets_that_are_alike(trip: Trip) -> None:
     assert (done.returncode, done.stderr.splitlines()) == (
         0,
         [
-            "pcapconv: x.pcapng: 4 of the sidecar's 7 packets were found again",
+            "pcapconv: x.pcapng: 4 of the sidecar's 7 packets were recognised",
             "pcapconv: warning: x.pcapng: nothing was restored for new packet 7",
             "pcapconv: warning: x.pcapng: nothing was restored for ambiguous packets 1, 6",
         ],

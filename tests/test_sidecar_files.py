@@ -78,7 +78,7 @@ def test_parts_are_not_overwritten_by_what_they_make(tmp_path: Path) -> None:
     for name in before:
         link = tmp_path / f"{name}.pcapng"
         link.symlink_to(name)
-        with pytest.raises(UsageError, match="one of the files that it would be made of"):
+        with pytest.raises(UsageError, match="is the sidecar or one of the parts; name a different file"):
             pcapconv.join(sidecar, link, force=True)
         link.unlink()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
@@ -172,9 +172,9 @@ def test_names_that_are_not_utf_8(lab: Path) -> None:
 
 
 def test_a_name_that_nothing_can_have(lab: Path) -> None:
-    with pytest.raises(FileError, match="embedded null byte"):
+    with pytest.raises(FileError, match=r"embedded null (byte|character)"):
         pcapconv.convert(TLS, lab / "b.pcap", sidecar_file="a\0b")
-    with pytest.raises(FileError, match="embedded null byte"):
+    with pytest.raises(FileError, match=r"embedded null (byte|character)"):
         pcapconv.convert(lab / "a.pcap", lab / "b.pcapng", sidecar_file="a\0b")
 
 
@@ -431,7 +431,7 @@ def test_open_reads_what_the_sidecar_says(lab: Path) -> None:
     with pytest.raises(UsageError, match="a pcap file on a pipe has no sidecar beside it"):
         pcapconv.open(io.BytesIO((lab / "a.pcap").read_bytes()), sidecar=True)
     (lab / "a.pcap").write_bytes((lab / "a.pcap").read_bytes()[:-1] + b"x")
-    with pytest.raises(SidecarError, match="its SHA-256 is another one"):
+    with pytest.raises(SidecarError, match="its SHA-256 is different"):
         pcapconv.open(lab / "a.pcap", sidecar=True)
     pcapconv.convert(WEB, lab / "a.pcap", sidecar=True, sidecar_fingerprints=True, force=True)
     (lab / "a.pcap").write_bytes((lab / "a.pcap").read_bytes()[:-1] + b"x")
@@ -519,7 +519,7 @@ def test_the_link_type_is_that_of_the_pcap_file(link_type: int, one: Path, tmp_p
 
 
 def test_a_sidecar_that_nobody_asks_for_is_mentioned(lab: Path) -> None:
-    says = "pcapconv: a.pcap.meta.json lies beside it, and is not used; --sidecar uses it\n"
+    says = "pcapconv: a.pcap.meta.json, the sidecar of a.pcap, is not used; --sidecar uses it\n"
     assert run_in_folder(lab, "convert", "a.pcap", "b.pcapng").stderr == says
     assert run_in_folder(lab, "convert", "a.pcap", "c.pcapng", "-q").stderr == ""
     assert run_in_folder(lab, "convert", "a.pcap", "d.pcap").stderr == ""

@@ -48,11 +48,11 @@ def snaplens(capture: bytes) -> list[int]:
 def warning_of_longer_packets(
     captured: int, snaplen: int, *, packet: int = 1, interface: str = "0:0", stays: str = "", another: int = 0
 ) -> str:
-    because = f", which stays, since {stays}" if stays else ""
+    because = f"; pcapconv keeps it, because {stays}" if stays else ""
     setting = f"{interface}.snaplen={another or 262144}"
     return (
         f"packet {packet} has {captured} bytes, more than the snaplen of {snaplen} that interface {interface} states"
-        f"{because}; libpcap reads no further; pcapconv.convert(…, set_interface='{setting}') states another"
+        f"{because}; libpcap reads no further; pcapconv.convert(…, set_interface='{setting}') states a different one"
     )
 
 
@@ -221,7 +221,7 @@ def test_a_simple_packet_that_is_whole_is_in_nobody_s_way(write: In) -> None:
 
 def test_where_one_cannot_go_back_it_stays_with_a_warning(write: In) -> None:
     capture, expect = pcap(write, 4, 4, 5, 6), pcapng(write, 4, 4, 5, 6)
-    reason = warning_of_longer_packets(5, 4, packet=2, stays="one cannot go back in a pipe")
+    reason = warning_of_longer_packets(5, 4, packet=2, stays="a pipe cannot be rewound")
     target, sink = io.BytesIO(), Sink()
     report = pcapconv.convert(cast(BinaryIO, Pipe([capture])), target, to="pcapng")
     assert (target.getvalue(), report.losses) == (expect, {})

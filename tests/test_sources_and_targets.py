@@ -303,7 +303,11 @@ def test_a_directory_is_no_input(folder: Path) -> None:
 def test_an_output_needs_its_directory(capture: Path, folder: Path) -> None:
     with pytest.raises(FileError) as caught:
         pcapconv.convert(capture, folder / "none" / "out.pcapng")
-    assert str(caught.value) == f"{folder}/none/out.pcapng: cannot create: no such file or directory"
+    assert str(caught.value) == f"there is no directory {folder}/none; make it first"
+    (folder / "link.pcap").symlink_to(folder / "gone" / "out.pcapng")
+    with pytest.raises(FileError, match=r"^there is no directory .*/gone; make it first$"):
+        pcapconv.convert(capture, folder / "link.pcap")
+    (folder / "link.pcap").unlink()
     with pytest.raises(FileError, match="not a directory"):
         pcapconv.convert(capture, capture / "out.pcapng")
     assert file_names(folder) == []

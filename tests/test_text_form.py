@@ -135,7 +135,7 @@ def test_the_command(tmp_path: Path) -> None:
     done = run_info("--text", cut)
     assert done.returncode == 3
     assert done.stdout.splitlines()[-1] == (
-        "damage: offset 43 (packet 2): 4 bytes are left over, a record's header has 16; the text 'more' stands there; "
+        "damage: offset 43 (packet 2): 4 bytes are left over, a record's header has 16; the text there is 'more'; "
         "4 bytes are left out"
     )
     done = run_info("--text", good, other, cut)
@@ -220,7 +220,7 @@ def test_git_diff_shows_a_comment_and_a_byte(repository: Repository) -> None:
 def test_git_diff_of_a_damaged_capture(repository: Repository) -> None:
     before = wire.pcap_header() + wire.pcap_record(1, 2, b"one")
     assert repository.changed("a.pcap", before, before + b"more") == [
-        "+damage: offset 43 (packet 2): 4 bytes are left over, a record's header has 16; the text 'more' stands there; "
+        "+damage: offset 43 (packet 2): 4 bytes are left over, a record's header has 16; the text there is 'more'; "
         "4 bytes are left out"
     ]
 

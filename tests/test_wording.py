@@ -170,10 +170,11 @@ def run_in_folder(folder: Path, *line: str) -> tuple[int, str]:
             "",
             {},
             "1 packet, RAW (101): 1 packet); pcapng (--to pcapng) holds them all, --interface takes one, and "
-            "pcapconv split --by link-type writes a file for each (with --sidecar, join makes one of them again)",
+            "pcapconv split --by link-type writes a file for each "
+            "(with --sidecar, join rebuilds the capture from them)",
             "1 packet, RAW (101): 1 packet); pcapng (to='pcapng') holds them all, interface= takes one, and "
             "pcapconv.split(…, by='link-type') writes a file for each "
-            "(with sidecar=True, join makes one of them again)",
+            "(with sidecar=True, join rebuilds the capture from them)",
         ),
         (
             CAPTURE,
@@ -215,10 +216,10 @@ def test_a_report_says_it_as_whoever_made_it_does(tmp_path: Path) -> None:
     (tmp_path / "in.pcapng").write_bytes(LONG_PACKET)
     assert run_in_folder(tmp_path, "convert", "in.pcapng", "a.pcapng", "--snaplen", "4", "--report", "a.json")[0] == 0
     (notice,) = json.loads((tmp_path / "a.json").read_bytes())["warnings"]
-    assert notice["reason"].endswith("; pcapconv convert --set-interface 0:0.snaplen=262144 states another")
+    assert notice["reason"].endswith("; pcapconv convert --set-interface 0:0.snaplen=262144 states a different one")
     report = pcapconv.convert(tmp_path / "in.pcapng", tmp_path / "b.pcapng", snaplen=4)
     (warning,) = report.warnings
-    assert warning.reason.endswith("; pcapconv.convert(…, set_interface='0:0.snaplen=262144') states another")
+    assert warning.reason.endswith("; pcapconv.convert(…, set_interface='0:0.snaplen=262144') states a different one")
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -219,7 +219,7 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
     home = local_path(os.fspath(target))
     if root is not None and is_same_location(root, home):
         instead = f", or give {argument('in_place', True)}" if scheme_of(home) is None else ""
-        raise UsageError(f"{home}: source and target are the same directory; name another one{instead}")
+        raise UsageError(f"{home}: source and target are the same directory; name a different target{instead}")
     return root, home
 
 

@@ -245,7 +245,7 @@ class ClusterExecutor(Executor):
             if task.dask_future is not dask_future or task.future.done():
                 return
             if dask_future.cancelled():  # not by this process: the scheduler is gone, or was restarted
-                self._mark_lost("it ended, or was started anew")
+                self._mark_lost("it ended or was restarted")
                 return
             error = dask_future.exception()
             if error is not None:

@@ -11,6 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from pcapconv.errors import FileError, UsageError
+from pcapconv.text import extra_and_how_to_install
 from pcapconv.wording import argument
 
 _TIMEOUT = 2.5  # seconds
@@ -46,7 +47,7 @@ def _import_dask(address: str) -> Any:
         import distributed
     except ImportError:
         scheduler = argument("scheduler", address)
-        raise UsageError(f"{scheduler}: needs Dask; install it: pip install 'pcapconv[cluster]'") from None
+        raise UsageError(f"{scheduler}: needs Dask; install {extra_and_how_to_install('cluster')}") from None
     config: Any = dask.config
     if not (imported_before or config.get("logging", None)):
         for name in _LOGGERS:

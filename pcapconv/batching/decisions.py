@@ -58,7 +58,7 @@ def decide_actions(
         elif action is Action.FAIL_WITHOUT_SIDECAR:
             sidecar = job.source + SIDECAR_SUFFIX
             force = argument("force", True)
-            error = f"{job.target}: was made with {sidecar}, which is gone; {force} makes the target anew without it"
+            error = f"{job.target}: was made with {sidecar}, which is gone; {force} makes the target again without it"
             results[job.target_name] = "failed", error, None
         elif action is Action.REFUSE and listing is not None:
             results[job.target_name] = "failed", exists_message(job.target), None

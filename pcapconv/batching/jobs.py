@@ -162,7 +162,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
                 **_sidecar_fields(settings, job, report, sidecars, before),
             )
             if job.in_place:
-                source.check_unchanged(job.target)  # `commit` checks again, but then the line is written
+                source.check_unchanged(job.target, job.target)  # `commit` checks again, after the line is written
             _check_may_continue(settings, now=True)
             if settings.adds_lines:
                 manifest.append_lines(settings.manifest, [outcome.to_json()])

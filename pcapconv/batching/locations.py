@@ -11,12 +11,12 @@ from typing import Any, NamedTuple, Protocol, Self
 from urllib.parse import unquote
 
 from pcapconv.errors import FileError
+from pcapconv.io.paths import URL
 from pcapconv.io.source import Source
 from pcapconv.io.target import Target
 from pcapconv.timestamps import format_time
 from pcapconv.wording import argument
 
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})\.([0-9]{9})Z")
 _NUMBER = re.compile("-?[0-9]{20,30}")  # nanoseconds as text: a time in a year without four digits
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -143,7 +143,7 @@ def exists_message(location: str) -> str:
 
 def scheme_of(location: str) -> str | None:
     """Return the scheme of a URL, such as `s3` for `s3://lab/raw`; None for a path."""
-    match = _URL.match(location) if "://" in location else None  # most locations are paths: a quick test
+    match = URL.match(location) if "://" in location else None  # most locations are paths: a quick test
     return match[1].lower() if match else None
 
 

@@ -42,6 +42,7 @@ from pcapconv.io.final_names import TEMPORARY
 from pcapconv.io.read_write import reason_of
 from pcapconv.io.source import Source, spool
 from pcapconv.io.target import Target
+from pcapconv.text import extra_and_how_to_install
 
 try:
     import fsspec
@@ -64,7 +65,7 @@ class RemoteStore:
 
     def __init__(self, location: str) -> None:
         if fsspec is None:
-            raise UsageError(f"{location}: remote paths need fsspec; install it: pip install 'pcapconv[remote]'")
+            raise UsageError(f"{location}: URLs need {extra_and_how_to_install('remote')}")
         self._scheme = scheme_of(location)
         self.writable = self._scheme not in _WEB
         check_url(location, buckets=self._scheme in _OBJECT_STORES - {"memory"})

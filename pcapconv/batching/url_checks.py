@@ -4,6 +4,7 @@ a name that the store would read as another name."""
 from __future__ import annotations
 
 from pcapconv.errors import UsageError
+from pcapconv.text import extra_and_how_to_install
 from pcapconv.wording import argument
 
 _REMOTE_EXTRA = {"s3", "s3a", "gs", "gcs", "http", "https"}  # schemes that the extra `remote` supports
@@ -50,7 +51,7 @@ def missing_package_message(scheme: str | None, error: ImportError) -> str:
     """Return the message for a scheme whose package is not installed, with the name of the package if `error` contains
     it."""
     if scheme in _REMOTE_EXTRA:
-        return f"{scheme}:// needs the extra remote; install it: pip install 'pcapconv[remote]'"
+        return f"{scheme}:// needs {extra_and_how_to_install('remote')}"
     cause = error.__cause__
     module = (cause.name if isinstance(cause, ImportError) else None) or ""
     package = _PACKAGE_NAMES.get(module, module.partition(".")[0])

@@ -40,8 +40,8 @@ from importlib import import_module
 from pcapconv import wording
 from pcapconv.cli import messages, signals
 from pcapconv.cli.argument_names import on_command_line
-from pcapconv.cli.standard_streams import StandardStreams
-from pcapconv.cli.statuses import INTERRUPTED, WRONG_USAGE, status_of
+from pcapconv.cli.standard_streams import ReaderGone, StandardStreams
+from pcapconv.cli.statuses import INTERRUPTED, READER_GONE, WRONG_USAGE, status_of
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.io.read_write import reason_of
 
@@ -64,6 +64,8 @@ def run(arguments: list[str]) -> int:
             messages.print_message("interrupted before it was done: an unfinished output file was not kept")
             streams.discard_stdout()
             return getattr(signal, "status", INTERRUPTED)
+        except ReaderGone:
+            return READER_GONE
         except Exception as error:
             if _has_debug_option(arguments):
                 import traceback

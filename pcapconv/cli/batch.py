@@ -17,7 +17,7 @@ from pcapconv.cli.kernel_warning import warn_if_interpreted
 from pcapconv.cli.messages import place_count, print_message
 from pcapconv.cli.progress import BatchProgress, JsonProgress
 from pcapconv.cli.signals import Terminated
-from pcapconv.cli.statuses import DAMAGED, FAILED, REFUSED
+from pcapconv.cli.statuses import DAMAGED, FAILED, INTERRUPTED, REFUSED
 from pcapconv.cli.writing_commands import check_names
 from pcapconv.errors import UsageError
 from pcapconv.formats import format_of
@@ -84,9 +84,8 @@ def batch(
                 except BatchError as error:
                     done, batch_error = error.report, error
                 watcher.look(done, done.bytes_read)
-        except (KeyboardInterrupt, Terminated):
-            watcher.print_files_done()
-            raise
+        except (KeyboardInterrupt, Terminated) as signal:
+            return watcher.interrupted_status(signal)
         json_target, junit_target = targets
         if results is not None and json_target is not None:
             results.write_json(json_target, done)
@@ -158,11 +157,15 @@ class _Watcher(Watcher):
         """Print which files failed, are damaged or were skipped."""
         self._problems.print_all(self._manifest)
 
-    def print_files_done(self) -> None:
-        """Print how many files of an interrupted batch are done; nothing if all are."""
-        if self._outcomes < self._files:
-            of_all = f"{self._done:,} of {counted(self._files, 'file')}"
-            print_message(f"{of_all} {'is' if self._files == 1 else 'are'} done; --resume goes on with the others")
+    def interrupted_status(self, signal: KeyboardInterrupt | Terminated) -> int:
+        """Print how many files of a batch are done that a signal interrupted, and return the exit status. Raises the
+        signal if no file remains to be done."""
+        if self._outcomes >= self._files:
+            raise signal
+        of_all = f"{self._done:,} of {counted(self._files, 'file')}"
+        verb = "is" if self._files == 1 else "are"
+        print_message(f"interrupted: {of_all} {verb} done; --resume goes on with the others")
+        return getattr(signal, "status", INTERRUPTED)
 
 
 def _print_warnings(done: BatchReport, to: str | None, *, losses: bool, quiet: bool) -> None:
@@ -177,7 +180,7 @@ def _print_warnings(done: BatchReport, to: str | None, *, losses: bool, quiet: b
     if done.undated:
         subject, them = ("it", "it") if done.undated == 1 else ("they", "them")
         print_message(
-            f"warning: {counted(done.undated, 'file comes', 'files come')} from a server that says neither date nor "
+            f"warning: {counted(done.undated, 'file comes', 'files come')} from a server that gives neither date nor "
             f"ETag: --resume cannot tell whether {subject} changed, and converts {them} again"
         )
     if done.left_out:
@@ -186,7 +189,7 @@ def _print_warnings(done: BatchReport, to: str | None, *, losses: bool, quiet: b
         print_message(f"kept in sidecars: {counts_in_words(done.kept_in_sidecar)}")
     if done.sidecars_unused and not quiet:
         beside = f"{done.sidecars_unused:,} of the pcap files"
-        print_message(f"sidecars lie beside {beside}, and are not used; --sidecar uses them")
+        print_message(f"the sidecars beside {beside} are not used; --sidecar uses them")
     if done.missing_in_sidecar and losses:
         print_message(
             f"warning: the sidecars were written without {counts_in_words(done.missing_in_sidecar)}; "

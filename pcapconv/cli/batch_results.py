@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import BatchReport
+from pcapconv.cli.standard_streams import writing_text
 from pcapconv.io.read_write import write_all, writing
 from pcapconv.io.source import temporary_file
 from pcapconv.io.target import Target
@@ -91,15 +92,21 @@ def _case(outcome: Outcome) -> ElementTree.Element:
     )
     status, error = outcome.status, shown(outcome.error or "")
     if status == "failed":
-        ElementTree.SubElement(case, "error", message=error)
+        _add_result(case, "error", error)
     elif status in ("skipped", "left_alone"):
-        ElementTree.SubElement(case, "skipped", message=error)
+        _add_result(case, "skipped", error)
     elif status == "damaged" or outcome.damaged_before:
         message = "; ".join(map(str, outcome.listed_damage)) or "damaged, as an earlier run found"
-        ElementTree.SubElement(case, "failure", message=shown(message))
+        _add_result(case, "failure", shown(message))
     return case
 
 
+def _add_result(case: ElementTree.Element, kind: str, reason: str) -> None:
+    """Add the result of a test case. The reason is the attribute `message` and the element's text: some CI systems show
+    one, some (GitLab) the other."""
+    ElementTree.SubElement(case, kind, message=reason).text = reason
+
+
 def _write_text(target: Target, text: str) -> None:
-    with writing(target.name):
+    with writing_text(target.name):
         write_all(target.file, memoryview(text.encode(errors="backslashreplace")))

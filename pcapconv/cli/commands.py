@@ -36,7 +36,7 @@ COMMANDS = {
         Command(
             "split",
             (_IN, Operand("TEMPLATE", "The names of the parts: 'part-{index}.pcap'")),
-            "Split a capture into parts that stand alone",
+            "Split a capture into parts, each a complete capture",
             "Give one of `--max-packets`, `--max-bytes`, `--interval` and `--by`. The fields of the template are "
             "`{index}` (00001, 00002, ...), `{start:%Y%m%dT%H%M%S}` (UTC), `{interface}`, `{link_type}`, `{section}` "
             "and `{stem}` (the name of IN without its suffix). Outside braces, `%H%M%S` and the like work as in "
@@ -85,10 +85,10 @@ COMMANDS = {
             ),
             "Write equal captures as equal bytes",
             "Captures with the same packets and metadata have the same normal form, whatever tool, machine, byte "
-            "order or format they come from. Use it for golden captures. OUT is pcapng, unless its suffix or `--to` "
-            "is pcap. The nearest `pyproject.toml`, in the working directory or above, may set the options of the "
+            "order or format they come from. Use it for golden captures. The nearest `pyproject.toml`, in the working directory or above, may set the options of the "
             "normal form, `to`, `strict`, `on-loss` and `keep-snaplen` in its table `[tool.pcapconv.normalize]`. An "
-            "option on the command line overrides it.",
+            "option on the command line overrides it. The format of OUT is that of `--to`, else that of its suffix, else "
+            "`to` in `pyproject.toml`, else pcapng.",
             (
                 "pcapconv normalize run.pcapng golden.pcapng --rebase-time 2024-01-01",
                 "pcapconv normalize --check tests/captures",

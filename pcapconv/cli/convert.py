@@ -22,7 +22,7 @@ def _mention_sidecar(source: str, target: str, options: Mapping[str, Any]) -> No
     """Print that a sidecar is beside the input, if a conversion to pcapng does not use it."""
     is_unused = not (options.get("sidecar") or options.get("sidecar_file")) and os.path.exists(source + SIDECAR_SUFFIX)
     if is_unused and (options.get("to") or format_of(target)) == "pcapng":
-        print_message(f"{source}{SIDECAR_SUFFIX} lies beside it, and is not used; --sidecar uses it")
+        print_message(f"{source}{SIDECAR_SUFFIX}, the sidecar of {source}, is not used; --sidecar uses it")
 
 
 def convert(

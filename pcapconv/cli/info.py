@@ -23,6 +23,16 @@ from pcapconv.timestamps import LONG, duration_in_words, resolution_in_words
 
 _MOST_INTERFACES = 50
 _LABEL_WIDTH = len("packet options")  # the longest label
+_LIST_WORDS = {  # what the entries of the lists in a census are called: singular and plural
+    "sections": ("section", "sections"),
+    "interfaces": ("interface", "interfaces"),
+    "comments": ("comment", "comments"),
+    "names": ("name", "names"),
+    "secrets": ("secrets block", "secrets blocks"),
+    "statistics": ("statistics block", "statistics blocks"),
+    "warnings": ("warning", "warnings"),
+    "damage": ("damaged place", "damaged places"),
+}
 _LINE_STYLES = {"warning": "warning", "damage": "damage"}  # of lines, by their labels
 
 
@@ -179,7 +189,8 @@ def _duration_text(duration: Duration) -> str:
 def _frame_number_text(from_packet: int, blocks: dict[str, int]) -> str:
     """Return a sentence: from which packet on Wireshark's frame numbers differ, and which blocks it counts."""
     total = sum(blocks.values())
-    counted_blocks = counted(total, f"{' and '.join(blocks)} block")
+    kinds = " and ".join(blocks)
+    counted_blocks = f"{kinds} block" if total == 1 else counted(total, f"{kinds} block")
     return f"from packet {from_packet} on, Wireshark's frame numbers are larger: it counts the {counted_blocks}"
 
 
@@ -240,4 +251,5 @@ def _not_shown(census: dict[str, Any], name: str, most: int = MOST_PRINTED) -> I
     """Yield how many more entries the list `name` has than the page shows; nothing if it shows all."""
     total = census["totals"][name]
     if total > most:
-        yield "", f"and {total - most:,} more {name}; --json lists them"
+        them = "it" if total - most == 1 else "them"
+        yield "", f"and {total - most:,} more {_LIST_WORDS[name][total - most > 1]}; --json lists {them}"

@@ -11,7 +11,11 @@ from pcapconv.cli.messages import print_message
 from pcapconv.errors import FileError, UsageError
 from pcapconv.kernels import load
 
-_REINSTALL = "python -m pip install --force-reinstall --no-deps --no-cache-dir --no-binary pcapconv pcapconv"
+# pcapconv may have come from anywhere, so only the command for a clone can be given.
+_REINSTALL = (
+    "install pcapconv again from where you got it (in a clone: python -m pip install --force-reinstall --no-deps "
+    "--no-cache-dir .)"
+)
 
 
 def warn_if_interpreted() -> None:
@@ -23,13 +27,15 @@ def warn_if_interpreted() -> None:
         load("compiled")
         return
     except UsageError:
-        reason, advice = "the compiled kernels were not built here", f"install a C compiler, then: {_REINSTALL}"
+        reason, advice = "the compiled kernels were not built here", f"install a C compiler, then {_REINSTALL}"
     except FileError as error:
-        reason, advice = str(error), f"install it anew: {_REINSTALL}"
+        reason, advice = str(error), _REINSTALL
     marker = _marker_path()
     if os.path.exists(marker):
         return
-    print_message(f"{reason}, and pcapconv is several times slower without them; {advice} (this is said once)")
+    print_message(
+        f"{reason}, and pcapconv is several times slower without them; {advice}; this warning appears only once"
+    )
     with suppress(OSError):  # without a marker, the next run warns again
         os.makedirs(os.path.dirname(marker), exist_ok=True)
         with open(marker, "x"):

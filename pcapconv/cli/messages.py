@@ -111,7 +111,7 @@ def _print_matches(matches: Mapping[str, Any], target: str, *, quiet: bool) -> N
         for level, words in (("cut", "of them cut"), ("changed", "with other bytes"))
         if matches[level]
     ]
-    matched_of_all = f"{matched:,} of the sidecar's {counted(matches['in_sidecar'], 'packet')} were found again"
+    matched_of_all = f"{matched:,} of the sidecar's {counted(matches['in_sidecar'], 'packet')} were recognised"
     details = f" ({', '.join(changes)})" if changes else ""
     if not quiet:
         print_message(f"{target}: {matched_of_all}{details}")

@@ -12,12 +12,13 @@ from pcapconv.cli.messages import check_stdin_once, print_findings, print_messag
 from pcapconv.cli.signals import begin_next_output
 from pcapconv.cli.statuses import SAME, worst_status
 from pcapconv.cli.writing_commands import check_names, run_writing_command
+from pcapconv.conversion import NOTHING_WRITTEN
 from pcapconv.errors import DamageError, FileError, NotACaptureError, PcapconvError, UsageError
 from pcapconv.formats import format_of
 from pcapconv.formats.output_names import output_of
 from pcapconv.io.paths import STDIO
 from pcapconv.normalizing import check_normal_form
-from pcapconv.normalizing.arguments import read_project_arguments
+from pcapconv.normalizing.arguments import arguments_for_output, read_project_arguments
 from pcapconv.report import LossError, Report
 from pcapconv.text import counted
 
@@ -39,7 +40,7 @@ def normalize(
     **options: Any,
 ) -> int:
     """Normalize, check or rewrite captures, print warnings on stderr, and return the exit status."""
-    options = _without_contradictions(read_project_arguments(), options) | options
+    project_options = _without_contradictions(read_project_arguments(), options)
     if check or in_place:
         if check and in_place:
             raise UsageError("--check writes nothing, --in-place does; give one of them")
@@ -49,7 +50,13 @@ def normalize(
             raise UsageError("--json is for --check")
         check_stdin_once(paths)
         processor = _FileProcessor(
-            paths, check=check, allow_empty=allow_empty, fsync=fsync, quiet=quiet, options=options
+            paths,
+            check=check,
+            allow_empty=allow_empty,
+            fsync=fsync,
+            quiet=quiet,
+            project_options=project_options,
+            options=options,
         )
         status = worst_status([processor.process(path) for path in paths])
         if as_json:
@@ -62,7 +69,8 @@ def normalize(
     if len(paths) != 2:
         raise UsageError("give IN and OUT; or files and directories, with --check or --in-place")
     source, target = paths
-    target = str(output_of(source, target, options.get("to")))
+    target = str(output_of(source, target, options.get("to", project_options.get("to"))))
+    options = arguments_for_output(target, project_options) | options
     on_loss: OnLoss = options.get("on_loss", "warn")
     check_names(report, {}, source, target)
     return run_writing_command(
@@ -100,7 +108,7 @@ class _Candidate(NamedTuple):
 
 def _candidates(path: str) -> Iterator[_Candidate]:
     """Yield the file, or all files of the directory, that a path of the command line names."""
-    if path == STDIO or os.path.isfile(path):
+    if path == STDIO or os.path.isfile(path) or not os.path.lexists(path):
         yield _Candidate(path)
         return
     from pcapconv.batching.local import LOCAL  # imports much that a single file does not need
@@ -123,6 +131,7 @@ class _FileProcessor:
         allow_empty: bool,
         fsync: bool,
         quiet: bool,
+        project_options: dict[str, Any],
         options: dict[str, Any],
     ) -> None:
         self._paths = paths
@@ -130,7 +139,7 @@ class _FileProcessor:
         self._allow_empty = allow_empty
         self._fsync = fsync
         self._quiet = quiet
-        self._losses = options.get("on_loss", "warn") == "warn"
+        self._project_options = project_options
         self._options = options if check else {**options, "strict": True}  # a damaged file is not rewritten
         self.results = CheckResults()
 
@@ -170,10 +179,14 @@ class _FileProcessor:
         except DamageError as error:
             return self._failed(path, f"{path}: damaged, and left as it is: {str(error).removeprefix(f'{path}: ')}")
         except LossError as error:
-            print_message(str(error))
-            return self.results.add_result(path, "refused", error.report, reasons=[], error=str(error))
+            reason = str(error).removesuffix(NOTHING_WRITTEN) if self._check else str(error)
+            print_message(reason)
+            return self.results.add_result(path, "refused", error.report, reasons=[], error=reason)
         except PcapconvError as error:
             return self._failed(path, str(error))
+
+    def _options_for(self, path: str) -> dict[str, Any]:
+        return arguments_for_output(path, self._project_options) | self._options
 
     def _failed(self, path: str, error: str) -> int:
         print_message(error)
@@ -182,7 +195,7 @@ class _FileProcessor:
     def _process_capture(self, path: str) -> int:
         """Check or rewrite a capture and return its exit status. Raises a PcapconvError if it cannot be read."""
         reports: list[Report] = []
-        reasons = check_normal_form(path, on_report=reports.append, **self._options)
+        reasons = check_normal_form(path, on_report=reports.append, **self._options_for(path))
         if not self._check:
             if reasons:
                 self._rewrite(path)
@@ -199,7 +212,8 @@ class _FileProcessor:
         """Replace a capture by its normal form."""
         if path == STDIO:
             raise UsageError("--in-place: stdin cannot be rewritten; give IN and OUT")
-        report = pcapconv.normalize(path, path, force=True, fsync=self._fsync, **self._options)
-        print_warnings(report, path, losses=self._losses, left_out=False)
+        options = self._options_for(path)
+        report = pcapconv.normalize(path, path, force=True, fsync=self._fsync, **options)
+        print_warnings(report, path, losses=options.get("on_loss", "warn") == "warn", left_out=False)
         if not self._quiet:
             print_message(f"{path}: rewritten")

@@ -8,24 +8,44 @@ from __future__ import annotations
 
 import io
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 from pcapconv.errors import FileError
 from pcapconv.io.read_write import write_all, writing
 
+STDOUT = "stdout"
+
+
+class ReaderGone(BaseException):
+    """Raised if text cannot be written to stdout, since the program that read it has ended, as `head` does early. This
+    ends the command without a message."""
+
+
+@contextmanager
+def writing_text(name: str) -> Iterator[None]:
+    """Context manager that turns errors of writing text into a FileError, or into ReaderGone; `name` is the file's."""
+    try:
+        with writing(name):
+            yield
+    except FileError as error:
+        if name == STDOUT and isinstance(error.__cause__, BrokenPipeError):
+            raise ReaderGone from error
+        raise
+
 
 class StandardStreams:
-    """While entered, `sys.stdout` and `sys.stderr` write every text completely, or raise FileError."""
+    """While entered, `sys.stdout` and `sys.stderr` write every text completely, or raise FileError or ReaderGone."""
 
     def __enter__(self) -> Self:
         self._old_streams = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = _reliable_stream(sys.stdout, "stdout"), _reliable_stream(sys.stderr, "stderr")
+        sys.stdout, sys.stderr = _reliable_stream(sys.stdout, STDOUT), _reliable_stream(sys.stderr, "stderr")
         return self
 
     def __exit__(self, *_: object) -> None:
         for stream in (sys.stdout, sys.stderr):
-            with suppress(FileError, OSError):  # raised before, or no stream is left to print the error
+            with suppress(FileError, OSError, ReaderGone):  # raised before, or no stream is left to print the error
                 if stream is not None:
                     stream.flush()
         sys.stdout, sys.stderr = self._old_streams
@@ -64,11 +84,11 @@ class _DescriptorFile(io.RawIOBase):
         self.is_lost = False
 
     def write(self, data: Any) -> int:
-        """Write all bytes. Raises FileError."""
+        """Write all bytes. Raises FileError and ReaderGone."""
         with memoryview(data) as view:
             if not self.is_lost:
                 self.is_lost = True
-                with writing(self._name):
+                with writing_text(self._name):
                     write_all(self._file, view)
                 self.is_lost = False
             return len(view)

@@ -13,6 +13,7 @@ DIFF_FAILED = 2  # of diff, whose 1 means "different": as in diff(1), also a fil
 DAMAGED = 3  # done, or the same, but an input was damaged
 REFUSED = 4  # by `--on-loss fail`
 INTERRUPTED = 130
+READER_GONE = 141  # 128 + SIGPIPE, as of programs that this signal ends
 
 
 class Meaning(NamedTuple):
@@ -52,6 +53,7 @@ MEANINGS = (
         commands=("convert", "split", "batch", "normalize"),
     ),
     Meaning(f"{INTERRUPTED}, 143, 129", "ended by SIGINT, SIGTERM or SIGHUP"),
+    Meaning(f"{READER_GONE}", "ended early, because the program that read text from stdout ended, as `head` does"),
 )
 _WORST_FIRST = (FAILED, REFUSED, DAMAGED)
 

@@ -11,11 +11,12 @@ from typing import Any
 from pcapconv.cli.kernel_warning import warn_if_interpreted
 from pcapconv.cli.messages import print_line, print_warnings
 from pcapconv.cli.progress import Progress, progress_bar
+from pcapconv.cli.standard_streams import writing_text
 from pcapconv.cli.statuses import DAMAGED
 from pcapconv.errors import UsageError
 from pcapconv.io.commit import commit
 from pcapconv.io.paths import SIDECAR_SUFFIX, STDIO
-from pcapconv.io.read_write import write_all, writing
+from pcapconv.io.read_write import write_all
 from pcapconv.io.target import Target, open_target
 from pcapconv.report import LossError, Report
 
@@ -98,11 +99,11 @@ def _report_target(report: str | None, *, force: bool) -> Target | nullcontext[N
 
 
 def _write_report(target: Target | None, report: Report) -> None:
-    """Write the report and give it its final name; nothing if `target` is None. Raises FileError."""
+    """Write the report and give it its final name; nothing if `target` is None. Raises FileError and ReaderGone."""
     if target is None:
         return
     from pcapconv.json_form import text_of  # not needed without a report
 
-    with writing(target.name):
+    with writing_text(target.name):
         write_all(target.file, memoryview((text_of(report.as_dict()) + "\n").encode()))
     commit([target])

@@ -140,7 +140,7 @@ def target_format(name: str | None, to: str | None) -> str:
         known = ", ".join(_SUFFIXES)
         output = "the output" if name is None else name
         choices = " or ".join(argument("to", each) for each in FORMATS)
-        raise UsageError(f"{output}: its suffix does not tell the format ({known}); say {choices}")
+        raise UsageError(f"{output}: its suffix names no format ({known}); give {choices}")
     return by_suffix
 
 

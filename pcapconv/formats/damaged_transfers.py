@@ -35,7 +35,7 @@ def refuse_replacement_characters(head: bytes, name: str) -> None:
     if damaged_format:
         raise FormatError(
             f"{name}: a {damaged_format} capture that some program took for UTF-8 text: it has replacement characters "
-            "(ef bf bd) where other bytes were; it is beyond repair, take it anew from where it came"
+            "(ef bf bd) where other bytes were; it cannot be repaired; copy it again from its source"
         )
 
 

@@ -6,7 +6,7 @@ import os
 
 from pcapconv import formats
 from pcapconv.errors import FileError
-from pcapconv.io.paths import STDIO, Readable, Writable, base_name
+from pcapconv.io.paths import STDIO, Readable, Writable, base_name, create_error
 
 
 def with_suffix(name: str, to: str | None) -> str:
@@ -30,7 +30,10 @@ def output_of(source: Readable, target: Writable, to: str | None) -> Writable:
     path = os.fspath(target)
     if not os.path.isdir(path):
         if path.endswith(os.sep):
-            raise FileError(f"{path!r} names no file, and there is no such directory; make it first")
+            try:
+                os.stat(path)
+            except OSError as error:
+                raise create_error(path, error, path.rstrip(os.sep)) from error
         return target
     name = base_name(source)
     if not name:

@@ -53,6 +53,7 @@ class PcapWriter:
         self._output = output
         self._kernels = choose()
         self._nanoseconds = settings.nanoseconds
+        self._takes_interface = settings.takes_interface
         self._header_written = False
         self._verbatim = False  # whether the capture is a pcap file whose header and records are copied
         self.zeros_at_end = 0
@@ -280,11 +281,12 @@ class PcapWriter:
             f"{link_type_name(link_type)}: {counted(count, 'packet')}"
             for link_type, count in sorted(self._by_link_type.items())
         )
+        one = f"{argument('interface')} takes one, " if self._takes_interface else ""
         return (
             f"the capture holds packets of {len(self._by_link_type)} link types, and a pcap file holds one "
-            f"({counts}); pcapng ({argument('to', 'pcapng')}) holds them all, {argument('interface')} takes one, and "
+            f"({counts}); pcapng ({argument('to', 'pcapng')}) holds them all, {one}and "
             f"{call('pcapconv.split', by='link-type')} writes a file for each "
-            f"(with {argument('sidecar', True)}, join makes one of them again)"
+            f"(with {argument('sidecar', True)}, join rebuilds the capture from them)"
         )
 
     def _write_header(self) -> None:

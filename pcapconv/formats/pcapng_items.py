@@ -41,7 +41,7 @@ def parse_interface(body: bytes, order: ByteOrder, section: int, number: int) ->
         byte_order=order,
         ticks_per_second=ticks_per_second(tsresol[0]) if tsresol and not faults else MICROSECONDS,
         time_offset=int.from_bytes(tsoffset, order, signed=True) if tsoffset and not faults else 0,
-        time_error=f"nobody can tell the times of {where}: {' and '.join(faults)}" if faults else "",
+        time_error=f"the times of {where} cannot be determined: {' and '.join(faults)}" if faults else "",
         fcs_length=fcs_length[0] if fcs_length is not None and len(fcs_length) == 1 else None,
         options=raw_options,
         reserved=body[2:4],

@@ -21,6 +21,7 @@ from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL, NOT_A_RECORD, OPTION_SUMS, OVERRUNS
 from pcapconv.model import Block, Columns, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.spec import ByteOrder, option_lists, pcapng
+from pcapconv.text import counted
 
 _UNPADDED = "the lengths of packet blocks do not count their padding, as old programs had it; they are read as they are"
 _UNREADABLE = "the options of {where} cannot be read to their end; they are kept as they are"
@@ -268,7 +269,11 @@ class PcapngReader:
             return f"captured length {captured} in a block with room for {length - 32} bytes"
         width = 2 if block_type == pcapng.OBSOLETE_PACKET else 4
         interface = int.from_bytes(buffer[at + 8 : at + 8 + width], order)
-        return f"a packet of interface {interface}, but {len(self._interfaces)} are declared so far"
+        declared = len(self._interfaces)
+        if not declared:
+            return f"a packet of interface {interface}, but no interface is declared"
+        verb = "is" if declared == 1 else "are"
+        return f"a packet of interface {interface}, but only {counted(declared, 'interface')} {verb} declared"
 
     def _open_section(self, body: bytes, offset: int) -> Iterator[Item]:
         order = self._byte_order

@@ -20,8 +20,11 @@ WRITER_ARGUMENTS = frozenset(WriterArguments.__annotations__)
 
 
 class WriterSettings(NamedTuple):
-    """The settings of a writer: the `format`, one of `formats.FORMATS`, and the values of `WriterArguments`."""
+    """The settings of a writer: the `format`, one of `formats.FORMATS`, and the values of `WriterArguments`.
+    `takes_interface` is False if the function or command has no argument `interface`, which messages may then not
+    advise."""
 
     format: str
     nanoseconds: bool = False
     keep_snaplen: bool = False
+    takes_interface: bool = True

@@ -95,11 +95,11 @@ class Window:
         return self.head(size)
 
     def text_remark(self) -> str:
-        """The end of a message about damage, `; the text '…' stands there`; empty if the next bytes are no text. Reads
+        """The end of a message about damage, `; the text there is '…'`; empty if the next bytes are no text. Reads
         as many bytes as it needs, so that the message does not depend on the pieces in which a pipe delivers them."""
         self.fill(_TEXT_SIZE)
         text = quoted(self.head(_TEXT_SIZE))
-        return f"; the text {text} stands there" if text else ""
+        return f"; the text there is {text}" if text else ""
 
     def peek(self, distance: int, count: int) -> bytes | None:
         """Return the `count` bytes that begin `distance` bytes ahead, without taking them: fewer at the end of the

@@ -54,7 +54,7 @@ def _check_unchanged(target: Target, read: Sequence[Source]) -> None:
     """Check that a source that this target replaces has not changed since it was opened. Raises FileError if it has."""
     for source in read:
         if target.path is not None and source.is_at(target.path):
-            source.check_unchanged(target.path)
+            source.check_unchanged(target.path, target.name)
 
 
 def _undo_all(begun: Sequence[Target], error: BaseException) -> None:

@@ -21,7 +21,7 @@ from pcapconv.errors import FileError, UsageError
 from pcapconv.io.commit import commit
 from pcapconv.io.final_names import UndoableNaming, exists, name_if_free, put_aside, temporary_name, unlink
 from pcapconv.io.held_signals import hold_signals
-from pcapconv.io.paths import exists_message, real_path
+from pcapconv.io.paths import create_error, exists_message, real_path
 from pcapconv.io.permissions import copy_permissions
 from pcapconv.io.read_write import reason_of, write_all, writing
 from pcapconv.io.recovery_journal import OLD, RecoveryJournal, put_back_old_files
@@ -113,7 +113,7 @@ class FileSet:
             try:
                 os.mkdir(self._folder, 0o700)
             except (OSError, ValueError) as error:
-                raise FileError(f"{self._name}: cannot create: {reason_of(error)}") from error
+                raise create_error(self._name, error, self._directory) from error
         self._files.append(_SetFile(self, os.path.join(self._folder, f"{len(self._files):08}"), self._name))
         return self._files[-1]
 
@@ -125,7 +125,7 @@ class FileSet:
         except FileNotFoundError as error:
             path = real_path(name)
             if not os.path.isdir(os.path.dirname(path)):
-                raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
+                raise create_error(name, error) from error
             self._check_not_reserved(path, name)
             return path
         except (OSError, ValueError) as error:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import BinaryIO
 
 from pcapconv.errors import FileError
 from pcapconv.io.final_names import exists
 from pcapconv.io.read_write import reading, reason_of
-from pcapconv.wording import argument
+from pcapconv.wording import argument, call
 
 Readable = str | os.PathLike[str] | BinaryIO
 Writable = str | os.PathLike[str] | BinaryIO
 STDIO = "-"
 SIDECAR_SUFFIX = ".meta.json"  # the name of a sidecar is that of its capture with this suffix
+URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")  # the beginning of a URL
 
 
 def input_exists(name: str) -> bool:
@@ -62,6 +64,28 @@ def name_of(target: Writable) -> str | None:
 def base_name(target: Writable) -> str:
     """Return the last component of a path; "" for stdout and for a file object."""
     return os.path.basename(target) if isinstance(target, str | os.PathLike) and target != STDIO else ""
+
+
+def open_error(name: str, error: Exception) -> FileError:
+    """Return the error for an input that cannot be opened."""
+    return FileError(f"{name}: cannot open: {_reason_for_name(name, error)}")
+
+
+def create_error(name: str, error: Exception, directory: str | None = None) -> FileError:
+    """Return the error for an output that cannot be created, or that needs this `directory`, if it is given."""
+    if isinstance(error, FileNotFoundError) and not URL.match(name):
+        needed = [os.path.dirname(path) for path in (name, comparable_path(name) or "")]
+        for each in needed if directory is None else [directory]:
+            if each and not os.path.exists(each):
+                return FileError(f"there is no directory {each}; make it first")
+    return FileError(f"{name}: cannot create: {_reason_for_name(name, error)}")
+
+
+def _reason_for_name(name: str, error: Exception) -> str:
+    """Return the system's words for an error; for a URL, which no file has for its name, that batches take URLs."""
+    if isinstance(error, FileNotFoundError) and URL.match(name):
+        return f"no file has this name, and only {call('pcapconv.batch')} takes URLs, as source or target"
+    return reason_of(error)
 
 
 def exists_message(name: str) -> str:

@@ -11,13 +11,12 @@ from typing import Any, Protocol, Self
 
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.held_signals import hold_signals
-from pcapconv.io.paths import STDIO, Readable, real_path
+from pcapconv.io.paths import STDIO, Readable, open_error, real_path
 from pcapconv.io.read_write import (
     TEMPORARY_FILE,
     file_name,
     read_all,
     reading,
-    reason_of,
     standard_stream,
     wait_for,
     write_all,
@@ -91,14 +90,14 @@ class Source:
             return os.path.samestat(os.stat(path), self._opened_as)
         return False
 
-    def check_unchanged(self, path: str) -> None:
+    def check_unchanged(self, path: str, name: str) -> None:
         """Check that `path` still leads to this plain file, and that nobody has written to it since it was opened.
-        Raises FileError otherwise."""
+        Raises FileError otherwise, with the `name` that the user gave."""
         assert self._opened_as is not None
         with reading(self.name):
             now = os.stat(path)
         if _identity(now) != _identity(self._opened_as):
-            raise FileError(f"{path}: was changed while it was read, and is left as it is; run the command again")
+            raise FileError(f"{name}: was changed while it was read, and is left as it is; run the command again")
 
     def readinto(self, room: memoryview) -> int:
         """Read available bytes into `room`; return their number, 0 at the end. Raises FileError.
@@ -195,7 +194,7 @@ def _open(readable: Readable) -> Source:
     try:
         file = io.FileIO(name, "rb")
     except (OSError, ValueError) as error:
-        raise FileError(f"{name}: cannot open: {reason_of(error)}") from error
+        raise open_error(name, error) from error
     if hasattr(os, "posix_fadvise"):
         with contextlib.suppress(OSError):
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)

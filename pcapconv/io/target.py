@@ -22,7 +22,7 @@ from typing import Any, Self
 
 from pcapconv.errors import FileError
 from pcapconv.io.final_names import UndoableNaming, exists, name_if_free, put_aside, temporary_name, unlink
-from pcapconv.io.paths import STDIO, Writable, exists_message, real_path
+from pcapconv.io.paths import STDIO, Writable, create_error, exists_message, real_path
 from pcapconv.io.permissions import copy_permissions
 from pcapconv.io.read_write import TEMPORARY_FILE, file_name, reading, reason_of, standard_stream, write_all, writing
 from pcapconv.io.source import Source, temporary_file
@@ -168,7 +168,7 @@ class PlainFile(Target):
             # until it has the permissions of the file that it replaces, only its owner may read it
             super().__init__(self._create(0o600 if private or exists(path) else 0o666), name)
         except OSError as error:
-            raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
+            raise create_error(name, error) from error
 
     def _create(self, mode: int) -> io.FileIO:
         if hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd"):

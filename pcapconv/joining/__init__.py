@@ -58,7 +58,7 @@ def join(
         inputs = [document.name, *(source.name for _, source in parts)]
         for file in (target, *taken):
             if comparable_path(file) in map(comparable_path, inputs) or any(is_file_at(name, file) for name in inputs):
-                raise UsageError(f"{file}: that is one of the files that it would be made of; name another one")
+                raise UsageError(f"{file}: is the sidecar or one of the parts; name a different file")
         _check_link_types(document)
         settings = ConversionSettings(WriterSettings("pcapng"), fsync=fsync)
         conversion = stack.enter_context(_Joining(_Parts(document, parts, progress), settings))
@@ -159,7 +159,7 @@ class _PartsSidecar(Sidecars):
             if digest.hexdigest() != part.sha256:
                 raise SidecarError(
                     f"{document.name}: {part.name} was edited since, and join takes parts as they were: its SHA-256 is "
-                    "another one"
+                    "different"
                 )
 
     def finish_run(self, report: Report, files: list[CaptureFile]) -> None:  # noqa: ARG002 - none is written

@@ -140,7 +140,9 @@ def _open_conversion(
     source: Source, plan: _NormalizePlan, *, fsync: bool = True, progress: Callable[[int], object] | None = None
 ) -> Conversion:
     settings = plan.settings
-    writer = WriterSettings(settings.format, nanoseconds=True, keep_snaplen=settings.keep_snaplen)
+    writer = WriterSettings(
+        settings.format, nanoseconds=True, keep_snaplen=settings.keep_snaplen, takes_interface=False
+    )
     return Conversion(source, ConversionSettings(writer, settings.strict, settings.on_loss, fsync, progress), plan)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, get_args, get_origin, get_type_hints
 
 from pcapconv.conversion import OnLoss
 from pcapconv.errors import FileError, UsageError
-from pcapconv.formats import FORMATS
+from pcapconv.formats import FORMATS, is_suffix
 from pcapconv.io.read_write import reason_of
 
 _CHOICES = {"to": FORMATS, "on_loss": get_args(OnLoss)}
@@ -64,14 +65,23 @@ def read_project_arguments() -> dict[str, Any]:
     arguments = {}
     for key, value in table.items():
         if key not in known:
-            raise UsageError(f"{where} {key}: that is no option; there are {', '.join(sorted(known))}")
+            raise UsageError(f"{where} {key}: not allowed here; allowed are {', '.join(sorted(known))}")
         value_type = _value_type(known[key])
         texts = not isinstance(value, list) or all(isinstance(one, str) for one in value)
         if not isinstance(value, value_type.type) or not texts:
-            raise UsageError(f"{where} {key} = {value!r:.80}: {value_type.words} is wanted")
+            raise UsageError(f"{where} {key} = {value!r:.80}: must be {value_type.words}")
         if value_type.choices and value not in value_type.choices:
             raise UsageError(f"{where} {key}: must be one of {', '.join(value_type.choices)}")
         arguments[known[key]] = value
+    return arguments
+
+
+def arguments_for_output(name: str, project_arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a project for an output of this name: without `to` if the name has the suffix of a
+    format, since the name is given for this one output."""
+    arguments = dict(project_arguments)
+    if is_suffix(os.path.splitext(name)[1]):
+        arguments.pop("to", None)
     return arguments
 
 
@@ -80,8 +90,8 @@ def _value_type(name: str) -> _ValueType:
     if hint is bool:
         return _ValueType(bool, "true or false")
     if get_origin(hint) is Sequence:
-        return _ValueType(list, "a list of texts")
-    return _ValueType(str, "text", _CHOICES.get(name, ()))
+        return _ValueType(list, "a list of strings")
+    return _ValueType(str, "a string", _CHOICES.get(name, ()))
 
 
 def _folders() -> list[Path]:

@@ -85,8 +85,8 @@ def parse_sidecar_arguments(
         raise UsageError(f"{argument(named, file)}: a sidecar is a file; name one")
     if beside and file is not None:
         raise UsageError(
-            f"{argument('sidecar', True)} is the one beside the pcap file, {argument('sidecar_file')} another one; "
-            "give one of them"
+            f"{argument('sidecar', True)} uses the sidecar beside the pcap file, {argument('sidecar_file')} a "
+            "different one; give one of them"
         )
     if not beside and file is None:
         given = argument("sidecar_secrets" if secrets else "sidecar_fingerprints", True)

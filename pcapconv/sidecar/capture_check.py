@@ -19,7 +19,7 @@ def open_single_document(name: str, stack: ExitStack, files: SidecarFiles = THIS
         document = open_document(name, stack, files)
     except FileError as error:
         writes, names = call("pcapconv.convert", sidecar=True), argument("sidecar_file")
-        raise FileError(f"{error}; {writes} to pcap writes one, {names} names another one") from None
+        raise FileError(f"{error}; {writes} to pcap writes one, {names} names a different one") from None
     if len(document.header.captures) > 1:
         count = len(document.header.captures)
         raise SidecarError(f"{name}: it belongs to {count} captures; {call('pcapconv.join')} puts them together")
@@ -39,7 +39,7 @@ def check_digest(document: Document, source: Source, digest: Digest) -> None:
     """Check that the capture has the SHA-256 in the sidecar; bytes that `digest` has not seen are read now. Raises
     SidecarError if the SHA-256 is another one."""
     if digest.hexdigest() != document.header.captures[0].sha256:
-        raise wrong_capture(document, source, f"its SHA-256 is another one; {_advice(document)}")
+        raise wrong_capture(document, source, f"its SHA-256 is different; {_advice(document)}")
 
 
 def wrong_capture(document: Document, source: Source, fact: str) -> SidecarError:
@@ -52,5 +52,5 @@ def wrong_capture(document: Document, source: Source, fact: str) -> SidecarError
 def _advice(document: Document) -> str:
     """What to do with a capture that was edited."""
     if document.header.fingerprints:
-        return f"{call('pcapconv.convert', sidecar=True)} finds its packets again"
-    return f"only a sidecar made with {argument('sidecar_fingerprints', True)} knows packets again"
+        return f"{call('pcapconv.convert', sidecar=True)} recognises its packets"
+    return f"only a sidecar made with {argument('sidecar_fingerprints', True)} recognises packets"

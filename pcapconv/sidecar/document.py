@@ -149,8 +149,8 @@ class Document:
             if not first.startswith(_FIRST):
                 rewritten = b"pcapconv_sidecar" in first
                 raise SidecarError(
-                    "another program wrote it anew, and pcapconv reads a sidecar only as it has written it; make it "
-                    "again from the pcapng capture"
+                    "another program rewrote it, and pcapconv reads only unchanged sidecars; make it again from the "
+                    "pcapng capture"
                     if rewritten
                     else "not a sidecar of pcapconv; name the .meta.json that it wrote beside the capture"
                 )

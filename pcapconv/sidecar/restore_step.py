@@ -104,7 +104,7 @@ class RestoredMetadata:
     def current_section(self) -> Section:
         """The section whose entries are being read. Raises SidecarError before the first section."""
         if self.section is None:
-            raise SidecarError("an entry stands before the first section")
+            raise SidecarError("an entry comes before the first section")
         return self.section
 
 

@@ -251,7 +251,7 @@ def _check_types(step_arguments: StepArguments) -> None:
         for each in value if isinstance(value, list | tuple) else [value]:
             if not isinstance(each, expected_type) or isinstance(each, bool):
                 expected = "a whole number" if expected_type is int else "text"
-                raise UsageError(f"{argument(name, each)}: {expected} is wanted")
+                raise UsageError(f"{argument(name, each)}: must be {expected}")
 
 
 def _texts(step_arguments: StepArguments, name: str) -> Sequence[str]:

@@ -141,7 +141,7 @@ class RaiseSnaplens(Step):
                 self._reads_to_the_end = True
             else:
                 simple = stated in self._snaplens.kept
-                self._warn(batch, row, "Simple Packets are cut to it" if simple else "one cannot go back in a pipe")
+                self._warn(batch, row, "Simple Packets are cut to it" if simple else "a pipe cannot be rewound")
                 self._limits.raise_limit(number)
         return (batch,)
 
@@ -162,16 +162,16 @@ class RaiseSnaplens(Step):
 
 def longer_packet_notice(batch: PacketBatch, row: int, interface: Interface, layout: Layout, why: str = "") -> Notice:
     """Return the warning about a packet that exceeds its interface's snaplen, in a capture of the format `layout`.
-    `why` says why the snaplen is not replaced."""
+    `why` is the reason why the snaplen is not replaced."""
     captured = batch.columns.captured_length[row]
     section_and_id = f"{interface.section}:{interface.id}"
-    stays = f", which stays, since {why}" if why else ""
+    stays = f"; pcapconv keeps it, because {why}" if why else ""
     consequence = "reads no further" if layout == "pcapng" else "cuts such packets"
     raised = call("pcapconv.convert", set_interface=f"{section_and_id}.snaplen={max(NO_LIMIT_SNAPLEN, captured)}")
     return Notice(
         interface.offset,
         f"packet {batch.number(row)} has {captured} bytes, more than the snaplen of {interface.snaplen} that interface "
-        f"{section_and_id} states{stays}; libpcap {consequence}; {raised} states another",
+        f"{section_and_id} states{stays}; libpcap {consequence}; {raised} states a different one",
     )
 
 
