@@ -15,6 +15,8 @@ nitpicky = True
 
 html_theme = "furo"
 html_title = f"pcapconv {release}"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_favicon = "icon.svg"
 html_copy_source = False
 html_show_sphinx = False

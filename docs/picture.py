@@ -34,11 +34,11 @@ SESSION = (
     "pcapconv convert case.pcapng case.pcap --sidecar --force",
     "pcapconv convert case.pcap back.pcapng --sidecar",
     "cmp case.pcapng back.pcapng && echo identical",
-    "pcapconv info back.pcapng",
     "pcapconv convert damaged.pcapng rescued.pcapng; echo status $?",
     "pcapconv diff case.pcapng today.pcapng",
-    "pcapconv split mixed.pcapng '{link_type}.pcap' --by link-type --on-loss ignore",
+    "pcapconv split mixed.pcapng '{link_type}.pcap' --by link-type --on-loss ignore && ls [A-Z]*.pcap",
     "pcapconv batch captures/ converted/ --to pcap --on-loss ignore",
+    "pcapconv info back.pcapng",
 )
 
 THEME = TerminalTheme(
