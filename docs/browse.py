@@ -20,7 +20,9 @@ from playwright.sync_api import Page, Request, sync_playwright
 
 WIDTHS = (400, 1280)  # pixels
 SEARCHED = "nanoseconds"
-_OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# The theme's column scrolls sideways if its contents are too wide, and the document stays as wide as the window.
+_SCROLLING = "[...document.querySelectorAll('html, .content')]"
+_OVERFLOW = f"Math.max(...{_SCROLLING}.map(each => each.scrollWidth - each.clientWidth))"
 _BROKEN_PICTURES = "[...document.images].filter(each => !each.naturalWidth).map(each => each.src)"
 
 

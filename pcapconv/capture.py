@@ -40,7 +40,7 @@ class Capture:
         self.warnings: list[Notice] = []
         with ExitStack() as stack:
             opened = stack.enter_context(open_source(source, fractions=fractions))
-            self.name = opened.name
+            self.name: str = opened.name
             if sidecar is None or sidecar is False:
                 self._reader = formats.open_reader(opened)
                 items = self._reader.items()

@@ -4,7 +4,7 @@ What a fenced block is follows from its language:
 
 * `sh`: commands, run by bash in the page's folder; one that fails fails the block. `python`: a script, run there, too.
 * `text` behind one of these: all that the block printed, on stdout and stderr. A line `...` stands for any lines.
-* any other: something to read, or a file, if a comment says so.
+* any other of `SHOWN`: something to read, or a file, if a comment says so.
 
 Comments before a block, which readers do not see:
 
@@ -32,6 +32,10 @@ from markdown_it import MarkdownIt
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LANGUAGES = {"sh", "python"}
+SHOWN = {"text", "diff", "ini", "json", "sql", "toml", "yaml"}
+# Variables that would lead commands elsewhere, such as GIT_DIR in a hook of git.
+MISLEADING = ("GIT_", "PCAPCONV_UPDATE", "PYTEST_", "XDG_")
+TOOLS = ("capinfos", "editcap", "git", "jq", "mergecap", "reordercap", "tcpdump", "tshark")  # that pages may need
 _COMMENT = re.compile(r"<!-- (file|run|not run): (.*?) -->\s*", re.DOTALL)
 
 
@@ -63,6 +67,8 @@ def blocks_of_page(text: str) -> Iterator[Block]:
                     comment = (kind, detail)
         elif token.type == "fence":
             language = token.info.strip()
+            if language not in LANGUAGES | SHOWN and not language.startswith("{"):
+                raise AssertionError(f"line {line}: {language!r} is none of {sorted(LANGUAGES | SHOWN)}")
             action, detail = _action(language, comment, ran=ran)
             yield Block(line + 1, language, token.content, action, detail)
             ran = action == "run" or (ran and action == "show")
@@ -82,6 +88,12 @@ def _action(language: str, comment: tuple[str, str], *, ran: bool) -> tuple[str,
     return ("expect", "") if language == "text" and ran else ("show", "")
 
 
+def missing_tools(text: str) -> list[str]:
+    """Return the programs that the commands of a page need, and that are not installed."""
+    commands = "".join(block.text for block in blocks_of_page(text) if block.action in ("run", "write"))
+    return [tool for tool in TOOLS if re.search(rf"\b{tool}\b", commands) and shutil.which(tool) is None]
+
+
 class PageFolder:
     """A folder in which the commands of a page run: it holds the samples, as a clone does."""
 
@@ -95,8 +107,9 @@ class PageFolder:
         shutil.copytree(ROOT / "tests" / "samples", folder / "tests" / "samples", ignore=shutil.ignore_patterns("*.py"))
         programs = os.pathsep.join([str(Path(COMMAND).parent), str(Path(sys.executable).parent), os.environ["PATH"]])
         identity = {f"GIT_{who}_{what}": "docs" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        kept = {name: each for name, each in os.environ.items() if not name.startswith(MISLEADING)}
         self._environment = {
-            **os.environ,
+            **kept,
             **identity,
             "PATH": programs,
             "HOME": str(home),

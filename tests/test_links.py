@@ -59,6 +59,13 @@ def test_links_inside_lead_somewhere(path: Path) -> None:
     assert broken == []
 
 
+def test_indexes_link_to_each_page() -> None:
+    indexes = [ROOT / "docs" / "index.md", ROOT / "docs" / "reference" / "commands" / "index.md"]
+    linked = {(index.parent / link.partition("#")[0]).resolve() for index in indexes for link in links(index)}
+    pages = {page.resolve() for page in PAGES if page.is_relative_to(ROOT / "docs")}
+    assert sorted(pages - linked) == [indexes[0].resolve()]
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_address_that_does_not_exist(path: Path) -> None:
     """What the reader fills in is written PCAPCONV_URL and PCAPCONV_TAG, which docs/install.md explains."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 from clusters import processes
-from pages import PAGES, ROOT, PageFolder
+from pages import PAGES, ROOT, TOOLS, PageFolder, missing_tools
 from s3_server import aws
 
 SAMPLES = ROOT / "tests" / "samples"
@@ -84,15 +84,25 @@ def page_name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+def follow(path: Path, folder: Path, surroundings: Surroundings) -> None:
+    text = path.read_text(encoding="utf-8")
+    if missing := missing_tools(text):
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    PageFolder(folder / "captures", *surroundings).follow(text)
+
+
 @pytest.mark.parametrize(
     "path", [path for path in PAGES if page_name(path) not in (*SURROUNDINGS, "README.md")], ids=page_name
 )
 def test_the_commands_of_a_page(path: Path, tmp_path: Path) -> None:
-    PageFolder(tmp_path / "captures", {}, {}).follow(path.read_text(encoding="utf-8"))
+    follow(path, tmp_path, Surroundings({}, {}))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SURROUNDINGS)
 def test_the_commands_of_a_page_with_surroundings(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    surroundings: Surroundings = request.getfixturevalue(SURROUNDINGS[name])
-    PageFolder(tmp_path / "captures", *surroundings).follow((ROOT / name).read_text(encoding="utf-8"))
+    follow(ROOT / name, tmp_path, request.getfixturevalue(SURROUNDINGS[name]))
+
+
+def test_ci_insists_on_the_tools_without_which_pages_are_skipped() -> None:
+    assert f"for tool in {' '.join(TOOLS)}; do" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")

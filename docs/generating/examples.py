@@ -49,7 +49,7 @@ def _example(line: str) -> str:
     for beginning, reason in _NOT_RUN.items():
         if line.startswith(beginning):
             return f"<!-- not run: {reason} -->\n```sh\n{_broken(line)}\n```\n"
-    prepared = next(runs for beginning, runs in _PREPARED.items() if line.startswith(beginning))
+    prepared = next((runs for beginning, runs in _PREPARED.items() if line.startswith(beginning)), ())
     return "".join(f"<!-- run: {run} -->\n" for run in prepared) + f"\n```sh\n{_broken(line)}\n```\n"
 
 

@@ -83,12 +83,12 @@ def _assigned(class_: type) -> Iterator[tuple[str, str]]:
             case ast.AnnAssign(target=ast.Attribute(attr=name), annotation=annotation):
                 yield name, ast.unparse(annotation)
             case ast.Assign(targets=targets, value=value):
-                shown = _type_of(value, types)
-                yield from ((each.attr, shown) for each in targets if isinstance(each, ast.Attribute))
+                names = [each.attr for each in targets if isinstance(each, ast.Attribute)]
+                yield from ((name, _type_of(value, types)) for name in names if not name.startswith("_"))
 
 
 def _type_of(value: ast.expr, types: dict[str, str]) -> str:
-    """Return the type of an assigned value: that of the argument, the constant or the list of such values."""
+    """Return the type of an assigned value: of an argument, a constant, or a list or tuple of such values."""
     match value:
         case ast.Name(id=name):
             return types[name]
@@ -98,7 +98,7 @@ def _type_of(value: ast.expr, types: dict[str, str]) -> str:
             return f"list[{_type_of(first, types)}]"
         case ast.Tuple(elts=elements):
             return f"tuple[{', '.join(_type_of(each, types) for each in elements)}]"
-    return "str"  # the name of an open source
+    raise ValueError(f"{ast.unparse(value)} shows no type: annotate the attribute in __init__")
 
 
 def members(class_: type) -> Iterator[tuple[str, Any]]:
