@@ -32,7 +32,7 @@ _PAGES = {
         "reference/normal-form",
     ),
     "diff": ("how-to/golden-captures", "how-to/pytest"),
-    "info": ("how-to/git-diff", "how-to/coming-from-editcap"),
+    "info": ("how-to/look", "how-to/git-diff", "how-to/coming-from-editcap"),
 }
 
 
