@@ -11,6 +11,7 @@ Comments before a block, which readers do not see:
 * `<!-- file: NAME -->`: the block is written to the file NAME.
 * `<!-- run: COMMAND -->`: COMMAND is run, to prepare what the page's commands read.
 * `<!-- not run: REASON -->`: the block is not run.
+* `<!-- if: PROGRAM VERSION -->`: the output is compared only if that version of the program is installed.
 """
 
 from __future__ import annotations
@@ -36,14 +37,14 @@ SHOWN = {"text", "diff", "ini", "json", "sql", "toml", "yaml"}
 # Variables that would lead commands elsewhere, such as GIT_DIR in a hook of git.
 MISLEADING = ("GIT_", "PCAPCONV_UPDATE", "PYTEST_", "XDG_")
 TOOLS = ("capinfos", "editcap", "git", "jq", "mergecap", "reordercap", "tcpdump", "tshark")  # that pages may need
-_COMMENT = re.compile(r"<!-- (file|run|not run): (.*?) -->\s*", re.DOTALL)
+_COMMENT = re.compile(r"<!-- (file|run|not run|if): (.*?) -->\s*", re.DOTALL)
 
 
 class Block(NamedTuple):
     """A fenced block, or the command of a comment, with the first line's number in its page.
 
     `action` is `run`, `write` (to the file `detail`), `skip` (because of `detail`), `show` (nothing is done), or
-    `expect` (the text is the output of the block before).
+    `expect` (the text is the output of the block before, if the program and version `detail` are installed).
     """
 
     line: int
@@ -85,13 +86,22 @@ def _action(language: str, comment: tuple[str, str], *, ran: bool) -> tuple[str,
         return "skip", detail
     if language in LANGUAGES:
         return "run", ""
-    return ("expect", "") if language == "text" and ran else ("show", "")
+    return ("expect", detail if kind == "if" else "") if language == "text" and ran else ("show", "")
 
 
 def missing_tools(text: str) -> list[str]:
     """Return the programs that the commands of a page need, and that are not installed."""
     commands = "".join(block.text for block in blocks_of_page(text) if block.action in ("run", "write"))
     return [tool for tool in TOOLS if re.search(rf"\b{tool}\b", commands) and shutil.which(tool) is None]
+
+
+def is_installed(program_and_version: str) -> bool:
+    """Return whether a program, such as `editcap 4.0.17`, is installed in that version."""
+    program, version = program_and_version.split()
+    if shutil.which(program) is None:
+        return False
+    printed = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    return re.search(rf"(?<![\d.]){re.escape(version)}(?![\d.])", printed.stdout + printed.stderr) is not None
 
 
 class PageFolder:
@@ -160,7 +170,7 @@ class PageFolder:
                 path = self.folder / block.detail
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(block.text, encoding="utf-8")
-            elif block.action == "expect":
+            elif block.action == "expect" and (not block.detail or is_installed(block.detail)):
                 assert fits(block.text, output), f"line {block.line}: shown\n{block.text}\nprinted\n{output}"
 
 
