@@ -202,8 +202,9 @@ _EDITED = (
         "KIND,...",
         example="comments,names",
         manual="Leave out kinds of metadata: `comments`, `names`, `statistics`, `secrets`, `custom` (blocks and "
-        "options), `unknown` (blocks and options that the pcapng specification does not name), `host` (hardware, "
-        "operating system, application), `addresses` (those that pcapng interfaces state). This does not anonymise: "
+        "options), `unknown` (blocks and options that the pcapng specification does not name, and systemd journal "
+        "entries), `host` (hardware, operating system, application), `addresses` (those that pcapng interfaces "
+        "state). This does not anonymise: "
         "the bytes of packets, and all addresses in them, stay. "
         "See [Share safely](../../how-to/share-safely.md).",
     ),
