@@ -85,10 +85,10 @@ COMMANDS = {
             ),
             "Write equal captures as equal bytes",
             "Captures with the same packets and metadata have the same normal form, whatever tool, machine, byte "
-            "order or format they come from. Use it for golden captures. The nearest `pyproject.toml`, in the working directory or above, may set the options of the "
-            "normal form, `to`, `strict`, `on-loss` and `keep-snaplen` in its table `[tool.pcapconv.normalize]`. An "
-            "option on the command line overrides it. The format of OUT is that of `--to`, else that of its suffix, "
-            "else `to` in `pyproject.toml`, else pcapng.",
+            "order or format they come from. Use it for golden captures. The nearest `pyproject.toml`, in the working "
+            "directory or above, may set the options of the normal form, `to`, `strict`, `on-loss` and `keep-snaplen` "
+            "in its table `[tool.pcapconv.normalize]`. An option on the command line overrides it. The format of OUT "
+            "is that of `--to`, else that of its suffix, else `to` in `pyproject.toml`, else pcapng.",
             (
                 "pcapconv normalize run.pcapng golden.pcapng --rebase-time 2024-01-01",
                 "pcapconv normalize --check tests/captures",
