@@ -55,7 +55,8 @@ COMMANDS = {
                 Operand("OUT", "The pcapng capture to write; - for stdout"),
             ),
             "Rebuild a capture from its parts and their sidecar",
-            "The result is the capture that was split, byte for byte. The parts must be beside the sidecar, under the "
+            "The result is the capture that was split, byte for byte, if the capture was not damaged, and had no "
+            "secrets or was split with `split --sidecar-secrets`. The parts must be beside the sidecar, under the "
             "names that `split` gave them, and unchanged.",
             ("pcapconv join mixed.meta.json again.pcapng",),
             ("pcapconv.cli.join", "join"),

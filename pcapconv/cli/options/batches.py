@@ -77,8 +77,8 @@ _FILES = (
         FILES,
         BATCH,
         manual="Rewrite each file where it is, under its own name. There is no DST. A second run applies the edits a "
-        "second time, unless you give `--resume`. Damaged captures lose what cannot be read, unless you give "
-        "`--strict`.",
+        "second time. `--resume` protects from that only while the tree keeps its path, the files keep their times, "
+        "and the options stay the same. Damaged captures lose what cannot be read, unless you give `--strict`.",
     ),
     Option(
         "check",

@@ -22,7 +22,8 @@ _FORM = (
         NORMALIZE,
         "TIME",
         example="2024-01-01",
-        manual="Move all packets in time by the same length, so that the first packet is at TIME.",
+        manual="Move all packets in time by the same length, so that the first packet is at TIME: ISO 8601, or seconds "
+        "since 1970.",
     ),
     Option(
         "mask_time",

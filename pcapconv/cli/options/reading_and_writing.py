@@ -8,6 +8,7 @@ from pcapconv.cli.options.groups import (
     ALL,
     BATCH,
     CONVERTING,
+    JOIN,
     NORMALIZE,
     READ,
     READING,
@@ -59,6 +60,7 @@ _KEEP_SNAPLEN = (
     "To pcapng: state the snaplen of the input, even if packets are longer. libpcap stops reading such a file at the "
     "first longer packet. Default: if packets are longer, state 262144 or the length of the longest packet."
 )
+_IN_PLACE = "OUT may be IN; give `--strict`, too, or a damaged capture loses what cannot be read."
 _WRITTEN = (
     Option(
         "to",
@@ -92,18 +94,36 @@ _WRITTEN = (
         "flag",
         "Replace what exists; OUT may be IN",
         WRITTEN,
-        ("convert", "normalize"),
+        ("convert",),
         short="f",
-        manual="Replace files that exist: the output, the sidecar, the report. OUT may be IN.",
+        manual=f"Replace files that exist: the output, the sidecar, the key log, the report. {_IN_PLACE}",
+    ),
+    Option(
+        "force",
+        "flag",
+        "Replace what exists; OUT may be IN",
+        WRITTEN,
+        NORMALIZE,
+        short="f",
+        manual=f"Replace files that exist: the output, the report. {_IN_PLACE}",
     ),
     Option(
         "force",
         "flag",
         "Replace what exists",
         WRITTEN,
-        ("split", "join"),
+        SPLIT,
         short="f",
-        manual="Replace files that exist: outputs, the sidecar, the report.",
+        manual="Replace files that exist: the parts, the sidecar, the key log, the report.",
+    ),
+    Option(
+        "force",
+        "flag",
+        "Replace what exists",
+        WRITTEN,
+        JOIN,
+        short="f",
+        manual="Replace files that exist: the output, the report.",
     ),
     Option(
         "force",
@@ -220,9 +240,19 @@ _SIDECARS = (
         "flag",
         "Put secrets into the sidecar, too",
         SIDECARS,
-        CONVERTING,
-        manual="Keep secrets in the sidecar that is written, too. Then only its owner may read it. Without this "
-        "option, the conversion back to pcapng reports how many secrets are missing, and `--on-loss fail` refuses it.",
+        ("convert", "batch"),
+        manual="Keep secrets in the sidecar that is written, too. Then only its owner may read it; behind a URL, the "
+        "rules of the store decide who may. Without this option, the conversion back to pcapng reports how many "
+        "secrets are missing, and `--on-loss fail` refuses it.",
+    ),
+    Option(
+        "sidecar_secrets",
+        "flag",
+        "Put secrets into the sidecar, too",
+        SIDECARS,
+        SPLIT,
+        manual="Keep secrets in the sidecar, too. Then only its owner may read it. Without this option, "
+        "`pcapconv join` warns of the secrets that are missing.",
     ),
     Option(
         "sidecar_fingerprints",
