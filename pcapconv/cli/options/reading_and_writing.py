@@ -201,8 +201,8 @@ _SIDECARS = (
         SIDECARS,
         ("convert",),
         manual="To pcap: write what pcap cannot hold to `OUT.meta.json`. From pcap: restore it from `IN.meta.json`. "
-        "From pcap to pcap: write the first, and read the second if it exists. Not together with `--sidecar-file`. "
-        "See [Sidecars](../../how-to/sidecars.md).",
+        "From pcap to pcap: write the first, and read the second if it exists. Not together with `--sidecar-file`.",
+        page="how-to/sidecars",
     ),
     Option(
         "sidecar",
@@ -211,8 +211,8 @@ _SIDECARS = (
         SIDECARS,
         SPLIT,
         manual="With `--by link-type`, to pcap: write what pcap cannot hold to `STEM.meta.json`, from which "
-        "`pcapconv join` rebuilds the capture. STEM is the name of IN without its suffix. "
-        "See [Sidecars](../../how-to/sidecars.md).",
+        "`pcapconv join` rebuilds the capture. STEM is the name of IN without its suffix.",
+        page="how-to/sidecars",
     ),
     Option(
         "sidecar",
@@ -222,7 +222,8 @@ _SIDECARS = (
         BATCH,
         manual="Write a sidecar beside each pcap file that is made from pcapng, and read the sidecar of each pcap file "
         "that has one, also behind URLs. A file beside a capture that is named like its sidecar is never taken for a "
-        "capture. See [Sidecars](../../how-to/sidecars.md).",
+        "capture.",
+        page="how-to/sidecars",
     ),
     Option(
         "sidecar_file",
@@ -275,7 +276,8 @@ _REPORTED = (
         ("convert", "split", "join", "normalize"),
         "FILE",
         example="report.json",
-        manual="Write a report of the conversion as JSON. FILE may be `-` for stdout. See [JSON](../json.md#--report).",
+        manual="Write a report of the conversion as JSON. FILE may be `-` for stdout.",
+        page="reference/json#--report",
     ),
     Option(
         "report",
@@ -286,7 +288,8 @@ _REPORTED = (
         "FILE",
         example="report.json",
         manual="Write the numbers of the batch and the outcome of each file as JSON. FILE may be `-` for stdout. With "
-        "`--resume`, it replaces the report of an earlier run. See [JSON](../json.md#batch---report).",
+        "`--resume`, it replaces the report of an earlier run.",
+        page="reference/json#batch---report",
     ),
     Option(
         "junit",
@@ -306,8 +309,8 @@ _REPORTED = (
         REPORTED,
         BATCH,
         choices=("json",),
-        manual="Print the progress on stderr as a line of JSON, every second and at the end. "
-        "See [JSON](../json.md#batch---progress-json).",
+        manual="Print the progress on stderr as a line of JSON, every second and at the end.",
+        page="reference/json#batch---progress-json",
     ),
     Option(
         "quiet",

@@ -205,8 +205,8 @@ _EDITED = (
         "options), `unknown` (blocks and options that the pcapng specification does not name, and systemd journal "
         "entries), `host` (hardware, operating system, application), `addresses` (those that pcapng interfaces "
         "state). This does not anonymise: "
-        "the bytes of packets, and all addresses in them, stay. "
-        "See [Share safely](../../how-to/share-safely.md).",
+        "the bytes of packets, and all addresses in them, stay.",
+        page="how-to/share-safely",
     ),
     Option(
         "inject_secrets",
