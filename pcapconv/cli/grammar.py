@@ -27,7 +27,8 @@ class Option(NamedTuple):
     `flag_name` is the option's name on the command line, if it differs from `name`.
     `on_by_default`: the switch is on unless `--no-…` is given.
     `manual` is the text of the manual: whole sentences in Markdown, without links.
-    `page` is the page of the documentation that tells more, without its suffix: `how-to/dask`, `reference/json#info---json`.
+    `page` is the page of the documentation that tells more, without its suffix: `how-to/dask`,
+    `reference/json#info---json`.
     """
 
     name: str
