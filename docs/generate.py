@@ -1,8 +1,10 @@
-"""Generates the manual pages, and the pages of docs/reference about commands, statuses and Python.
+"""Generates the manual pages, the pages of docs/reference about commands, statuses and Python, and the tables of fields
+in docs/reference/json.md.
 
     python docs/generate.py
 
-They are made of the command line's tables and of docstrings; `generating/` has a module for each kind of page.
+They are made of the command line's tables, of docstrings and of the JSON Schemas. `generating/` has a module for each
+kind of page.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # for whoever runs this file from elsewhere
 
-from generating import command_pages, man_pages, python_page, statuses_page
+from generating import command_pages, json_page, man_pages, python_page, statuses_page
 from generating.texts import ROOT
 
 
@@ -20,6 +22,7 @@ def generated_files() -> dict[Path, str]:
     """Return the text of each generated file."""
     reference = {
         **{f"commands/{name}": text for name, text in command_pages.pages().items()},
+        "json.md": json_page.page(),
         "python.md": python_page.page(),
         "statuses.md": statuses_page.page(),
     }

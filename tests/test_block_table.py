@@ -22,7 +22,7 @@ T = 1_714_564_800_000_000
 PROCESS = 0x80000001
 # Block type: its body; its name for info; its loss; the kind under which --strip leaves it out, and the one under which
 # the normal form keeps it; its entry in a sidecar.
-BLOCKS: dict[int, tuple[bytes, str, str, str | None, str, str]] = {
+BLOCKS: dict[int, tuple[bytes, str, str, str, str, str]] = {
     wire.NAME_RESOLUTION: (
         wire.names(wire.ipv4_name("192.0.2.1", "a")), "Name Resolution", "names", "names", "names", "names",
     ),
@@ -37,7 +37,7 @@ BLOCKS: dict[int, tuple[bytes, str, str, str | None, str, str]] = {
         wire.custom(wire.CUSTOM_DO_NOT_COPY, 1), "Custom (do not copy)", "custom-blocks", "custom", "custom", "custom",
     ),
     wire.SYSTEMD_JOURNAL: (
-        wire.journal(b"A=1\n"), "systemd Journal Export", "journal-entries", None, "unknown", "block",
+        wire.journal(b"A=1\n"), "systemd Journal Export", "journal-entries", "unknown", "unknown", "block",
     ),
     **{
         block_type: (
@@ -193,7 +193,7 @@ def test_a_block_is_of_one_kind(block_type: int) -> None:
     """What it counts as for losses, and the kinds under which --strip removes and the normal form keeps it, agree."""
     _, _, loss, strip, kept, _ = BLOCKS[block_type]
     assert kept == KIND_OF_LOSS[loss]
-    assert strip in (kept, None)
+    assert strip == kept
     assert (pcapng.block_type(block_type).loss, pcapng.block_type(block_type).kind) == (loss, kept)
 
 
@@ -202,9 +202,7 @@ def test_a_block_is_the_same_for_all(tmp_path: Path, block_type: int) -> None:
     block, name, loss, strip, kept, entry = BLOCKS[block_type]
     data = capture(block)
     assert losses_in_pcap(data) == {loss: 1}
-    assert [kind for kind in STRIP_KINDS if block_type not in block_types(stripped(data, kind))] == (
-        [strip] if strip else []
-    )
+    assert [kind for kind in STRIP_KINDS if block_type not in block_types(stripped(data, kind))] == [strip]
     assert [kind for kind in STRIP_KINDS if block_type in block_types(normal_form_with(data, kind))] == [kept]
     assert info(io.BytesIO(data))["blocks"][name] == 1
     pcapconv.convert(io.BytesIO(data), tmp_path / "a.pcap", sidecar=True, sidecar_secrets=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from generating.examples import examples
-from generating.texts import GENERATED, ROOT, VARIABLES, manual_text, sentence, statuses_of
+from generating.texts import GENERATED, VARIABLES, link, manual_text, sentence, statuses_of
 from pcapconv.cli.commands import COMMANDS, COMPLETION, HELP, SUMMARY, VERSION
 from pcapconv.cli.grammar import Command, Option
 from pcapconv.cli.options import options_of_command
 
+_FOLDER = "reference/commands"
 # Command → the pages under docs/ about jobs that it does.
 _PAGES = {
     "convert": (
@@ -42,8 +42,7 @@ def pages() -> dict[str, str]:
 
 
 def _command_page(command: Command) -> str:
-    titles = _titles()
-    links = ", ".join(f"[{titles[page]}](../../{page}.md)" for page in _PAGES[command.name])
+    links = ", ".join(link(page, _FOLDER) for page in _PAGES[command.name])
     operands = "".join(f"* `{operand.usage.strip('[]')}`: {operand.help}.\n" for operand in command.operands)
     parts = [
         GENERATED,
@@ -73,7 +72,7 @@ def _options(options: tuple[Option, ...]) -> list[str]:
             group = option.group
             parts.append(f"### {group}\n")
         parts.append(f"#### {option_heading(option)}\n")
-        parts.append(f"{manual_text(option)}\n")
+        parts.append(f"{manual_text(option, _FOLDER)}\n")
         if option.value:
             parts.append(f"Example: `{option.shown_example}`\n")
     return parts
@@ -117,12 +116,6 @@ def _index() -> str:
         "```{toctree}\n:hidden:\n\n" + "".join(f"{name}\n" for name in COMMANDS) + "```\n",
     ]
     return "\n".join(parts)
-
-
-def _titles() -> dict[str, str]:
-    """Return the titles that docs/index.md has for pages, by their names."""
-    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    return {name: title for title, name in re.findall(r"\[([^]]+)]\(([\w/-]+)\.md\)", index)}
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

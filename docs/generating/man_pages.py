@@ -98,7 +98,7 @@ def _page_head(name: str, summary: str) -> list[str]:
 
 def _option_sentences(option: Option) -> str:
     """Return what the manual says about an option, with an example."""
-    text = manual_text(option, links=False)
+    text = manual_text(option)
     return f"{text} Example: `{option.shown_example}`." if option.metavar else text
 
 

@@ -202,8 +202,7 @@ def _value(option: Option, text: str) -> str:
 
 def _in_python(option: Option) -> str:
     """Return what the manual says about an option, with arguments in place of options."""
-    text = manual_text(option._replace(value_type="flag"))
-    text = text.replace("](../../", "](../").replace("](../json.md", "](json.md")
+    text = manual_text(option._replace(value_type="flag"), "reference")
     text = text.replace("the other options", "the other arguments")
     return _FLAG.sub(_as_argument, text)
 

@@ -7,7 +7,12 @@ from generating.texts import GENERATED, has_status, sentence
 from pcapconv.cli.commands import COMMANDS
 from pcapconv.cli.statuses import MEANINGS, Meaning
 
-_BATCH = """\
+_SECTIONS = """\
+## Options that do not fit the capture
+
+Status 2 is also for an option that the command line alone cannot show to be wrong: an interface or a packet number that
+the capture does not have, more parts than `--max-parts` allows. In a batch, such a file fails.
+
 ## A batch
 
 A batch with wrong usage ends with status 2 before it begins. A file that fails stops no other file. The status of the
@@ -24,9 +29,10 @@ batch is the first of these that holds:
 ## Signals
 
 A signal that comes before the last output has its final name takes all outputs back, and the status is 130, 143 or 129.
-A signal that comes later changes nothing: the status is that of the finished work. In the first hundredth of a second,
-while Python starts, a signal ends the program as Python does. See
-[Outputs and signals](../explanation/outputs-and-signals.md).
+A signal that comes later changes nothing: the status is that of the finished work. Until Python has loaded pcapconv, a
+signal ends the program as Python does. See [Outputs and signals](../explanation/outputs-and-signals.md#signals).
+
+Status 141 is for text only. A command that writes a capture to stdout fails with status 1 if its reader ends early.
 
 ## In a script
 
@@ -59,7 +65,7 @@ def page() -> str:
         "Each command ends with one of these statuses. Each [command's page](commands/index.md) has its own.\n",
         table(("status", "most commands", "`diff`", "`normalize --check`"), rows),
         *(_commands_with(each) for each in MEANINGS if each.commands),
-        _BATCH,
+        _SECTIONS,
     ]
     return "\n".join(parts)
 

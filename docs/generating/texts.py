@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 from pathlib import Path
 
 from pcapconv.cli.grammar import REPEATABLE, Command, Option
@@ -33,15 +35,27 @@ def sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def manual_text(option: Option, *, links: bool = True) -> str:
-    """Return what the manual says about an option, in Markdown, with what follows from the option's type. Without
-    `links`, its last sentence is left out if that only links to another page."""
-    text, link, target = (option.manual or sentence(option.help)).partition(" See [")
+def page_titles() -> dict[str, str]:
+    """Return the titles that docs/index.md has for pages, by their names: how-to/dask."""
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    return {name: title for title, name in re.findall(r"\[([^]]+)]\(([\w/-]+)\.md\)", index)}
+
+
+def link(page: str, folder: str) -> str:
+    """Return a link to a page under docs, for a page in this folder under docs. The page may have an anchor."""
+    name, mark, anchor = page.partition("#")
+    return f"[{page_titles()[name]}]({posixpath.relpath(name, folder)}.md{mark}{anchor})"
+
+
+def manual_text(option: Option, folder: str = "") -> str:
+    """Return what the manual says about an option, in Markdown, with what follows from the option's type. With the
+    `folder` of the text's page, it ends with a link to the page that tells more."""
+    text = option.manual or sentence(option.help)
     if option.value_type in REPEATABLE:
         text += " Repeatable."
     if option.value_type == "switch":
         text += f" The opposite is `{option.flag if option.on_by_default else option.negated_flag}`."
-    return text + link + target if links else text
+    return f"{text} See {link(option.page, folder)}." if option.page and folder else text
 
 
 def has_status(command: Command, meaning: Meaning) -> bool:

@@ -55,7 +55,8 @@ COMMANDS = {
                 Operand("OUT", "The pcapng capture to write; - for stdout"),
             ),
             "Rebuild a capture from its parts and their sidecar",
-            "The result is the capture that was split, byte for byte. The parts must be beside the sidecar, under the "
+            "The result is the capture that was split, byte for byte, if the capture was not damaged, and had no "
+            "secrets or was split with `split --sidecar-secrets`. The parts must be beside the sidecar, under the "
             "names that `split` gave them, and unchanged.",
             ("pcapconv join mixed.meta.json again.pcapng",),
             ("pcapconv.cli.join", "join"),
@@ -85,10 +86,10 @@ COMMANDS = {
             ),
             "Write equal captures as equal bytes",
             "Captures with the same packets and metadata have the same normal form, whatever tool, machine, byte "
-            "order or format they come from. Use it for golden captures. The nearest `pyproject.toml`, in the working directory or above, may set the options of the "
-            "normal form, `to`, `strict`, `on-loss` and `keep-snaplen` in its table `[tool.pcapconv.normalize]`. An "
-            "option on the command line overrides it. The format of OUT is that of `--to`, else that of its suffix, "
-            "else `to` in `pyproject.toml`, else pcapng.",
+            "order or format they come from. Use it for golden captures. The nearest `pyproject.toml`, in the working "
+            "directory or above, may set the options of the normal form, `to`, `strict`, `on-loss` and `keep-snaplen` "
+            "in its table `[tool.pcapconv.normalize]`. An option on the command line overrides it. The format of OUT "
+            "is that of `--to`, else that of its suffix, else `to` in `pyproject.toml`, else pcapng.",
             (
                 "pcapconv normalize run.pcapng golden.pcapng --rebase-time 2024-01-01",
                 "pcapconv normalize --check tests/captures",

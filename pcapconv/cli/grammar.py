@@ -26,8 +26,9 @@ class Option(NamedTuple):
     `short` is the letter of the option's short form.
     `flag_name` is the option's name on the command line, if it differs from `name`.
     `on_by_default`: the switch is on unless `--no-…` is given.
-    `manual` is the text of the manual: whole sentences in Markdown. A link is the last sentence, "See [...](...).", and
-    relative to `docs/reference/commands`.
+    `manual` is the text of the manual: whole sentences in Markdown, without links.
+    `page` is the page of the documentation that tells more, without its suffix: `how-to/dask`,
+    `reference/json#info---json`.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Option(NamedTuple):
     flag_name: str = ""
     on_by_default: bool = False
     manual: str = ""
+    page: str = ""
 
     @property
     def flag(self) -> str:

@@ -37,7 +37,7 @@ MEANINGS = (
     Meaning(f"{FAILED}", "failed", "different", "not in the normal form"),
     Meaning(
         f"{WRONG_USAGE}",
-        "wrong usage",
+        "wrong usage, or an option that does not fit the capture",
         "wrong usage, or failed: a missing file, a file that is not a capture and the like",
     ),
     Meaning(
@@ -53,7 +53,7 @@ MEANINGS = (
         commands=("convert", "split", "batch", "normalize"),
     ),
     Meaning(f"{INTERRUPTED}, 143, 129", "ended by SIGINT, SIGTERM or SIGHUP"),
-    Meaning(f"{READER_GONE}", "ended early, because the program that read text from stdout ended, as `head` does"),
+    Meaning(f"{READER_GONE}", "ended early, because the program that read its text on stdout ended, as `head` does"),
 )
 _WORST_FIRST = (FAILED, REFUSED, DAMAGED)
 

@@ -37,7 +37,10 @@ def join(
     progress: Callable[[int], object] | None = None,
     taken: Sequence[str] = (),
 ) -> Report:
-    """Rebuild the pcapng capture from which `split` made parts with a sidecar, byte for byte.
+    """Rebuild the pcapng capture from which `split` made parts with a sidecar.
+
+    The result is the capture byte for byte, if it was not damaged, and had no secrets or was split with
+    `sidecar_secrets`.
 
     * `sidecar`: the path of the sidecar. The parts must be beside it, under the names that `split` gave them, and
       unchanged.

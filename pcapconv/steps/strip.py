@@ -170,7 +170,7 @@ class Strip(_LeaveOutStep):
     | `comments` | opt_comment, in any block |
     | `names`, `statistics`, `secrets` | Name Resolution, Interface Statistics, Decryption Secrets Blocks |
     | `custom` | Custom Blocks, and custom options in any block |
-    | `unknown` | blocks of a type, and options of a code, that the specification does not name |
+    | `unknown` | blocks of a type, and options of a code, that the specification does not name; journal entries |
     | `host` | hardware, operating system and application of a section; hardware and operating system of an interface |
     | `addresses` | IPv4, IPv6, MAC and EUI addresses of an interface |
 
@@ -184,8 +184,7 @@ class Strip(_LeaveOutStep):
 
         def kind_of(which: pcapng.BlockType | option_lists.OptionType) -> str | None:
             kind = which.kind if which.specified else _UNKNOWN
-            named = kind == _UNKNOWN and which.specified  # its content is unknown, but the specification names it
-            return kind if kind in kinds and not named else None
+            return kind if kind in kinds else None
 
         super().__init__(left_out, kind_of, unknown=_UNKNOWN in kinds)
 

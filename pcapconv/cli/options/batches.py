@@ -36,8 +36,8 @@ _FILES = (
         "I/N",
         example="3/16",
         manual="Convert the I-th of N parts of the files. Every process divides the files in the same way, so that N "
-        "processes, such as the tasks of a Slurm array, convert all of them. "
-        "See [Use many machines](../../how-to/many-machines.md).",
+        "processes, such as the tasks of a Slurm array, convert all of them.",
+        page="how-to/many-machines",
     ),
     Option(
         "resume",
@@ -77,8 +77,8 @@ _FILES = (
         FILES,
         BATCH,
         manual="Rewrite each file where it is, under its own name. There is no DST. A second run applies the edits a "
-        "second time, unless you give `--resume`. Damaged captures lose what cannot be read, unless you give "
-        "`--strict`.",
+        "second time. `--resume` protects from that only while the tree keeps its path, the files keep their times, "
+        "and the options stay the same. Damaged captures lose what cannot be read, unless you give `--strict`.",
     ),
     Option(
         "check",
@@ -151,7 +151,8 @@ _RUN = (
         "ADDRESS",
         example="tcp://host:8786",
         manual="Run on the Dask cluster whose scheduler has this address. Workers need the same version of pcapconv, "
-        "and the same files under the same paths. See [Dask](../../how-to/dask.md).",
+        "and the same files under the same paths.",
+        page="how-to/dask",
     ),
 )
 

@@ -18,7 +18,8 @@ GROUPS = (
 )
 PARTS, FILES, FORM, COMPARED, SHOWN, SELECTED, EDITED, READ, WRITTEN, SIDECARS, RUN, REPORTED = GROUPS
 
-SPLIT, BATCH, NORMALIZE, DIFF, INFO = (("split",), ("batch",), ("normalize",), ("diff",), ("info",))
+SPLIT, JOIN, BATCH = ("split",), ("join",), ("batch",)
+NORMALIZE, DIFF, INFO = ("normalize",), ("diff",), ("info",)
 CONVERTING = ("convert", "split", "batch")
 WRITING = ("convert", "split", "join", "batch", "normalize")
 READING = ("convert", "split", "batch", "normalize", "diff", "info")

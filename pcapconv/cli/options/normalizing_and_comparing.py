@@ -22,7 +22,8 @@ _FORM = (
         NORMALIZE,
         "TIME",
         example="2024-01-01",
-        manual="Move all packets in time by the same length, so that the first packet is at TIME.",
+        manual="Move all packets in time by the same length, so that the first packet is at TIME: ISO 8601, or seconds "
+        "since 1970.",
     ),
     Option(
         "mask_time",
@@ -110,7 +111,8 @@ _SHOWN = (
         DIFF,
         flag_name="json",
         manual="Print JSON instead of text: each difference with the packet's number in A and in B, and both values of "
-        "what differs. There are as many as `--show` allows, at most 1000. See [JSON](../json.md#diff---json).",
+        "what differs. There are as many as `--show` allows, at most 1000.",
+        page="reference/json#diff---json",
     ),
     Option(
         "as_json",
@@ -119,7 +121,8 @@ _SHOWN = (
         SHOWN,
         NORMALIZE,
         flag_name="json",
-        manual="With `--check`: print the results as JSON. See [JSON](../json.md#normalize---check---json).",
+        manual="With `--check`: print the results as JSON.",
+        page="reference/json#normalize---check---json",
     ),
     Option(
         "as_json",
@@ -128,7 +131,8 @@ _SHOWN = (
         SHOWN,
         INFO,
         flag_name="json",
-        manual="Print JSON: an object for one capture, a list for several. See [JSON](../json.md#info---json).",
+        manual="Print JSON: an object for one capture, a list for several.",
+        page="reference/json#info---json",
     ),
     Option(
         "as_text",
@@ -140,7 +144,8 @@ _SHOWN = (
         manual="Print everything that a capture contains: a line for each packet, with its time, interface, lengths, "
         "options and bytes, and a line for each option of anything else. Secrets appear as type, size and SHA-256. "
         "Padding, reserved fields, drop counts of obsolete blocks and whatever follows a zero byte in a text are left "
-        "out. See [git diff](../../how-to/git-diff.md).",
+        "out.",
+        page="how-to/git-diff",
     ),
 )
 

@@ -8,6 +8,7 @@ from pcapconv.cli.options.groups import (
     ALL,
     BATCH,
     CONVERTING,
+    JOIN,
     NORMALIZE,
     READ,
     READING,
@@ -59,6 +60,7 @@ _KEEP_SNAPLEN = (
     "To pcapng: state the snaplen of the input, even if packets are longer. libpcap stops reading such a file at the "
     "first longer packet. Default: if packets are longer, state 262144 or the length of the longest packet."
 )
+_IN_PLACE = "OUT may be IN; give `--strict`, too, or a damaged capture loses what cannot be read."
 _WRITTEN = (
     Option(
         "to",
@@ -92,18 +94,36 @@ _WRITTEN = (
         "flag",
         "Replace what exists; OUT may be IN",
         WRITTEN,
-        ("convert", "normalize"),
+        ("convert",),
         short="f",
-        manual="Replace files that exist: the output, the sidecar, the report. OUT may be IN.",
+        manual=f"Replace files that exist: the output, the sidecar, the key log, the report. {_IN_PLACE}",
+    ),
+    Option(
+        "force",
+        "flag",
+        "Replace what exists; OUT may be IN",
+        WRITTEN,
+        NORMALIZE,
+        short="f",
+        manual=f"Replace files that exist: the output, the report. {_IN_PLACE}",
     ),
     Option(
         "force",
         "flag",
         "Replace what exists",
         WRITTEN,
-        ("split", "join"),
+        SPLIT,
         short="f",
-        manual="Replace files that exist: outputs, the sidecar, the report.",
+        manual="Replace files that exist: the parts, the sidecar, the key log, the report.",
+    ),
+    Option(
+        "force",
+        "flag",
+        "Replace what exists",
+        WRITTEN,
+        JOIN,
+        short="f",
+        manual="Replace files that exist: the output, the report.",
     ),
     Option(
         "force",
@@ -181,8 +201,8 @@ _SIDECARS = (
         SIDECARS,
         ("convert",),
         manual="To pcap: write what pcap cannot hold to `OUT.meta.json`. From pcap: restore it from `IN.meta.json`. "
-        "From pcap to pcap: write the first, and read the second if it exists. Not together with `--sidecar-file`. "
-        "See [Sidecars](../../how-to/sidecars.md).",
+        "From pcap to pcap: write the first, and read the second if it exists. Not together with `--sidecar-file`.",
+        page="how-to/sidecars",
     ),
     Option(
         "sidecar",
@@ -191,8 +211,8 @@ _SIDECARS = (
         SIDECARS,
         SPLIT,
         manual="With `--by link-type`, to pcap: write what pcap cannot hold to `STEM.meta.json`, from which "
-        "`pcapconv join` rebuilds the capture. STEM is the name of IN without its suffix. "
-        "See [Sidecars](../../how-to/sidecars.md).",
+        "`pcapconv join` rebuilds the capture. STEM is the name of IN without its suffix.",
+        page="how-to/sidecars",
     ),
     Option(
         "sidecar",
@@ -202,7 +222,8 @@ _SIDECARS = (
         BATCH,
         manual="Write a sidecar beside each pcap file that is made from pcapng, and read the sidecar of each pcap file "
         "that has one, also behind URLs. A file beside a capture that is named like its sidecar is never taken for a "
-        "capture. See [Sidecars](../../how-to/sidecars.md).",
+        "capture.",
+        page="how-to/sidecars",
     ),
     Option(
         "sidecar_file",
@@ -220,9 +241,19 @@ _SIDECARS = (
         "flag",
         "Put secrets into the sidecar, too",
         SIDECARS,
-        CONVERTING,
-        manual="Keep secrets in the sidecar that is written, too. Then only its owner may read it. Without this "
-        "option, the conversion back to pcapng reports how many secrets are missing, and `--on-loss fail` refuses it.",
+        ("convert", "batch"),
+        manual="Keep secrets in the sidecar that is written, too. Then only its owner may read it; behind a URL, the "
+        "rules of the store decide who may. Without this option, the conversion back to pcapng reports how many "
+        "secrets are missing, and `--on-loss fail` refuses it.",
+    ),
+    Option(
+        "sidecar_secrets",
+        "flag",
+        "Put secrets into the sidecar, too",
+        SIDECARS,
+        SPLIT,
+        manual="Keep secrets in the sidecar, too. Then only its owner may read it. Without this option, "
+        "`pcapconv join` warns of the secrets that are missing.",
     ),
     Option(
         "sidecar_fingerprints",
@@ -245,7 +276,8 @@ _REPORTED = (
         ("convert", "split", "join", "normalize"),
         "FILE",
         example="report.json",
-        manual="Write a report of the conversion as JSON. FILE may be `-` for stdout. See [JSON](../json.md#--report).",
+        manual="Write a report of the conversion as JSON. FILE may be `-` for stdout.",
+        page="reference/json#--report",
     ),
     Option(
         "report",
@@ -256,7 +288,8 @@ _REPORTED = (
         "FILE",
         example="report.json",
         manual="Write the numbers of the batch and the outcome of each file as JSON. FILE may be `-` for stdout. With "
-        "`--resume`, it replaces the report of an earlier run. See [JSON](../json.md#batch---report).",
+        "`--resume`, it replaces the report of an earlier run.",
+        page="reference/json#batch---report",
     ),
     Option(
         "junit",
@@ -276,8 +309,8 @@ _REPORTED = (
         REPORTED,
         BATCH,
         choices=("json",),
-        manual="Print the progress on stderr as a line of JSON, every second and at the end. "
-        "See [JSON](../json.md#batch---progress-json).",
+        manual="Print the progress on stderr as a line of JSON, every second and at the end.",
+        page="reference/json#batch---progress-json",
     ),
     Option(
         "quiet",

@@ -15,9 +15,9 @@ _SELECTED = (
         "TIME",
         example="2024-05-01T12:00Z",
         manual="Select packets at or after TIME. TIME is ISO 8601 (`2024-05-01T12:00:00.5+02:00`), seconds since 1970 "
-        "with any number of digits, or a length of time after the capture's first packet: `+90s`, `+1h30m`. A time "
-        "without a zone is UTC. Times are compared exactly, also between interfaces of different resolution. A packet "
-        "without a time is left out and counted.",
+        "with any number of digits, or a length of time after the capture's first packet: `+90s`, `+1h30m`. A plain "
+        "number is seconds: `2024` is no year. A time without a zone is UTC. Times are compared exactly, also between "
+        "interfaces of different resolution. A packet without a time is left out and counted.",
     ),
     Option(
         "before",
@@ -202,10 +202,11 @@ _EDITED = (
         "KIND,...",
         example="comments,names",
         manual="Leave out kinds of metadata: `comments`, `names`, `statistics`, `secrets`, `custom` (blocks and "
-        "options), `unknown` (blocks and options that the pcapng specification does not name), `host` (hardware, "
-        "operating system, application), `addresses` (those that pcapng interfaces state). This does not anonymise: "
-        "the bytes of packets, and all addresses in them, stay. "
-        "See [Share safely](../../how-to/share-safely.md).",
+        "options), `unknown` (blocks and options that the pcapng specification does not name, and systemd journal "
+        "entries), `host` (hardware, operating system, application), `addresses` (those that pcapng interfaces "
+        "state). This does not anonymise: "
+        "the bytes of packets, and all addresses in them, stay.",
+        page="how-to/share-safely",
     ),
     Option(
         "inject_secrets",
@@ -238,7 +239,7 @@ _EDITED = (
         "SUFFIX",
         example=".keys",
         manual="Write the key logs of each capture to a file beside its target. The file has the target's name with "
-        "SUFFIX added, and only its owner may read it.",
+        "SUFFIX added, and only its owner may read it. Behind a URL, the rules of the store decide who may.",
     ),
 )
 
