@@ -340,7 +340,7 @@ def test_nonsense_is_refused_before_anything_is_opened(options: dict[str, Any], 
 
 @pytest.mark.parametrize(
     ("template", "says"),
-    [("-", "stdout"), ("x", "suffix does not tell"), ("x.{index}", "suffix"), ("{what}.pcap", "{what} is no field")],
+    [("-", "stdout"), ("x", "suffix names no format"), ("x.{index}", "suffix"), ("{what}.pcap", "{what} is no field")],
 )
 def test_a_template_that_is_none_is_refused(template: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
