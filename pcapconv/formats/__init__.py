@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pcapconv.errors import FormatError, NotACaptureError, UsageError
 from pcapconv.formats import damaged_transfers, not_captures
@@ -21,11 +21,15 @@ from pcapconv.formats.pcapng_writer import PcapngWriter
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.formats.window import FIRST_SIZE, Window
 from pcapconv.io.buffered_output import BufferedOutput
+from pcapconv.io.compression import recognise_compression
 from pcapconv.io.source import WINDOW_SIZE, Source
 from pcapconv.model import Item
 from pcapconv.spec import pcap, pcapng
 from pcapconv.text import quoted
 from pcapconv.wording import argument
+
+if TYPE_CHECKING:
+    from pcapconv.io.decompressed_stream import DecompressedStream
 
 FORMATS = ("pcap", "pcapng")
 
@@ -39,7 +43,11 @@ class Reader(Protocol):
     capture has but no item holds; it is complete after the last item."""
 
     format: str
-    losses: Counter[str]
+
+    @property
+    def losses(self) -> Counter[str]:
+        """What the capture has but no item holds: kind → count."""
+        ...
 
     def items(self) -> Iterator[Item]:
         """Yield the capture's items. Raises FormatError, and FileError if the source cannot be read."""
@@ -80,8 +88,25 @@ class Writer(Protocol):
 
 def open_reader(source: Source, window_size: int = WINDOW_SIZE) -> Reader:
     """The reader for the format that the source is in. Raises FormatError if it is not a capture."""
+    window = _begun_window(source, window_size)
+    head = window.head(FIRST_SIZE)
+    if (compression := recognise_compression(head)) is not None:
+        from pcapconv.formats.compressed_captures import CompressedReader, open_stream  # rarely needed
+
+        stream = open_stream(source, compression, head)
+        return CompressedReader(_reader_in(_begun_window(stream, window_size), source), stream)
+    return _reader_in(window, source)
+
+
+def _begun_window(source: Source | DecompressedStream, window_size: int) -> Window:
+    """Return a window that has read enough bytes to recognise the format."""
     window = Window(source, window_size)
     window.fill(16 if window.remaining is None else min(FIRST_SIZE, window.remaining))
+    return window
+
+
+def _reader_in(window: Window, source: Source) -> Reader:
+    """Return the reader for the format of the bytes in a window on `source`. Raises FormatError."""
     head = window.head(FIRST_SIZE)
     if not _has_magic(head):
         head = window.load_head(HEAD_SIZE)
@@ -121,6 +146,10 @@ def recognise(head: bytes, name: str, *, whole: bool = False) -> str:
 def format_at(source: Source) -> str:
     """The format of a seekable source, whose position stays. Raises as `recognise` does, and FileError."""
     head = source.peek(0, HEAD_SIZE)
+    if (compression := recognise_compression(head)) is not None:
+        from pcapconv.formats.compressed_captures import decompressed_head  # rarely needed
+
+        return recognise(decompressed_head(source, compression, HEAD_SIZE), source.name)
     return recognise(head, source.name, whole=source.size == len(head))
 
 

@@ -1,8 +1,8 @@
 """The bytes in a compressed source, for the window of a reader. A thread decompresses them while the reader goes on.
 
 Strategy: the source stays the compressed file, with its position, digest and size; only the window reads through this.
-The thread is at most `_AHEAD` pieces ahead of the reader, so that a small file that becomes huge costs time, not memory.
-A source of one piece is decompressed without a thread.
+The thread is at most `_AHEAD` pieces ahead of the reader, so that a small file that becomes huge costs time, and no
+memory. A source of one piece is decompressed without a thread.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ takes an input that can be read again; of a pipe, what one piece gave is lost.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import NamedTuple
 
 from pcapconv.errors import PcapconvError
@@ -63,7 +63,7 @@ class Decompression:
                 return
             data = data or self._next()
 
-    def _member(self, data: bytes, begin: int) -> Iterator[bytes]:
+    def _member(self, data: bytes, begin: int) -> Generator[bytes, None, bytes]:
         """Yield the bytes of the member whose beginning is `data`, and return the bytes behind it."""
         decompressor = self._compression.decompressor()
         given = delivered = 0
