@@ -63,19 +63,22 @@ LEFT_OUT_WORDS = {
 
 class CaptureFile(NamedTuple):
     """A capture that was written: its name without a directory, its size in bytes, its SHA-256 in hex, the number of
-    its packets, and their link type."""
+    its packets, and their link type. If the file is compressed, size and SHA-256 are those of its content, the capture;
+    `file_sha256` is that of the file as it lies on the disk, empty if it is not known."""
 
     name: str
     bytes: int
     sha256: str
     packets: int
     link_type: int
+    file_sha256: str = ""
 
 
 class Report:
     """What a conversion did.
 
-    * `inputs`, `outputs`: names; `source_format`, `target_format`: `pcap` or `pcapng`.
+    * `inputs`, `outputs`: names; `source_format`, `target_format`: `pcap` or `pcapng`; `target_compression`: the
+      compression of the outputs, such as `gzip`; None if they are not compressed.
     * `packets_read`, `packets_written`: how many.
     * `other_blocks`: the custom and unknown blocks of the input by kind, without those that describe processes.
     * `losses`: what the target could not hold, by kind.
@@ -86,8 +89,8 @@ class Report:
       sidecar that was read. `found_in_sidecar` has, for a capture that was edited since, how many packets were
       recognised; None for any other capture.
     * `secrets_extracted`: the number of key logs; None if no argument extracts them.
-    * `parts`: the parts of a split, each with name, packets, bytes, first and last time; if a sidecar was written, also
-      with SHA-256 and link type. None for a conversion into one file.
+    * `parts`: the parts of a split, each with name, packets, bytes (before compression), first and last time; if a
+      sidecar was written, also with SHA-256 and link type. None for a conversion into one file.
     * `oversized`: how many of these `parts` exceed `max_bytes` because of their headers, and the largest number of
       `header_bytes` in a part; None if no part does.
     * `damage`, `damage_total`: what could not be read in the input, and in how many places; the first 1,000 are listed.
@@ -100,6 +103,7 @@ class Report:
         self.outputs = [target]
         self.source_format = ""
         self.target_format = target_format
+        self.target_compression: str | None = None
         self.packets_read = 0
         self.packets_written = 0
         self.other_blocks: Counter[str] = Counter()

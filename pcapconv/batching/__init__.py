@@ -117,7 +117,8 @@ def batch(
     """Select from, edit and convert all captures of a tree.
 
     `source` is a directory, a file, or a list of files; `target` is the directory in which the tree is mirrored, with
-    the suffix of the format `to`; without `to`, files keep format and name. Both may be URLs. `in_place` rewrites each
+    the suffix of the format `to`, and with that of `compress`; without them, files keep format, compression and name.
+    Both may be URLs. `in_place` rewrites each
     file instead. `template` names the targets in `target`, as in `{start:%Y/%m/%d}/{stem}.pcapng`. `include` and
     `exclude` are patterns as in .gitignore. A file that is no capture is skipped, or fails if its name is that of a
     capture or with `strict`. A file that cannot be converted does not stop the others.

@@ -18,6 +18,7 @@ from pcapconv.conversion import (
     separate_arguments,
 )
 from pcapconv.errors import FileError
+from pcapconv.formats.output_compression import choose_compression
 from pcapconv.formats.output_names import output_of
 from pcapconv.io.paths import Readable, Writable, base_name, name_of
 from pcapconv.io.source import open_source, spool
@@ -52,9 +53,9 @@ def convert(
     """Select from, edit and convert one capture.
 
     `source` and `target` are paths, `-` for stdin and stdout, or binary file objects, which stay open. If `target` is a
-    directory, the output gets the source's name in this directory, with the suffix of `to`. The format to write is
-    `to`, or else the format of the target's suffix. `force` replaces an existing target, which may be the source
-    itself.
+    directory, the output gets the source's name in this directory, with the suffixes of `to` and `compress`. The format
+    to write is `to`, or else the format of the target's suffix. `force` replaces an existing target, which may be the
+    source itself.
     With `strict`, damaged input raises a DamageError. `on_loss` decides what happens if the target cannot hold
     everything: `fail` writes nothing; the report has the losses in any case. `fractions="nanoseconds"` reads the
     fractions of a second in a pcap file as nanoseconds, whatever its magic number says.
@@ -70,13 +71,14 @@ def convert(
     UsageError or FileError.
     """
     check_on_loss(on_loss)
-    target = resolve_target(source, target, to)
+    target = resolve_target(source, target, to, options.get("compress"))
     format_name = formats.target_format(name_of(target), to)
     writer, steps = separate_arguments(format_name, options)
     plan = make_plan(steps)
     whole = strict or on_loss == "fail"
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, fractions=fractions))
+        writer = choose_compression(writer, target, opened)
         sidecars = None
         if sidecar or sidecar_file is not None or sidecar_secrets or sidecar_fingerprints:
             from pcapconv.sidecar import (  # a plain conversion starts faster without it
@@ -95,16 +97,17 @@ def convert(
         conversion = stack.enter_context(Conversion(opened, settings, plan))
         conversion.use_sidecars(sidecars)
         conversion.survey()
-        conversion.write_to(FileSink(open_target(target, force=force, whole=whole), base_name(target)))
+        opened_target = open_target(target, force=force, whole=whole, compressed=writer.compress is not None)
+        conversion.write_to(FileSink(opened_target, base_name(target)))
         conversion.extract_to(open_secrets(plan, source, target, force=force))
         report = conversion.run()
         conversion.commit()
     return report
 
 
-def resolve_target(source: Readable, target: Writable, to: str | None) -> Writable:
+def resolve_target(source: Readable, target: Writable, to: str | None, compress: str | None = None) -> Writable:
     """The target, or, if the target is a directory, the path of the output in this directory. Raises FileError for a
     source that is a directory, and for a target that cannot be a file."""
     if isinstance(source, str | os.PathLike) and os.path.isdir(source):
         raise FileError(f"{os.fspath(source)}: is a directory; {call('pcapconv.batch')} converts all captures in it")
-    return output_of(source, target, to)
+    return output_of(source, target, to, compress)

@@ -21,7 +21,7 @@ from pcapconv.formats.pcapng_writer import PcapngWriter
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.formats.window import FIRST_SIZE, Window
 from pcapconv.io.buffered_output import BufferedOutput
-from pcapconv.io.compression import recognise_compression
+from pcapconv.io.compression import recognise_compression, split_suffix
 from pcapconv.io.source import WINDOW_SIZE, Source
 from pcapconv.model import Item
 from pcapconv.spec import pcap, pcapng
@@ -169,13 +169,19 @@ def target_format(name: str | None, to: str | None) -> str:
         known = ", ".join(_SUFFIXES)
         output = "the output" if name is None else name
         choices = " or ".join(argument("to", each) for each in FORMATS)
+        stem, compression = ("", None) if name is None else split_suffix(name)
+        if compression is not None:
+            better = f"{stem}.pcapng{compression.suffix}"
+            only = "its suffix tells the compression, not the format"
+            raise UsageError(f"{name}: {only}; name it {better}, or say {choices}")
         raise UsageError(f"{output}: its suffix does not tell the format ({known}); say {choices}")
     return by_suffix
 
 
 def format_of(name: str) -> str | None:
-    """The format to which the suffix of a file name belongs; None for any other suffix."""
-    return _SUFFIXES.get(os.path.splitext(name)[1].lower())
+    """The format to which the suffix of a file name belongs, before the suffix of a compression if there is one; None
+    for any other suffix."""
+    return _SUFFIXES.get(os.path.splitext(split_suffix(name)[0])[1].lower())
 
 
 def is_suffix(suffix: str) -> bool:

@@ -1,14 +1,26 @@
-"""The compressions of captures: how each begins, its suffix, and the library that decompresses it piece by piece.
+"""The compressions of captures: how each begins, its suffix, its levels, and the library that decompresses it piece by
+piece.
 
 Strategy: every compression has an incremental decompressor for one member, with the same four attributes. All but
-gzip's are the library's own. A library is imported only when its compression is met.
+gzip's are the library's own. A library is imported only when its compression is met. The compressors are in
+`compressors`.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
+
+from pcapconv.io.compressors import (
+    Bzip2Compressor,
+    Compressor,
+    GzipCompressor,
+    Lz4Compressor,
+    XzCompressor,
+    ZstdCompressor,
+)
 
 HEAD_SIZE = 6  # bytes by which a compression is recognised
 _MOST_MEMORY = 128 * 2**20  # bytes for the dictionary of an xz stream; `xz -9` needs 65 MiB
@@ -43,14 +55,20 @@ class Decompressor(Protocol):
 class Compression(NamedTuple):
     """A compression.
 
-    A member begins with `magic`, and `decompressor` makes a decompressor for it. With `has_skippable_frames`, frames
-    without data may stand between members; with `zeros_may_follow`, zeros behind the last member are padding.
+    A member begins with `magic`, `decompressor` makes a decompressor for it, and `compressor` a compressor of one of
+    the `levels`. `memory_by_level` has the MiB of memory that a compressor takes about, from a level on. With
+    `has_skippable_frames`, frames without data may stand between members; with `zeros_may_follow`, zeros behind the
+    last member are padding.
     """
 
     name: str
     suffix: str
     magic: bytes
     decompressor: Callable[[], Decompressor]
+    compressor: Callable[[int], Compressor]
+    levels: range
+    default_level: int
+    memory_by_level: tuple[tuple[int, int], ...]
     zeros_may_follow: bool = False
     has_skippable_frames: bool = False
 
@@ -58,6 +76,10 @@ class Compression(NamedTuple):
         """Return whether a member, or a skippable frame, begins with these bytes; True also for fewer bytes that can be
         such a beginning."""
         return head == self.magic[: len(head)] or head.startswith(self.magic) or self.skips(head)
+
+    def compressor_memory(self, level: int) -> int:
+        """Return about how many bytes of memory a compressor takes by this level."""
+        return max(size for first, size in self.memory_by_level if first <= level) * 2**20
 
     def skips(self, head: bytes) -> bool:
         """Return whether these bytes begin a skippable frame."""
@@ -168,13 +190,49 @@ def _bzip2_stream() -> Decompressor:
     return BZ2Decompressor()
 
 
+_ZSTD_MEMORY = ((1, 5), (6, 12), (9, 24), (13, 64), (17, 100), (20, 260), (22, 800))
+_XZ_MEMORY = ((0, 3), (1, 9), (2, 17), (3, 32), (4, 48), (5, 94), (7, 186), (8, 370), (9, 674))  # of `man xz`
+
 COMPRESSIONS = (
-    Compression("gzip", ".gz", b"\x1f\x8b", _GzipMember, zeros_may_follow=True),
-    Compression("zstd", ".zst", b"\x28\xb5\x2f\xfd", _zstd_frame, has_skippable_frames=True),
-    Compression("xz", ".xz", b"\xfd7zXZ\x00", _xz_stream, zeros_may_follow=True),
-    Compression("bzip2", ".bz2", b"BZh", _bzip2_stream),
-    Compression("lz4", ".lz4", b"\x04\x22\x4d\x18", _lz4_frame, has_skippable_frames=True),
+    Compression(
+        *("gzip", ".gz", b"\x1f\x8b", _GzipMember, GzipCompressor, range(1, 10), 1, ((1, 1),)),
+        zeros_may_follow=True,
+    ),
+    Compression(
+        *("zstd", ".zst", b"\x28\xb5\x2f\xfd", _zstd_frame, ZstdCompressor, range(1, 23), 3, _ZSTD_MEMORY),
+        has_skippable_frames=True,
+    ),
+    Compression(  # `xz` has level 6, which takes 94 MiB of memory
+        *("xz", ".xz", b"\xfd7zXZ\x00", _xz_stream, XzCompressor, range(10), 4, _XZ_MEMORY),
+        zeros_may_follow=True,
+    ),
+    Compression("bzip2", ".bz2", b"BZh", _bzip2_stream, Bzip2Compressor, range(1, 10), 9, ((1, 8),)),
+    Compression(
+        *("lz4", ".lz4", b"\x04\x22\x4d\x18", _lz4_frame, Lz4Compressor, range(17), 0, ((0, 3),)),
+        has_skippable_frames=True,
+    ),
 )
+NO_COMPRESSION = "none"  # the name for no compression, in arguments
+COMPRESSION_NAMES = (*(each.name for each in COMPRESSIONS), NO_COMPRESSION)
+
+
+def compression_named(name: str) -> Compression:
+    """Return the compression of this name."""
+    return next(each for each in COMPRESSIONS if each.name == name)
+
+
+def split_suffix(name: str) -> tuple[str, Compression | None]:
+    """Return a file's name without the suffix of a compression, and the compression to which the suffix belongs; None
+    without such a suffix. The case of letters makes no difference."""
+    stem, suffix = os.path.splitext(name)
+    compression = next((each for each in COMPRESSIONS if each.suffix == suffix.lower()), None)
+    return (name, None) if compression is None else (stem, compression)
+
+
+def stem_of(name: str) -> str:
+    """Return the last component of a path without its suffixes: that of a compression, and the one before it. The stem
+    of `a.pcap.gz` is `a`."""
+    return os.path.splitext(split_suffix(os.path.basename(name))[0])[0]
 
 
 def recognise_compression(head: bytes) -> Compression | None:

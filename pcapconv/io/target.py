@@ -295,16 +295,24 @@ def sync_directory(directory: int | None, name: str) -> None:
 
 
 def open_target(
-    output: Writable, *, force: bool = False, whole: bool = False, text: bool = False, private: bool = False
+    output: Writable,
+    *,
+    force: bool = False,
+    whole: bool = False,
+    text: bool = False,
+    private: bool = False,
+    compressed: bool = False,
 ) -> Target:
     """Open a path, `-` for stdout, or a binary file object, which stays open.
 
-    With `force`, an existing file may be replaced. With `whole`, a stream gets nothing before the output is complete.
+    With `force`, an existing file may be replaced. With `whole`, a stream gets nothing before the output is complete;
+    with `compressed`, nor does a file object whose bytes can be replaced but not read: what is compressed is read again
+    before it is replaced.
     `text` allows a terminal as the output. With `private`, only its owner may read the file. Raises FileError.
     """
     if not isinstance(output, str | os.PathLike):
         stream = _Stream(output, file_name(output, "output", "wb"), owned=False, seekable=_is_rewritable(output))
-        return _spooled(stream, whole)
+        return _spooled(stream, whole or (compressed and stream.seekable and not output.readable()))
     if output == STDIO:
         stdout = standard_stream(sys.stdout, "stdout", "wb")
         if not text and stdout.isatty():

@@ -15,6 +15,7 @@ from pcapconv import formats
 from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.errors import FileError, SidecarError, UsageError
 from pcapconv.formats import Reader
+from pcapconv.formats.output_compression import choose_compression
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.paths import Writable, comparable_path, is_file_at, name_of
 from pcapconv.io.source import Source, open_source
@@ -36,17 +37,20 @@ def join(
     fsync: bool = True,
     progress: Callable[[int], object] | None = None,
     taken: Sequence[str] = (),
+    compress: str | None = None,
+    compress_level: int | None = None,
 ) -> Report:
     """Rebuild the pcapng capture from which `split` made parts with a sidecar.
 
     `sidecar` is the path of the sidecar; the parts must be beside it, under the names that the sidecar has for them.
-    `target`, `force` and `fsync` are as for `convert`. `progress` is called with the number of bytes read so far from
-    all parts. `taken` are paths that must not belong to the sidecar or a part. Nothing is written if a part has
-    changed.
+    `target`, `force`, `fsync`, `compress` and `compress_level` are as for `convert`. `progress` is called with the
+    number of bytes read so far from all parts. `taken` are paths that must not belong to the sidecar or a part.
+    Nothing is written if a part has changed.
 
     Returns a `Report`. Raises SidecarError, FileError, UsageError and other `PcapconvError`s.
     """
     with ExitStack() as stack:
+        writer = choose_compression(WriterSettings("pcapng", compress=compress, compress_level=compress_level), target)
         document = open_document(os.fspath(sidecar), stack)
         target_name = name_of(target)
         if target_name is not None and formats.format_of(target_name) == "pcap":
@@ -58,7 +62,7 @@ def join(
             if comparable_path(file) in map(comparable_path, inputs) or any(is_file_at(name, file) for name in inputs):
                 raise UsageError(f"{file}: that is one of the files that it would be made of; name another one")
         _check_link_types(document)
-        settings = ConversionSettings(WriterSettings("pcapng"), fsync=fsync)
+        settings = ConversionSettings(writer, fsync=fsync)
         conversion = stack.enter_context(_Joining(_Parts(document, parts, progress), settings))
         conversion.use_sidecars(_PartsSidecar(conversion.parts, stack))
         conversion.write_to(FileSink(open_target(target, force=force, whole=True)))

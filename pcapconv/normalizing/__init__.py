@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pcapconv import formats
 from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, refuse
 from pcapconv.errors import UsageError
+from pcapconv.formats.output_compression import choose_compression
 from pcapconv.formats.output_names import output_of
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.paths import Readable, Writable, name_of
@@ -70,29 +71,35 @@ def normalize(
     fsync: bool = True,
     fractions: str | None = None,
     progress: Callable[[int], object] | None = None,
+    compress: str | None = None,
+    compress_level: int | None = None,
     **arguments: Unpack[NormalizeArguments],
 ) -> Report:
     """Write a capture in its normal form, which `docs/reference/normal-form.md` specifies.
 
-    `source`, `target`, `force`, `strict`, `on_loss`, `fractions`, `fsync` and `progress` are as for `convert`; The
-    format is pcapng, unless `to` or the target's suffix is pcap. `sort` orders packets by time. `rebase_time` moves all
-    times so that the first packet gets this one; `mask_time` replaces each packet's time by its number in milliseconds
-    after that time, or after 1970-01-01. `keep` and `strip` add and remove kinds of metadata, the same kinds as for
-    `convert`'s `strip`. `keep_snaplen` keeps the snaplens of interfaces, even if packets are longer. `on_loss="ignore"`
-    cuts times that are finer than nanoseconds, which are refused otherwise.
+    `source`, `target`, `force`, `strict`, `on_loss`, `fractions`, `fsync`, `progress`, `compress` and `compress_level`
+    are as for `convert`; the normal form is that of the content. The format is pcapng, unless `to` or the target's
+    suffix is pcap. `sort` orders packets by time. `rebase_time` moves all times so that the first packet gets this one;
+    `mask_time` replaces each packet's time by its number in milliseconds after that time, or after 1970-01-01. `keep`
+    and `strip` add and remove kinds of metadata, the same kinds as for `convert`'s `strip`. `keep_snaplen` keeps the
+    snaplens of interfaces, even if packets are longer. `on_loss="ignore"` cuts times that are finer than nanoseconds,
+    which are refused otherwise.
 
     Returns a `Report`. Raises a `PcapconvError`.
     """
-    target = output_of(source, target, arguments.get("to"))
+    target = output_of(source, target, arguments.get("to"), compress)
     settings = parse_normalize_arguments(name_of(target), **arguments)
     # The header of a pcap file is known only at the end.
     whole = settings.strict or settings.on_loss == "fail" or settings.format == "pcap"
-    with (
-        open_source(source, fractions=fractions) as opened,
-        _open_conversion(opened, _NormalizePlan(settings), fsync=fsync, progress=progress) as conversion,
-    ):
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_source(source, fractions=fractions))
+        compression = WriterSettings(settings.format, compress=compress, compress_level=compress_level)
+        compression = choose_compression(compression, target, opened)
+        plan = _NormalizePlan(settings)
+        conversion = stack.enter_context(_open_conversion(opened, plan, compression, fsync=fsync, progress=progress))
         conversion.survey()
-        conversion.write_to(FileSink(open_target(target, force=force, whole=whole)))
+        compressed = compression.compress is not None
+        conversion.write_to(FileSink(open_target(target, force=force, whole=whole, compressed=compressed)))
         report = conversion.run()
         _check_left_out_blocks(report, settings)
         conversion.commit()
@@ -117,7 +124,7 @@ def check_normal_form(
         if not opened.seekable:
             opened = stack.enter_context(spool(opened))
         file = stack.enter_context(temporary_file())
-        with _open_conversion(opened, plan) as conversion:
+        with _open_conversion(opened, plan, WriterSettings(settings.format)) as conversion:
             conversion.survey()
             conversion.write_to(FileSink(open_target(file)))
             report = conversion.run()
@@ -138,10 +145,15 @@ def check_normal_form(
 
 
 def _open_conversion(
-    source: Source, plan: _NormalizePlan, *, fsync: bool = True, progress: Callable[[int], object] | None = None
+    source: Source,
+    plan: _NormalizePlan,
+    compression: WriterSettings,
+    *,
+    fsync: bool = True,
+    progress: Callable[[int], object] | None = None,
 ) -> Conversion:
     settings = plan.settings
-    writer = WriterSettings(settings.format, nanoseconds=True, keep_snaplen=settings.keep_snaplen)
+    writer = compression._replace(nanoseconds=True, keep_snaplen=settings.keep_snaplen)
     return Conversion(source, ConversionSettings(writer, settings.strict, settings.on_loss, fsync, progress), plan)
 
 
@@ -163,7 +175,7 @@ def _check_left_out_blocks(report: Report, settings: NormalSettings) -> None:
 def target_format(name: str | None, to: str | None) -> str:
     """Return the format to write: `to`, else the format of the name's suffix, else pcapng. Raises UsageError if `to` is
     not a format."""
-    if to is None and (name is None or not formats.is_suffix(os.path.splitext(name)[1])):
+    if to is None and (name is None or formats.format_of(name) is None):
         return "pcapng"
     return formats.target_format(name, to)
 

@@ -17,6 +17,7 @@ from pcapconv.cli.options.groups import (
     WRITING,
     WRITTEN,
 )
+from pcapconv.io.compression import COMPRESSION_NAMES
 
 _READ = (
     Option(
@@ -78,6 +79,43 @@ _WRITTEN = (
         BATCH,
         choices=("pcap", "pcapng"),
         manual="the format to write; default: each file keeps its own",
+    ),
+    Option(
+        "compress",
+        "text",
+        "Compress OUT; default: by the suffix",
+        WRITTEN,
+        ("convert", "split", "join", "normalize"),
+        "NAME",
+        choices=COMPRESSION_NAMES,
+        example="zstd",
+        manual="how to compress the output: `gzip`, `zstd`, `xz`, `bzip2`, `lz4` or `none`; default: by the suffix "
+        "(`.gz`, `.zst`, `.xz`, `.bz2`, `.lz4`, as in `x.pcapng.gz`), stdout not at all, and an output that replaces "
+        "IN as IN is",
+    ),
+    Option(
+        "compress",
+        "text",
+        "Compress targets; default: each as it is",
+        WRITTEN,
+        BATCH,
+        "NAME",
+        choices=COMPRESSION_NAMES,
+        example="zstd",
+        manual="how to compress the targets, which get the suffix of this compression: `gzip`, `zstd`, `xz`, `bzip2`, "
+        "`lz4` or `none`; default: each target keeps the suffix of its source's name (`a.pcap.gz`, `a.pcapng.gz`) and "
+        "is compressed by it",
+    ),
+    Option(
+        "compress_level",
+        "number",
+        "The level of the compression",
+        WRITTEN,
+        WRITING,
+        "N",
+        example="9",
+        manual="the level of the compression; default in parentheses: gzip 1 to 9 (1; up to 3 it is about ten times as "
+        "fast as other programs), zstd 1 to 22 (3), xz 0 to 9 (4), bzip2 1 to 9 (9), lz4 0 to 16 (0)",
     ),
     Option(
         "force",
