@@ -14,7 +14,7 @@ from pcapconv.io.paths import STDIO, Readable, Writable, base_name
 def with_suffix(name: str, to: str | None, compress: str | None = None) -> str:
     """The name with the suffix of the format `to`, which replaces a suffix that belongs to a format and is added to any
     other name; without that if `to` is None. Behind it, the suffix of a compression stays, or is that of the argument
-    `compress`: `a.pcap.gz` becomes `a.pcapng.gz`."""
+    `compress`: a.pcap.gz becomes a.pcapng.gz."""
     stem, compression = split_suffix(name)
     ending = "" if compression is None else name[len(stem) :]
     if compress is not None and (compression is None or compression.name != compress):

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from pcapconv.io.compression import Compression
 from pcapconv.io.compressors import Compressor
 from pcapconv.io.decompression import Decompression
-from pcapconv.io.read_write import read_all, write_all
+from pcapconv.io.read_write import read_all, truncate, write_all
 from pcapconv.io.target import Target
 
 _PIECE = 2**17  # bytes of content that are compressed at once
@@ -141,7 +141,7 @@ class CompressedOutput:
             begin += len(data)
             to += len(data)
         file.seek(to)
-        file.truncate()
+        truncate(file)
 
     def _compress_held(self) -> None:
         if self._held:

@@ -231,7 +231,7 @@ def split_suffix(name: str) -> tuple[str, Compression | None]:
 
 def stem_of(name: str) -> str:
     """Return the last component of a path without its suffixes: that of a compression, and the one before it. The stem
-    of `a.pcap.gz` is `a`."""
+    of a.pcap.gz is a."""
     return os.path.splitext(split_suffix(os.path.basename(name))[0])[0]
 
 

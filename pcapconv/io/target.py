@@ -24,7 +24,16 @@ from pcapconv.errors import FileError
 from pcapconv.io.final_names import UndoableNaming, exists, name_if_free, put_aside, temporary_name, unlink
 from pcapconv.io.paths import STDIO, Writable, exists_message, real_path
 from pcapconv.io.permissions import copy_permissions
-from pcapconv.io.read_write import TEMPORARY_FILE, file_name, reading, reason_of, standard_stream, write_all, writing
+from pcapconv.io.read_write import (
+    TEMPORARY_FILE,
+    file_name,
+    reading,
+    reason_of,
+    standard_stream,
+    truncate,
+    write_all,
+    writing,
+)
 from pcapconv.io.source import Source, temporary_file
 
 try:
@@ -65,7 +74,7 @@ class Target:
         """Remove the bytes that were written. Only if `seekable`. Raises FileError."""
         with writing(self.interim_name):
             self.file.seek(self.start)
-            self.file.truncate()
+            truncate(self.file)
 
     def release(self) -> None:
         """Close files that need not be open while nothing is written. Raises FileError."""

@@ -86,7 +86,6 @@ _WRITTEN = (
         "Compress OUT; default: by the suffix",
         WRITTEN,
         ("convert", "split", "join", "normalize"),
-        "NAME",
         choices=COMPRESSION_NAMES,
         example="zstd",
         manual="how to compress the output: `gzip`, `zstd`, `xz`, `bzip2`, `lz4` or `none`; default: by the suffix "
@@ -99,7 +98,6 @@ _WRITTEN = (
         "Compress targets; default: each as it is",
         WRITTEN,
         BATCH,
-        "NAME",
         choices=COMPRESSION_NAMES,
         example="zstd",
         manual="how to compress the targets, which get the suffix of this compression: `gzip`, `zstd`, `xz`, `bzip2`, "
@@ -114,8 +112,8 @@ _WRITTEN = (
         WRITING,
         "N",
         example="9",
-        manual="the level of the compression; default in parentheses: gzip 1 to 9 (1; up to 3 it is about ten times as "
-        "fast as other programs), zstd 1 to 22 (3), xz 0 to 9 (4), bzip2 1 to 9 (9), lz4 0 to 16 (0)",
+        manual="the level of the compression; default in parentheses: gzip 1 to 9 (1; levels 1 to 3 take a tenth "
+        "of the time of the others), zstd 1 to 22 (3), xz 0 to 9 (4), bzip2 1 to 9 (9), lz4 0 to 16 (0)",
     ),
     Option(
         "force",
