@@ -114,6 +114,10 @@ class BufferedOutput:
     def finish(self, patches: Iterable[Patch] = ()) -> None:
         """Write the bytes that are still in the buffer. Then, only if `seekable`, replace bytes that were written:
         `patches` are offsets, in their order, and the bytes that replace those there."""
+        if not self._written:  # all bytes are in the buffer still
+            for position, data in patches:
+                self.buffer[position : position + len(data)] = data
+            patches = ()
         self._drain()
         if self._compressed is None:
             for position, data in patches:
