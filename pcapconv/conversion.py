@@ -268,6 +268,7 @@ class Conversion:
         if self._survey_is_due:
             self._survey()
         report = Report(self.source.name, sink.name, settings.writer.format)
+        report.target_compression = settings.writer.compress
         hashed = settings.hashed or (sidecars is not None and sidecars.writes_sidecar)
         self._start_digest()
         writer = sink.begin_run(settings.writer, hashed=hashed)

@@ -63,19 +63,22 @@ LEFT_OUT_WORDS = {
 
 class CaptureFile(NamedTuple):
     """A capture that was written: its name without a directory, its size in bytes, its SHA-256 in hex, the number of
-    its packets, and their link type."""
+    its packets, and their link type. If the file is compressed, size and SHA-256 are those of its content, the capture;
+    `file_sha256` is that of the file as it lies on the disk, empty if it is not known."""
 
     name: str
     bytes: int
     sha256: str
     packets: int
     link_type: int
+    file_sha256: str = ""
 
 
 class Report:
     """What a conversion did. Counts by kind are mappings, kind → count; `docs/reference/json.md` lists the kinds.
 
     * `inputs`, `outputs`: names of files. `source_format`, `target_format`: `"pcap"` or `"pcapng"`.
+    * `target_compression`: the compression of the outputs, as in `"gzip"`; None if they are not compressed.
     * `packets_read`, `packets_written`: numbers of packets.
     * `other_blocks`: the custom and unknown blocks of the input, by kind, without those that describe processes.
     * `losses`: what the target could not hold, by kind.
@@ -102,6 +105,7 @@ class Report:
         self.outputs = [target]
         self.source_format = ""
         self.target_format = target_format
+        self.target_compression: str | None = None
         self.packets_read = 0
         self.packets_written = 0
         self.other_blocks: Counter[str] = Counter()

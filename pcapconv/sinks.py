@@ -7,6 +7,7 @@ from typing import Protocol, Self
 
 from pcapconv import formats
 from pcapconv.errors import UsageError
+from pcapconv.formats.output_compression import output_compression
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.buffered_output import BufferedOutput
 from pcapconv.io.commit import commit
@@ -95,7 +96,7 @@ class FileSink(Sink):
 
     def begin_run(self, settings: WriterSettings, *, hashed: bool) -> formats.Writer:
         """See `Sink.begin_run`."""
-        self._output = BufferedOutput(self.target, hashed=hashed)
+        self._output = BufferedOutput(self.target, hashed=hashed, compression=output_compression(settings))
         self._writer = formats.open_writer(settings, self._output)
         return self._writer
 
@@ -116,7 +117,8 @@ class FileSink(Sink):
         assert self._output is not None
         assert self._writer is not None
         size, link_type = self._output.position, self._writer.link_type or 0
-        return [CaptureFile(self._file_name, size, self._output.sha256, report.packets_written, link_type)]
+        content = size, self._output.sha256, report.packets_written, link_type
+        return [CaptureFile(self._file_name, *content, file_sha256=self._output.file_sha256)]
 
     def restart(self) -> None:
         """See `Sink.restart`."""

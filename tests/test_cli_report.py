@@ -20,6 +20,7 @@ def test_a_report_has_everything(tmp_path: Path, capfd: pytest.CaptureFixture[st
         "outputs": [str(out)],
         "source_format": "pcapng",
         "target_format": "pcap",
+        "target_compression": None,
         "packets_read": packets,
         "packets_written": packets,
         "other_blocks": {},

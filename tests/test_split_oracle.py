@@ -334,7 +334,7 @@ def test_an_output_that_rests_holds_nothing(tmp_path: Path) -> None:
             target.release()
             assert len(spares) <= 3
         output.write(b"end")
-        output.overwrite(5, b"patched")
+        output.finish([(5, b"patched")])
         output.release()
         targets.commit([str(tmp_path / "x")])
     expected = b"".join(data) + b"end"

@@ -120,7 +120,8 @@ def batch(
 
     * `source`: a directory, a file, or a list of files. A directory or file may be a URL.
     * `target`: the directory in which the tree is mirrored; it may be a URL.
-    * `to`: the format to write, `"pcap"` or `"pcapng"`. If it is None, files keep their format and name.
+    * `to`: the format to write, `"pcap"` or `"pcapng"`. If it is None, files keep their format and name. So they do
+      with their compression, unless `compress` is given.
     * `template`: the names of files in `target`, as in `"{start:%Y/%m/%d}/{stem}.pcapng"`.
     * `in_place`: rewrite each file where it is. There is no `target` then.
     * `include`, `exclude`: patterns as in `.gitignore`, relative to the source.

@@ -21,6 +21,8 @@ from pcapconv.batching.stores import store_of
 from pcapconv.batching.target_names import parse_template
 from pcapconv.conversion import OnLoss, check_comments, check_on_loss, make_plan
 from pcapconv.errors import UsageError
+from pcapconv.formats.output_compression import check_compression, choose_compression
+from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.name_template import Template
 from pcapconv.io.paths import STDIO
 from pcapconv.io.source import check_fractions, read_file
@@ -116,6 +118,7 @@ def parse_arguments(
                 f"{names_files} names files in the target directory; with {in_place} they keep their names"
             )
         format_settings = format_settings._replace(to=formats.target_format(parsed_template.text, format_settings.to))
+    _check_compression(format_settings.writer, parsed_template, in_place=flags.in_place)
     if format_settings.to is not None:
         formats.target_format(None, format_settings.to)
     _check_execution(execution)
@@ -167,6 +170,24 @@ def parse_arguments(
         flags,
         settings,
     )
+
+
+def _check_compression(writer: WriterSettings, template: Template | None, *, in_place: bool) -> None:
+    """Check the arguments about compression. Raises UsageError, also for a level without a compression that all targets
+    have."""
+    if template is not None:
+        choose_compression(writer, template.text)
+        return
+    check_compression(writer.compress, writer.compress_level)
+    if in_place and writer.compress is not None:
+        raise UsageError(
+            f"{argument('compress', writer.compress)}: with {argument('in_place', True)} files keep their compression"
+        )
+    if writer.compress is None and writer.compress_level is not None:
+        raise UsageError(
+            f"{argument('compress_level', writer.compress_level)}: levels differ by compression; say which, as in "
+            f"{argument('compress', 'gzip')}"
+        )
 
 
 def _check_execution(execution: ExecutionArguments) -> None:

@@ -30,6 +30,7 @@ from pcapconv.batching.stores import store_of
 from pcapconv.batching.transient_errors import is_transient
 from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.errors import FileError, NotACaptureError, PcapconvError
+from pcapconv.formats.output_compression import choose_compression
 from pcapconv.io.paths import SIDECAR_SUFFIX, base_name
 from pcapconv.io.read_write import TEMPORARY_FILE, reading
 from pcapconv.io.source import Source
@@ -132,7 +133,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
         before = None if settings.sidecars is None else source_sidecar_state(job)
         sidecars = _open_sidecars(settings, job, source, source_format, stack)
         conversion_settings = ConversionSettings(
-            settings.formats.writer_settings(source_format),
+            choose_compression(settings.formats.writer_settings(source_format), job.target, source),
             settings.strict,
             settings.on_loss,
             settings.fsync,
@@ -156,7 +157,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
                 settings,
                 source_sha256=conversion.digest_of_source(),
                 target_state=_state_of_written(target, job),
-                target_sha256=written.sha256,
+                target_sha256=written.file_sha256,
                 seconds=_seconds_since(begun),
                 worker=_process_name(),
                 **_sidecar_fields(settings, job, report, sidecars, before),

@@ -141,7 +141,8 @@ def _target_names(found: Sequence[FoundFile], arguments: Arguments) -> Iterable[
     if arguments.flags.in_place:
         return (file.name for file in found)
     if template is None:
-        return (name_like_source(file.name, format_settings.to) for file in found)
+        compress = format_settings.writer.compress
+        return (name_like_source(file.name, format_settings.to, compress) for file in found)
     return names_by_template(template, found, format_settings.fractions)
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -13,6 +12,7 @@ from pcapconv.batching.locations import FoundFile, scheme_of
 from pcapconv.batching.stores import store_of
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.formats.output_names import with_suffix
+from pcapconv.io.compression import stem_of
 from pcapconv.io.name_template import Template, TemplateValues
 from pcapconv.io.paths import STDIO
 from pcapconv.io.source import Source
@@ -40,7 +40,7 @@ def names_by_template(template: Template, found: Sequence[FoundFile], fractions:
     in the source. Several files behind URLs are read at the same time."""
 
     def name_of(file: FoundFile) -> str:
-        stem = posixpath.splitext(posixpath.basename(file.name))[0]
+        stem = stem_of(file.name)
         start = _start(file.location, fractions) if template.needs_start and file.state is not None else None
         return template.name(TemplateValues(1, start, "", "", 0), stem)
 
@@ -74,7 +74,8 @@ def _start_of(opened: Source, fractions: str | None) -> Fraction | None:
     return None
 
 
-def name_like_source(name: str, to: str | None) -> str:
-    """Return the name of a source with the suffix of the target format in place of a capture's suffix; the same name if
-    each file keeps its format (`to` is None)."""
-    return with_suffix(name, to)
+def name_like_source(name: str, to: str | None, compress: str | None = None) -> str:
+    """Return the name of a source with the suffix of the target format in place of a capture's suffix, or with that
+    suffix if each file keeps its format (`to` is None); the suffix of a compression stays, unless `compress` is another
+    one."""
+    return with_suffix(name, to, compress)

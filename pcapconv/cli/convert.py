@@ -36,7 +36,7 @@ def convert(
     **options: Any,
 ) -> int:
     """Convert one capture, print warnings on stderr, and return the exit status."""
-    target = str(resolve_target(source, target, options.get("to")))
+    target = str(resolve_target(source, target, options.get("to"), options.get("compress")))
     check_names(report, options, source, target)
     if not quiet:
         _mention_sidecar(source, target, options)

@@ -16,12 +16,23 @@ def join(
     force: bool = False,
     fsync: bool = True,
     quiet: bool = False,
+    compress: str | None = None,
+    compress_level: int | None = None,
 ) -> int:
     """Rebuild the capture that was split, print warnings on stderr, and return the exit status."""
     check_names(report, {}, sidecar, target)
     report_paths = () if report in (None, STDIO) else (report,)
     return run_writing_command(
-        lambda progress: join_parts(sidecar, target, force=force, fsync=fsync, progress=progress, taken=report_paths),
+        lambda progress: join_parts(
+            sidecar,
+            target,
+            force=force,
+            fsync=fsync,
+            progress=progress,
+            taken=report_paths,
+            compress=compress,
+            compress_level=compress_level,
+        ),
         "",  # no file to show the size of: the parts are many
         target,
         closing=lambda done: f"{target}: {counted(done.packets_written, 'packet')} written",

@@ -37,6 +37,8 @@ def normalize(
     force: bool = False,
     fsync: bool = True,
     quiet: bool = False,
+    compress: str | None = None,
+    compress_level: int | None = None,
     **options: Any,
 ) -> int:
     """Normalize, check or rewrite captures, print warnings on stderr, and return the exit status."""
@@ -44,6 +46,12 @@ def normalize(
     if check or in_place:
         if check and in_place:
             raise UsageError("--check writes nothing, --in-place does; give one of them")
+        if compress is not None or compress_level is not None:
+            option = "--compress" if compress is not None else "--compress-level"
+            raise UsageError(
+                f"{option} is for IN and OUT; {'--check writes nothing' if check else ''}"
+                f"{'' if check else 'with --in-place files keep their compression'}"
+            )
         if report is not None or force:
             raise UsageError(f"{'--report' if report is not None else '--force'} is for IN and OUT")
         if as_json and in_place:
@@ -69,12 +77,21 @@ def normalize(
     if len(paths) != 2:
         raise UsageError("give IN and OUT; or files and directories, with --check or --in-place")
     source, target = paths
-    target = str(output_of(source, target, options.get("to", project_options.get("to"))))
+    target = str(output_of(source, target, options.get("to", project_options.get("to")), compress))
     options = arguments_for_output(target, project_options) | options
     on_loss: OnLoss = options.get("on_loss", "warn")
     check_names(report, {}, source, target)
     return run_writing_command(
-        lambda progress: pcapconv.normalize(source, target, force=force, fsync=fsync, progress=progress, **options),
+        lambda progress: pcapconv.normalize(
+            source,
+            target,
+            force=force,
+            fsync=fsync,
+            progress=progress,
+            compress=compress,
+            compress_level=compress_level,
+            **options,
+        ),
         source,
         target,
         closing=lambda done: f"{target}: {counted(done.packets_written, 'packet')} written",

@@ -18,6 +18,7 @@ from pcapconv.conversion import (
     separate_arguments,
 )
 from pcapconv.errors import FileError
+from pcapconv.formats.output_compression import choose_compression
 from pcapconv.formats.output_names import output_of
 from pcapconv.io.paths import Readable, Writable, base_name, name_of
 from pcapconv.io.source import open_source, spool
@@ -53,7 +54,7 @@ def convert(
 
     * `source`: a path, `-` for stdin, or a binary file object, which stays open.
     * `target`: a path, `-` for stdout, or a binary file object, which stays open. If it is a directory, the output gets
-      the source's name in this directory, with the suffix of `to` if that is given.
+      the source's name in this directory, with the suffixes of `to` and `compress` if these are given.
     * `to`: the format to write, `"pcap"` or `"pcapng"`; None for the format of the target's suffix.
     * `force`: replace a target that exists. It may be the source.
     * `strict`: raise a DamageError for damaged input, and write nothing.
@@ -75,13 +76,14 @@ def convert(
     UsageError or FileError.
     """
     check_on_loss(on_loss)
-    target = resolve_target(source, target, to)
+    target = resolve_target(source, target, to, options.get("compress"))
     format_name = formats.target_format(name_of(target), to)
     writer, steps = separate_arguments(format_name, options)
     plan = make_plan(steps)
     whole = strict or on_loss == "fail"
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, fractions=fractions))
+        writer = choose_compression(writer, target, opened)
         sidecars = None
         if sidecar or sidecar_file is not None or sidecar_secrets or sidecar_fingerprints:
             from pcapconv.sidecar import (  # a plain conversion starts faster without it
@@ -100,16 +102,17 @@ def convert(
         conversion = stack.enter_context(Conversion(opened, settings, plan))
         conversion.use_sidecars(sidecars)
         conversion.survey()
-        conversion.write_to(FileSink(open_target(target, force=force, whole=whole), base_name(target)))
+        opened_target = open_target(target, force=force, whole=whole, compressed=writer.compress is not None)
+        conversion.write_to(FileSink(opened_target, base_name(target)))
         conversion.extract_to(open_secrets(plan, source, target, force=force))
         report = conversion.run()
         conversion.commit()
     return report
 
 
-def resolve_target(source: Readable, target: Writable, to: str | None) -> Writable:
+def resolve_target(source: Readable, target: Writable, to: str | None, compress: str | None = None) -> Writable:
     """The target, or, if the target is a directory, the path of the output in this directory. Raises FileError for a
     source that is a directory, and for a target that cannot be a file."""
     if isinstance(source, str | os.PathLike) and os.path.isdir(source):
         raise FileError(f"{os.fspath(source)}: is a directory; {call('pcapconv.batch')} converts all captures in it")
-    return output_of(source, target, to)
+    return output_of(source, target, to, compress)

@@ -2,7 +2,8 @@
 
 Each format has a reader and a writer module (`pcap_reader`, `pcap_writer`, `pcapng_reader`, `pcapng_writer`); only this
 module imports all four. Readers take bytes from a `window`; `losses` counts what pcap cannot hold; `not_captures` and
-`damaged_transfers` explain why a file cannot be read.
+`damaged_transfers` explain why a file cannot be read; `output_names` and `output_compression` say what an output is
+called, and how it is compressed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pcapconv.errors import FormatError, NotACaptureError, UsageError
 from pcapconv.formats import damaged_transfers, not_captures
@@ -21,11 +22,15 @@ from pcapconv.formats.pcapng_writer import PcapngWriter
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.formats.window import FIRST_SIZE, Window
 from pcapconv.io.buffered_output import BufferedOutput
+from pcapconv.io.compression import recognise_compression, split_suffix
 from pcapconv.io.source import WINDOW_SIZE, Source
 from pcapconv.model import Item
 from pcapconv.spec import pcap, pcapng
 from pcapconv.text import quoted
 from pcapconv.wording import argument
+
+if TYPE_CHECKING:
+    from pcapconv.io.decompressed_stream import DecompressedStream
 
 FORMATS = ("pcap", "pcapng")
 
@@ -39,7 +44,11 @@ class Reader(Protocol):
     capture has but no item holds; it is complete after the last item."""
 
     format: str
-    losses: Counter[str]
+
+    @property
+    def losses(self) -> Counter[str]:
+        """What the capture has but no item holds: kind → count."""
+        ...
 
     def items(self) -> Iterator[Item]:
         """Yield the capture's items. Raises FormatError, and FileError if the source cannot be read."""
@@ -80,8 +89,25 @@ class Writer(Protocol):
 
 def open_reader(source: Source, window_size: int = WINDOW_SIZE) -> Reader:
     """The reader for the format that the source is in. Raises FormatError if it is not a capture."""
+    window = _begun_window(source, window_size)
+    head = window.head(FIRST_SIZE)
+    if (compression := recognise_compression(head)) is not None:
+        from pcapconv.formats.compressed_captures import CompressedReader, open_stream  # rarely needed
+
+        stream = open_stream(source, compression, head)
+        return CompressedReader(_reader_in(_begun_window(stream, window_size), source), stream)
+    return _reader_in(window, source)
+
+
+def _begun_window(source: Source | DecompressedStream, window_size: int) -> Window:
+    """Return a window that has read enough bytes to recognise the format."""
     window = Window(source, window_size)
     window.fill(16 if window.remaining is None else min(FIRST_SIZE, window.remaining))
+    return window
+
+
+def _reader_in(window: Window, source: Source) -> Reader:
+    """Return the reader for the format of the bytes in a window on `source`. Raises FormatError."""
     head = window.head(FIRST_SIZE)
     if not _has_magic(head):
         head = window.load_head(HEAD_SIZE)
@@ -121,6 +147,10 @@ def recognise(head: bytes, name: str, *, whole: bool = False) -> str:
 def format_at(source: Source) -> str:
     """The format of a seekable source, whose position stays. Raises as `recognise` does, and FileError."""
     head = source.peek(0, HEAD_SIZE)
+    if (compression := recognise_compression(head)) is not None:
+        from pcapconv.formats.compressed_captures import decompressed_head  # rarely needed
+
+        return recognise(decompressed_head(source, compression, HEAD_SIZE), source.name)
     return recognise(head, source.name, whole=source.size == len(head))
 
 
@@ -140,13 +170,20 @@ def target_format(name: str | None, to: str | None) -> str:
         known = ", ".join(_SUFFIXES)
         output = "the output" if name is None else name
         choices = " or ".join(argument("to", each) for each in FORMATS)
+        stem, compression = ("", None) if name is None else split_suffix(name)
+        if compression is not None:
+            better = f"{stem}.pcapng{compression.suffix}"
+            raise UsageError(
+                f"{name}: its suffix names a compression and no format; name it {better}, or give {choices}"
+            )
         raise UsageError(f"{output}: its suffix names no format ({known}); give {choices}")
     return by_suffix
 
 
 def format_of(name: str) -> str | None:
-    """The format to which the suffix of a file name belongs; None for any other suffix."""
-    return _SUFFIXES.get(os.path.splitext(name)[1].lower())
+    """The format to which the suffix of a file name belongs, before the suffix of a compression if there is one; None
+    for any other suffix."""
+    return _SUFFIXES.get(os.path.splitext(split_suffix(name)[0])[1].lower())
 
 
 def is_suffix(suffix: str) -> bool:

@@ -1,4 +1,5 @@
-"""The names of outputs: with the suffix of their format, and in a directory with the name of their input."""
+"""The names of outputs: with the suffixes of their format and compression, and in a directory with the name of their
+input."""
 
 from __future__ import annotations
 
@@ -6,21 +7,27 @@ import os
 
 from pcapconv import formats
 from pcapconv.errors import FileError
+from pcapconv.io.compression import COMPRESSIONS, split_suffix
 from pcapconv.io.paths import STDIO, Readable, Writable, base_name, create_error
 
 
-def with_suffix(name: str, to: str | None) -> str:
+def with_suffix(name: str, to: str | None, compress: str | None = None) -> str:
     """The name with the suffix of the format `to`, which replaces a suffix that belongs to a format and is added to any
-    other name. If `to` is None, the name as it is."""
+    other name; without that if `to` is None. Behind it, the suffix of a compression stays, or is that of the argument
+    `compress`: a.pcap.gz becomes a.pcapng.gz."""
+    stem, compression = split_suffix(name)
+    ending = "" if compression is None else name[len(stem) :]
+    if compress is not None and (compression is None or compression.name != compress):
+        ending = next((each.suffix for each in COMPRESSIONS if each.name == compress), "")
     if to is None:
-        return name
-    stem, suffix = os.path.splitext(name)
-    return f"{stem if formats.is_suffix(suffix) else name}.{to}"
+        return stem + ending
+    base, suffix = os.path.splitext(stem)
+    return f"{base if formats.is_suffix(suffix) else stem}.{to}{ending}"
 
 
-def output_of(source: Readable, target: Writable, to: str | None) -> Writable:
-    """The path to write to: in a target that is a directory, the input's name with the suffix of the format `to`, as
-    the command cp does; any other target as it is.
+def output_of(source: Readable, target: Writable, to: str | None, compress: str | None = None) -> Writable:
+    """The path to write to: in a target that is a directory, the input's name with the suffixes of the format `to` and
+    of the argument `compress`, as the command cp does; any other target as it is.
 
     Raises FileError if the target ends in a slash and is no directory, if the input has no name, or if the path in the
     directory is a directory too.
@@ -38,7 +45,7 @@ def output_of(source: Readable, target: Writable, to: str | None) -> Writable:
     name = base_name(source)
     if not name:
         raise FileError(f"{path}: is a directory, and the input has no name that the output could take; name a file")
-    inside = os.path.join(path, with_suffix(name, to))
+    inside = os.path.join(path, with_suffix(name, to, compress))
     if os.path.isdir(inside):
         raise FileError(f"{inside}: is a directory; name another file")
     return inside

@@ -120,12 +120,13 @@ class PcapWriter:
         if self._refused:
             raise TargetError(self._several_link_types())
         self._write_header()
-        self._output.finish()
-        if self._length_at and self._output.seekable:  # Ixia's length field, the number of bytes of all records
+        patches = []
+        if not self._verbatim:
+            patches.append((pcap.SNAPLEN_AT, self._snaplen_and_link_type()))
+        if self._length_at:  # Ixia's length field, the number of bytes of all records
             length = self._output.position - self._length_at - 4
-            self._output.overwrite(self._length_at, min(length, 2**32 - 1).to_bytes(4, self._byte_order))
-        if not self._verbatim and self._output.seekable:
-            self._output.overwrite(pcap.SNAPLEN_AT, self._snaplen_and_link_type())
+            patches.append((self._length_at, min(length, 2**32 - 1).to_bytes(4, self._byte_order)))
+        self._output.finish(patches if self._output.seekable else ())
 
     def _count_zeros_at_end(self, batch: PacketBatch) -> None:
         """Count in `zeros_at_end` the packets after the last one whose record is not all zeros."""

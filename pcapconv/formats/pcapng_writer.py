@@ -62,10 +62,8 @@ class PcapngWriter:
         """Complete the output. A section that no longer has the length that it states gets section length -1 (not
         stated), if the output is seekable. Raises FileError."""
         self._close_section()
-        self._output.finish()
-        if self._output.seekable:
-            for position in self._wrong_lengths:
-                self._output.overwrite(position, pcapng.UNKNOWN_LENGTH)
+        patches = ((position, pcapng.UNKNOWN_LENGTH) for position in self._wrong_lengths)
+        self._output.finish(patches if self._output.seekable else ())
 
     def _write_block(self, block_type: int, body: bytes, byte_order: ByteOrder) -> None:
         """Write a block: its type, its length, the body, which is padded already, and the length again."""

@@ -14,6 +14,8 @@ class WriterArguments(TypedDict, total=False):
 
     nanoseconds: bool
     keep_snaplen: bool
+    compress: str | None
+    compress_level: int | None
 
 
 WRITER_ARGUMENTS = frozenset(WriterArguments.__annotations__)
@@ -22,9 +24,15 @@ WRITER_ARGUMENTS = frozenset(WriterArguments.__annotations__)
 class WriterSettings(NamedTuple):
     """The settings of a writer: the `format`, one of `formats.FORMATS`, and the values of `WriterArguments`.
     `takes_interface` is False if the function or command has no argument `interface`, which messages may then not
-    advise."""
+    advise.
+
+    For an open output, `formats.output_compression.choose_compression` has replaced `compress` and `compress_level`:
+    both are None if the output is not compressed.
+    """
 
     format: str
     nanoseconds: bool = False
     keep_snaplen: bool = False
     takes_interface: bool = True
+    compress: str | None = None
+    compress_level: int | None = None

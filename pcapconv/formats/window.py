@@ -8,8 +8,13 @@ never allocates memory.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pcapconv.io.source import WINDOW_SIZE, Source
 from pcapconv.text import quoted
+
+if TYPE_CHECKING:
+    from pcapconv.io.decompressed_stream import DecompressedStream
 
 LARGEST_RECORD = 129 * 2**20  # libpcap's largest snaplen, 128 MiB (D-Bus, USB), and room for options
 FIRST_SIZE = 65536  # bytes at the beginning of a capture that are checked again if the capture is damaged
@@ -26,7 +31,7 @@ class Window:
     which cannot be read again; it is empty for a file.
     """
 
-    def __init__(self, source: Source, size: int = WINDOW_SIZE) -> None:
+    def __init__(self, source: Source | DecompressedStream, size: int = WINDOW_SIZE) -> None:
         if source.size is not None:
             size = min(size, max(_SMALLEST, source.size + 1))  # a small window is enough for a small capture
         self._source = source
@@ -105,7 +110,7 @@ class Window:
         """Return the `count` bytes that begin `distance` bytes ahead, without taking them: fewer at the end of the
         capture, None if they are too far ahead in a pipe. Batches in the buffer become invalid."""
         if self.available < distance + count:
-            if self.remaining is not None:
+            if isinstance(self._source, Source) and self.remaining is not None:
                 return self._source.peek(self.offset + distance, count)
             if not self.fill(distance + count) and distance + count > LARGEST_RECORD:
                 return None

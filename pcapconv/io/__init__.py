@@ -16,6 +16,8 @@ An output is a `Target`. It gets its final name at the end, and four modules do 
 | `source_digest.py` | the SHA-256 of an input, computed in a thread while it is read |
 | `target.py` | an open output: a file, stdout or a file object (`Target`); publishes and undoes it |
 | `buffered_output.py` | the buffer that writers encode into, in front of a target; hands full buffers to a thread |
+| `compressors.py` | the compressors of one member, for each compression |
+| `compressed_output.py` | compresses an output, and once more if its content changes at the end |
 | `buffer_threads.py` | the threads that write or hash full buffers |
 | `commit.py` | gives all outputs of a command their final names, or undoes them all; what a signal does meanwhile |
 | `final_names.py` | the single steps: name a file, keep the file that it replaces, undo the naming; temporary names |

@@ -4,6 +4,7 @@ writer goes on in another buffer.
 Strategy: kernels and system calls release the GIL, so a second thread hides nearly all the time that writing takes. The
 thread starts when the first buffer is full; data that fits into one buffer is written without a thread. If a digest is
 needed, another thread hashes the buffers that were written (for which thread owns a buffer when, see `buffer_threads`).
+If the output is compressed, the writing thread compresses, so that kernels and compression run side by side.
 A buffer is handed over, never copied, and there are few buffers, so memory stays constant. If there are many outputs,
 each begins with a small buffer; after `release`, an output has no buffer, no thread and no open file. Such outputs
 share spare buffers, since allocating new memory takes as long as writing it.
@@ -12,13 +13,17 @@ share spare buffers, since allocating new memory takes as long as writing it.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from queue import SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pcapconv.errors import FileError
 from pcapconv.io.buffer_threads import BufferThread, Piece
 from pcapconv.io.read_write import read_all, reading, write_all, writing
 from pcapconv.io.target import Target
+
+if TYPE_CHECKING:
+    from pcapconv.io.compressed_output import OutputCompression, Patch
 
 BUFFER_SIZE = 512 * 1024
 _BUFFERS = 3
@@ -30,8 +35,9 @@ class BufferedOutput:
     """A buffer to encode into, and the target behind it.
 
     Encode into `buffer` from offset `at` on, and advance `at`; call `make_room` when the buffer is full. `write` takes
-    any number of bytes instead. `finish` writes the bytes that are still in the buffer. `name` is for messages. All
-    methods raise FileError for an error of the system.
+    any number of bytes instead. `finish` writes the bytes that are still in the buffer. Positions and `sha256` are
+    those of the content, before it is compressed. `name` is for messages. All methods raise FileError for an error of
+    the system.
     """
 
     def __init__(
@@ -40,8 +46,9 @@ class BufferedOutput:
         *,
         spares: list[bytearray] | None = None,
         hashed: bool = False,
+        compression: OutputCompression | None = None,
     ) -> None:
-        """`spares` are unused buffers that several outputs share. `hashed` makes `sha256` available."""
+        """`spares` are unused buffers that several outputs share. `hashed` makes the two digests available."""
         self._target = target
         self.name = target.interim_name
         self.seekable = target.seekable
@@ -54,6 +61,13 @@ class BufferedOutput:
         self._circulating = _BUFFERS - 1 + 2 * hashed  # buffers besides the one that is filled
         self._hash = _sha256() if hashed else None
         self._overwritten = False
+        self._write: Callable[[memoryview], object] = self._write_to_file
+        self._compressed = None
+        if compression is not None:
+            from pcapconv.io.compressed_output import CompressedOutput  # a plain conversion starts faster without it
+
+            self._compressed = CompressedOutput(target, compression, _sha256 if hashed else None)
+            self._write = self._compressed.write
 
     @property
     def position(self) -> int:
@@ -62,8 +76,9 @@ class BufferedOutput:
 
     @property
     def memory(self) -> int:
-        """The memory of the buffers, in bytes."""
-        return len(self.buffer) + (self._circulating * BUFFER_SIZE if self._threads else 0)
+        """The memory of the buffers and of a compressor, in bytes."""
+        compressor = 0 if self._compressed is None else self._compressed.memory
+        return len(self.buffer) + (self._circulating * BUFFER_SIZE if self._threads else 0) + compressor
 
     def make_room(self, least: int = 0) -> bool:
         """Make room for at least `least` bytes: enlarge a small buffer, or hand the full buffer to the thread and go on
@@ -96,9 +111,25 @@ class BufferedOutput:
                 self.at += part
                 done += part
 
-    def overwrite(self, position: int, data: bytes) -> None:
-        """Replace bytes that were written before, from the offset `position` on. Only if `seekable`."""
+    def finish(self, patches: Iterable[Patch] = ()) -> None:
+        """Write the bytes that are still in the buffer. Then, only if `seekable`, replace bytes that were written:
+        `patches` are offsets, in their order, and the bytes that replace those there."""
+        if not self._written:  # all bytes are in the buffer still
+            for position, data in patches:
+                self.buffer[position : position + len(data)] = data
+            patches = ()
         self._drain()
+        if self._compressed is None:
+            for position, data in patches:
+                self._overwrite(position, data)
+            return
+        with writing(self.name):
+            changes = self._compressed.finish(patches)
+            if changes is not None:
+                self._hash = None if self._hash is None else _sha256()
+                self._compressed.rewrite(changes, None if self._hash is None else self._hash.update)
+
+    def _overwrite(self, position: int, data: bytes) -> None:
         if self._hash is not None and not self._overwritten:
             self._overwritten = self._read_back(position, len(data)) != data
         with writing(self.name):
@@ -106,20 +137,22 @@ class BufferedOutput:
             write_all(self._target.file, memoryview(data))
             self._target.file.seek(0, os.SEEK_END)
 
-    def finish(self) -> None:
-        """Write the bytes that are still in the buffer."""
-        self._drain()
-
     @property
     def sha256(self) -> str:
-        """The SHA-256 of all that was written, in hex, after `finish`. Raises FileError."""
+        """The SHA-256 of the content, in hex, after `finish`. Raises FileError."""
         assert self._hash is not None
-        if self._overwritten:  # `overwrite` changed bytes that had been hashed
+        if self._overwritten:  # `finish` changed bytes that had been hashed
             self._hash, self._overwritten = _sha256(), False
             for at in range(0, self._written, BUFFER_SIZE):
                 self._hash.update(self._read_back(at, min(BUFFER_SIZE, self._written - at)))
         digest: str = self._hash.hexdigest()
         return digest
+
+    @property
+    def file_sha256(self) -> str:
+        """The SHA-256 of the bytes in the target, in hex, after `finish`: of the compressed ones if the output is
+        compressed. Raises FileError."""
+        return self.sha256 if self._compressed is None else str(self._compressed.digest.hexdigest())
 
     def _read_back(self, position: int, count: int) -> bytes:
         with reading(self.name):
@@ -134,8 +167,12 @@ class BufferedOutput:
             self._hand_over()
 
     def release(self) -> None:
-        """Write the bytes in the buffer, then release buffers, threads and the open file until more is written."""
+        """Write the bytes in the buffer, then release buffers, threads, a compressor and the open file until more is
+        written."""
         self._drain()
+        if self._compressed is not None:
+            with writing(self.name):
+                self._compressed.end_member()
         if self._spares is not None:
             self._give_away(self.buffer)
             self.buffer = bytearray()
@@ -194,7 +231,10 @@ class BufferedOutput:
 
     def _write_to_target(self, view: memoryview) -> None:
         with writing(self.name):
-            write_all(self._target.file, view)
+            self._write(view)
+
+    def _write_to_file(self, view: memoryview) -> None:
+        write_all(self._target.file, view)
 
     def _raise_error(self) -> None:
         """Raise the error of a thread, if one has failed."""

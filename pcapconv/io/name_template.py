@@ -17,6 +17,7 @@ from string import Formatter
 from typing import NamedTuple
 
 from pcapconv.errors import UsageError
+from pcapconv.io.compression import split_suffix
 
 MOST_BYTES = 100  # of a value in a name
 NO_TIME = "notime"
@@ -90,8 +91,9 @@ class Template:
         if not any(piece.field for piece in self._pieces):
             if "index" not in fields:
                 raise UsageError(f"{text}: gives all files one name; fields are {_shown(fields)}")
-            name, suffix = os.path.splitext("".join(piece.text for piece in self._pieces))
-            self._pieces = [_Piece("", f"{name}-"), _Piece("index", _INDEX), _Piece("", suffix)]
+            whole = "".join(piece.text for piece in self._pieces)
+            name = os.path.splitext(split_suffix(whole)[0])[0]
+            self._pieces = [_Piece("", f"{name}-"), _Piece("index", _INDEX), _Piece("", whole[len(name) :])]
         first = self._pieces[0]
         self.directory = os.path.dirname("" if first.field else first.text) or "."
 

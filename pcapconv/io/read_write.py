@@ -65,6 +65,14 @@ def write_all(file: Any, view: memoryview) -> None:
             return
 
 
+def truncate(file: Any) -> None:
+    """Cut a file object off at its position."""
+    while True:
+        with contextlib.suppress(InterruptedError):  # unlike other methods, `truncate` does not try again by itself
+            file.truncate()
+            return
+
+
 def wait_for(file: Any, *, writing: bool) -> None:
     """Wait until a file object in non-blocking mode is ready; if it has no descriptor, wait a moment."""
     import select  # rarely needed

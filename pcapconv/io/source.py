@@ -38,6 +38,14 @@ class ReadObserver(Protocol):
         ...
 
 
+class Decompressing(Protocol):
+    """What decompresses a source, and reads it in a thread. Implemented by `decompressed_stream.DecompressedStream`."""
+
+    def close(self) -> None:
+        """End the thread."""
+        ...
+
+
 class Source:
     """An open input. Use it as a context manager.
 
@@ -45,12 +53,14 @@ class Source:
     None for any other input. `observer` gets the bytes that readers read, from readers that begin after it was set.
     `fractions` is the unit in which readers read the fractions of a second in a pcap file, None for the unit that the
     magic number of the file gives. If `complete` is True, the capture is known to hold packets up to its end, even if
-    zeros at the end look like space that was never written.
+    zeros at the end look like space that was never written. `decompressing` reads the source if the capture in it is
+    compressed; it ends when the source is rewound or closed.
     """
 
     observer: ReadObserver | None = None
     fractions: str | None = None
     complete = False
+    decompressing: Decompressing | None = None
 
     def __init__(self, file: Any, name: str, *, owned: bool, path: str | None = None) -> None:
         self.file = file
@@ -157,14 +167,21 @@ class Source:
     def rewind(self) -> None:
         """Go back to where the source was opened. Only if `seekable`. Raises FileError."""
         assert self._start is not None
+        self._end_decompression()
         with reading(self.name):
             self.file.seek(self._start)
         self.position = 0
+
+    def _end_decompression(self) -> None:
+        if self.decompressing is not None:
+            self.decompressing.close()
+            self.decompressing = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._end_decompression()
         if self._owned:
             with contextlib.suppress(OSError):  # all that is needed has been read
                 self.file.close()

@@ -24,7 +24,16 @@ from pcapconv.errors import FileError
 from pcapconv.io.final_names import UndoableNaming, exists, name_if_free, put_aside, temporary_name, unlink
 from pcapconv.io.paths import STDIO, Writable, create_error, exists_message, real_path
 from pcapconv.io.permissions import copy_permissions
-from pcapconv.io.read_write import TEMPORARY_FILE, file_name, reading, reason_of, standard_stream, write_all, writing
+from pcapconv.io.read_write import (
+    TEMPORARY_FILE,
+    file_name,
+    reading,
+    reason_of,
+    standard_stream,
+    truncate,
+    write_all,
+    writing,
+)
 from pcapconv.io.source import Source, temporary_file
 
 try:
@@ -65,7 +74,7 @@ class Target:
         """Remove the bytes that were written. Only if `seekable`. Raises FileError."""
         with writing(self.interim_name):
             self.file.seek(self.start)
-            self.file.truncate()
+            truncate(self.file)
 
     def release(self) -> None:
         """Close files that need not be open while nothing is written. Raises FileError."""
@@ -295,16 +304,24 @@ def sync_directory(directory: int | None, name: str) -> None:
 
 
 def open_target(
-    output: Writable, *, force: bool = False, whole: bool = False, text: bool = False, private: bool = False
+    output: Writable,
+    *,
+    force: bool = False,
+    whole: bool = False,
+    text: bool = False,
+    private: bool = False,
+    compressed: bool = False,
 ) -> Target:
     """Open a path, `-` for stdout, or a binary file object, which stays open.
 
-    With `force`, an existing file may be replaced. With `whole`, a stream gets nothing before the output is complete.
+    With `force`, an existing file may be replaced. With `whole`, a stream gets nothing before the output is complete;
+    with `compressed`, nor does a file object whose bytes can be replaced but not read: what is compressed is read again
+    before it is replaced.
     `text` allows a terminal as the output. With `private`, only its owner may read the file. Raises FileError.
     """
     if not isinstance(output, str | os.PathLike):
         stream = _Stream(output, file_name(output, "output", "wb"), owned=False, seekable=_is_rewritable(output))
-        return _spooled(stream, whole)
+        return _spooled(stream, whole or (compressed and stream.seekable and not output.readable()))
     if output == STDIO:
         stdout = standard_stream(sys.stdout, "stdout", "wb")
         if not text and stdout.isatty():

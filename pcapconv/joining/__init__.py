@@ -15,6 +15,7 @@ from pcapconv import formats
 from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.errors import FileError, SidecarError, UsageError
 from pcapconv.formats import Reader
+from pcapconv.formats.output_compression import choose_compression
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.paths import Writable, comparable_path, is_file_at, name_of
 from pcapconv.io.source import Source, open_source
@@ -36,6 +37,8 @@ def join(
     fsync: bool = True,
     progress: Callable[[int], object] | None = None,
     taken: Sequence[str] = (),
+    compress: str | None = None,
+    compress_level: int | None = None,
 ) -> Report:
     """Rebuild the pcapng capture from which `split` made parts with a sidecar.
 
@@ -44,7 +47,7 @@ def join(
 
     * `sidecar`: the path of the sidecar. The parts must be beside it, under the names that `split` gave them, and
       unchanged.
-    * `target`, `force`, `fsync`: as for `convert`.
+    * `target`, `force`, `fsync`, `compress`, `compress_level`: as for `convert`.
     * `progress`: a function that is called with the number of bytes read so far from all parts.
     * `taken`: paths that must not belong to the sidecar or a part; the command passes its report's.
 
@@ -52,6 +55,7 @@ def join(
     UsageError.
     """
     with ExitStack() as stack:
+        writer = choose_compression(WriterSettings("pcapng", compress=compress, compress_level=compress_level), target)
         document = open_document(os.fspath(sidecar), stack)
         target_name = name_of(target)
         if target_name is not None and formats.format_of(target_name) == "pcap":
@@ -63,7 +67,7 @@ def join(
             if comparable_path(file) in map(comparable_path, inputs) or any(is_file_at(name, file) for name in inputs):
                 raise UsageError(f"{file}: is the sidecar or one of the parts; name a different file")
         _check_link_types(document)
-        settings = ConversionSettings(WriterSettings("pcapng"), fsync=fsync)
+        settings = ConversionSettings(writer, fsync=fsync)
         conversion = stack.enter_context(_Joining(_Parts(document, parts, progress), settings))
         conversion.use_sidecars(_PartsSidecar(conversion.parts, stack))
         conversion.write_to(FileSink(open_target(target, force=force, whole=True)))

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pcapconv import formats
 from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, refuse
 from pcapconv.errors import UsageError
+from pcapconv.formats.output_compression import choose_compression
 from pcapconv.formats.output_names import output_of
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.paths import Readable, Writable, name_of
@@ -70,11 +71,14 @@ def normalize(
     fsync: bool = True,
     fractions: str | None = None,
     progress: Callable[[int], object] | None = None,
+    compress: str | None = None,
+    compress_level: int | None = None,
     **arguments: Unpack[NormalizeArguments],
 ) -> Report:
     """Write a capture in its normal form, which `docs/reference/normal-form.md` specifies.
 
-    * `source`, `target`, `force`, `fractions`, `fsync`, `progress`: as for `convert`.
+    * `source`, `target`, `force`, `fractions`, `fsync`, `progress`, `compress`, `compress_level`: as for `convert`. The
+      normal form is that of the content.
     * `arguments`: `pcapconv.normalizing.arguments.NormalizeArguments`. Of these, `strict` and `keep_snaplen` are as for
       `convert`. `to` is the format; without it, the format is pcap if the target has the suffix of pcap, else pcapng.
       `on_loss` is as for `convert`, too; but times that are finer than nanoseconds are refused with a TargetError
@@ -82,16 +86,19 @@ def normalize(
 
     Returns a `Report`. Raises a `PcapconvError`, as `convert` does.
     """
-    target = output_of(source, target, arguments.get("to"))
+    target = output_of(source, target, arguments.get("to"), compress)
     settings = parse_normalize_arguments(name_of(target), **arguments)
     # The header of a pcap file is known only at the end.
     whole = settings.strict or settings.on_loss == "fail" or settings.format == "pcap"
-    with (
-        open_source(source, fractions=fractions) as opened,
-        _open_conversion(opened, _NormalizePlan(settings), fsync=fsync, progress=progress) as conversion,
-    ):
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_source(source, fractions=fractions))
+        compression = WriterSettings(settings.format, compress=compress, compress_level=compress_level)
+        compression = choose_compression(compression, target, opened)
+        plan = _NormalizePlan(settings)
+        conversion = stack.enter_context(_open_conversion(opened, plan, compression, fsync=fsync, progress=progress))
         conversion.survey()
-        conversion.write_to(FileSink(open_target(target, force=force, whole=whole)))
+        compressed = compression.compress is not None
+        conversion.write_to(FileSink(open_target(target, force=force, whole=whole, compressed=compressed)))
         report = conversion.run()
         _check_left_out_blocks(report, settings)
         conversion.commit()
@@ -116,7 +123,7 @@ def check_normal_form(
         if not opened.seekable:
             opened = stack.enter_context(spool(opened))
         file = stack.enter_context(temporary_file())
-        with _open_conversion(opened, plan) as conversion:
+        with _open_conversion(opened, plan, WriterSettings(settings.format)) as conversion:
             conversion.survey()
             conversion.write_to(FileSink(open_target(file)))
             report = conversion.run()
@@ -137,12 +144,15 @@ def check_normal_form(
 
 
 def _open_conversion(
-    source: Source, plan: _NormalizePlan, *, fsync: bool = True, progress: Callable[[int], object] | None = None
+    source: Source,
+    plan: _NormalizePlan,
+    compression: WriterSettings,
+    *,
+    fsync: bool = True,
+    progress: Callable[[int], object] | None = None,
 ) -> Conversion:
     settings = plan.settings
-    writer = WriterSettings(
-        settings.format, nanoseconds=True, keep_snaplen=settings.keep_snaplen, takes_interface=False
-    )
+    writer = compression._replace(nanoseconds=True, keep_snaplen=settings.keep_snaplen, takes_interface=False)
     return Conversion(source, ConversionSettings(writer, settings.strict, settings.on_loss, fsync, progress), plan)
 
 
@@ -164,7 +174,7 @@ def _check_left_out_blocks(report: Report, settings: NormalSettings) -> None:
 def target_format(name: str | None, to: str | None) -> str:
     """Return the format to write: `to`, else the format of the name's suffix, else pcapng. Raises UsageError if `to` is
     not a format."""
-    if to is None and (name is None or not formats.is_suffix(os.path.splitext(name)[1])):
+    if to is None and (name is None or formats.format_of(name) is None):
         return "pcapng"
     return formats.target_format(name, to)
 

@@ -37,6 +37,7 @@ _MOST_PARTS = 2**19  # commas and brackets in a line; the value that JSON makes 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _MOST_CAPTURES = 2**16  # one for each link type
 _PIECE = 2**18  # bytes that are read or written at once
+_CAPTURE_MEMBERS = tuple(name for name in CaptureFile._fields if name != "file_sha256")  # a sidecar is about contents
 
 
 class Header(NamedTuple):
@@ -110,7 +111,7 @@ class DocumentWriter:
                 write_all(target.file, memoryview(data))
 
         members = {
-            "captures": [each._asdict() for each in header.captures],
+            "captures": [{name: getattr(each, name) for name in _CAPTURE_MEMBERS} for each in header.captures],
             "source_format": header.source_format,
             "kept": header.kept,
             "missing": header.missing,

@@ -27,6 +27,8 @@ from typing import TYPE_CHECKING, Literal
 from pcapconv import formats
 from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, open_secrets, separate_arguments
 from pcapconv.errors import UsageError
+from pcapconv.formats.output_compression import choose_compression
+from pcapconv.io.compression import stem_of
 from pcapconv.io.file_set import FileSet
 from pcapconv.io.name_template import Template
 from pcapconv.io.paths import SIDECAR_SUFFIX, Readable
@@ -113,10 +115,11 @@ def split(
     most = MOST_PARTS if max_parts is None else argument_values.parse_count("max_parts", max_parts)
     _check_sidecar(sidecar, sidecar_secrets, by, format_name)
     writer, steps = separate_arguments(format_name, options)
+    writer = choose_compression(writer, naming.text)
     plan = Plan(steps, read_file, divided=not sidecar)  # with a sidecar, join restores everything
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, fractions=fractions))
-        stem = os.path.splitext(os.path.basename(opened.name))[0]
+        stem = stem_of(opened.name)
         opened = opened if opened.seekable or not sidecar else stack.enter_context(spool(opened))
         settings = ConversionSettings(writer, strict, on_loss, fsync, progress)
         conversion = stack.enter_context(Conversion(opened, settings, plan))

@@ -2,8 +2,8 @@
 
 Strategy: a split may have thousands of parts, but writes to few of them at a time. All parts begin with small buffers.
 Once all buffers together exceed `_BUDGET`, the least recently written parts release their buffers, threads and open
-files. The number of parts, and the bytes of the shared blocks that parts repeat, have limits, since both can be very
-large for a small capture.
+files, and end the member of a compressed file. The number of parts, and the bytes of the shared blocks that parts
+repeat, have limits, since both can be very large for a small capture.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from pcapconv import formats, timestamps
 from pcapconv.errors import UsageError
+from pcapconv.formats.output_compression import output_compression
 from pcapconv.formats.pcapng_writer import block_size
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.buffered_output import BufferedOutput
@@ -30,6 +31,7 @@ MOST_PARTS = 10_000  # unless `max_parts` is given
 _MOST_REPEATED = 64 * 2**20  # bytes that parts may repeat, whatever the size of the input
 _MOST_TIMES = 10  # how many times the size of the input they may repeat
 _BUDGET = 16 * 2**20  # bytes
+_COMPRESSORS = 32 * 2**20  # bytes besides, for compressors
 _COST = 2000  # bytes of memory that a part takes besides its buffers
 _NONE = "none"
 _NO_TOTALS = array("Q", [0, 0, 0, MOST_TICKS, 0])  # an interface's entry in the `totals` of `count_packets`
@@ -110,6 +112,7 @@ class OpenParts:
         self._template = template
         self._stem = stem
         self._settings = settings
+        self._compression = output_compression(settings)
         self._unfinished: dict[OpenPart, None] = {}
         self._active: OrderedDict[OpenPart, int] = OrderedDict()  # bytes of buffers; the last written part at the end
         self._memory = 0  # bytes of all buffers in `_active`
@@ -134,7 +137,9 @@ class OpenParts:
                 f"{self._template.text}: the capture makes more than {counted(self._most, 'part')}; "
                 f"write {argument('max_parts', enough)} to have up to {enough:,}, or make larger parts"
             )
-        output = BufferedOutput(self._files.new_file(), spares=self._spares, hashed=self._hashed)
+        output = BufferedOutput(
+            self._files.new_file(), spares=self._spares, hashed=self._hashed, compression=self._compression
+        )
         writer = formats.open_writer(self._settings, output)
         self.names.append("")
         self.reports.append({})
@@ -150,6 +155,7 @@ class OpenParts:
         self._memory += held - self._active.pop(part, 0)
         self._active[part] = held
         budget = max(_BUDGET // 4, _BUDGET - _COST * len(self._unfinished))
+        budget += 0 if self._compression is None else _COMPRESSORS
         while self._memory > budget and len(self._active) > 1:
             oldest, held = self._active.popitem(last=False)
             self._memory -= held

@@ -60,6 +60,13 @@ def rich(packets: int = 3, link_types: Sequence[int] = (wire.ETHERNET,)) -> byte
     return wire.section_header(options=COMMENT) + b"".join(interfaces) + secrets + b"".join(blocks)
 
 
+# The last packet is longer than the snaplen in the header of a pcap file, so that a compressed one is compressed again.
+LATE = (
+    wire.section_header()
+    + wire.interface(snaplen=2000) * 2
+    + b"".join(wire.enhanced_packet(0, number, bytes(1000)) for number in range(700))
+    + wire.enhanced_packet(1, 701, bytes(3000))
+)
 RICH = rich()
 MIXED = rich(4, (wire.ETHERNET, wire.RAW_IP))
 BACKWARDS = wire.pcap_header() + b"".join(wire.pcap_record(9 - number, 0, bytes([number])) for number in range(3))
@@ -113,6 +120,7 @@ def is_whole(name: str, data: bytes) -> bool:
 
 
 KEEP = {"out/keep": plain(b"")}  # makes the folder `out`
+COMPRESSED_PARTS = tuple(f"out/x-0000{number}.pcap.zst" for number in range(1, 4))
 PARTS = tuple(f"out/x-0000{number}.pcap" for number in range(1, 4))
 PAIR = ("out/x.pcap", "out/x.pcap.meta.json")
 BY_LINK_TYPE = ("out/mixed-ETHERNET.pcap", "out/mixed-RAW.pcap", "out/mixed.meta.json")
@@ -141,6 +149,20 @@ SINGLE = [
         "convert-large-in-place",
         "convert x.pcap x.pcap --to pcapng --force",
         {"x.pcap": replaced(LARGE)},
+        (("x.pcap",),),
+        edited="x.pcap",
+    ),
+    Command(
+        "convert-compressed",
+        "convert in.pcapng out/x.pcap.gz",
+        KEEP | {"in.pcapng": plain(LATE)},
+        (("out/x.pcap.gz",),),
+        folder="out",
+    ),
+    Command(
+        "convert-compressed-in-place",
+        "convert x.pcap x.pcap --to pcap --compress gzip --force",
+        {"x.pcap": replaced(LATE)},
         (("x.pcap",),),
         edited="x.pcap",
     ),
@@ -193,6 +215,13 @@ SINGLE = [
         "split in.pcap out/x.pcap --max-packets 1 --force",
         {"in.pcap": plain(PCAP)} | old(*PARTS),
         (PARTS,),
+        folder="out",
+    ),
+    Command(
+        "split-compressed-force",
+        "split in.pcap out/x.pcap.zst --max-packets 1 --force",
+        {"in.pcap": plain(PCAP)} | old(*COMPRESSED_PARTS),
+        (COMPRESSED_PARTS,),
         folder="out",
     ),
     Command(

@@ -18,6 +18,7 @@ from pcapconv.cli.options.groups import (
     WRITING,
     WRITTEN,
 )
+from pcapconv.io.compression import COMPRESSION_NAMES
 
 _READ = (
     Option(
@@ -88,6 +89,41 @@ _WRITTEN = (
         BATCH,
         choices=("pcap", "pcapng"),
         manual="The format to write. Default: each file keeps its format.",
+    ),
+    Option(
+        "compress",
+        "text",
+        "Compress OUT; default: by the suffix",
+        WRITTEN,
+        ("convert", "split", "join", "normalize"),
+        choices=COMPRESSION_NAMES,
+        example="zstd",
+        manual="how to compress the output: `gzip`, `zstd`, `xz`, `bzip2`, `lz4` or `none`; default: by the suffix "
+        "(`.gz`, `.zst`, `.xz`, `.bz2`, `.lz4`, as in `x.pcapng.gz`), stdout not at all, and an output that replaces "
+        "IN as IN is",
+    ),
+    Option(
+        "compress",
+        "text",
+        "Compress targets; default: each as it is",
+        WRITTEN,
+        BATCH,
+        choices=COMPRESSION_NAMES,
+        example="zstd",
+        manual="how to compress the targets, which get the suffix of this compression: `gzip`, `zstd`, `xz`, `bzip2`, "
+        "`lz4` or `none`; default: each target keeps the suffix of its source's name (`a.pcap.gz`, `a.pcapng.gz`) and "
+        "is compressed by it",
+    ),
+    Option(
+        "compress_level",
+        "number",
+        "The level of the compression",
+        WRITTEN,
+        WRITING,
+        "N",
+        example="9",
+        manual="the level of the compression; default in parentheses: gzip 1 to 9 (1; levels 1 to 3 take a tenth "
+        "of the time of the others), zstd 1 to 22 (3), xz 0 to 9 (4), bzip2 1 to 9 (9), lz4 0 to 16 (0)",
     ),
     Option(
         "force",
