@@ -168,8 +168,8 @@ class Conversion:
         self._sink.commit(other_targets, read, self._report, fsync=self._settings.fsync)
 
     def digest_of_source(self) -> str:
-        """The SHA-256 of the whole source, in hex. Only after `run`, with `hashed`, and for a plain file. Raises
-        FileError."""
+        """The SHA-256 of the whole source, in hex. Only after `run`, with `hashed`, and for a plain file; see
+        `digest_of_content` for a sidecar's. Raises FileError."""
         assert self._digest is not None
         return self._digest.hexdigest(self._settings.progress)
 
@@ -189,7 +189,7 @@ class Conversion:
             if isinstance(item, PacketBatch):
                 report.packets_read += item.rows
                 if progress is not None:
-                    progress(self.source.position)
+                    progress(self.source.position_in_file)
             elif isinstance(item, Block):
                 kind = item.kind
                 if kind != "statistics" and not item.explains_packets:
@@ -273,7 +273,7 @@ class Conversion:
         try:
             with self.name_errors():
                 reader = self.open_reader()
-                report.source_format = reader.format
+                report.source_format, report.source_compression = reader.format, reader.compression
                 for item in apply_steps(self._steps(report), self.note_items(reader.items(), report)):
                     writer.write(item)
                 writer.finish()

@@ -160,6 +160,9 @@ class Damage(NamedTuple):
     `offset` is where the damage begins, in bytes from the start of the capture. `packet_number` is the number that a
     packet at this offset would have. `bytes_left_out` is how many bytes were skipped because of the damage. `section`
     is the number of the section that lost something, None if a whole section was skipped.
+
+    If the data of a compressed capture is damaged, `compressed_offset` is where this damage begins in the compressed
+    file, and `bytes_left_out` counts bytes of this file; `offset` is the number of bytes that could be decompressed.
     """
 
     offset: int
@@ -167,10 +170,15 @@ class Damage(NamedTuple):
     reason: str
     bytes_left_out: int
     section: int | None
+    compressed_offset: int | None = None
 
     def __str__(self) -> str:
-        where = f"offset {self.offset} (packet {self.packet_number})"
-        left_out = f"{counted(self.bytes_left_out, 'byte')} {'is' if self.bytes_left_out == 1 else 'are'} left out"
+        where, unit = f"offset {self.offset} (packet {self.packet_number})", "byte"
+        if self.compressed_offset is not None:
+            where, unit = f"{where}, offset {self.compressed_offset} of the compressed file", "compressed byte"
+            if not self.bytes_left_out:
+                return f"{where}: {self.reason}"
+        left_out = f"{counted(self.bytes_left_out, unit)} {'is' if self.bytes_left_out == 1 else 'are'} left out"
         return f"{where}: {self.reason}; {left_out}"
 
 

@@ -75,7 +75,8 @@ class CaptureFile(NamedTuple):
 class Report:
     """What a conversion did.
 
-    * `inputs`, `outputs`: names; `source_format`, `target_format`: `pcap` or `pcapng`.
+    * `inputs`, `outputs`: names; `source_format`, `target_format`: `pcap` or `pcapng`; `source_compression`: `gzip`,
+      `zstd`, `xz`, `bzip2` or `lz4`, None if the source is not compressed.
     * `packets_read`, `packets_written`: how many.
     * `other_blocks`: the custom and unknown blocks of the input by kind, without those that describe processes.
     * `losses`: what the target could not hold, by kind.
@@ -99,6 +100,7 @@ class Report:
         self.inputs = [source]
         self.outputs = [target]
         self.source_format = ""
+        self.source_compression: str | None = None
         self.target_format = target_format
         self.packets_read = 0
         self.packets_written = 0

@@ -1,7 +1,8 @@
 """The compressions of captures: how each begins, its suffix, and the library that decompresses it piece by piece.
 
 Strategy: every compression has an incremental decompressor for one member, with the same four attributes. All but
-gzip's are the library's own. A library is imported only when its compression is met.
+gzip's and that of skippable frames are the library's own. A library is imported only when its compression is met. No
+decompressor takes more than 128 MiB for what a header asks for: more is refused.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-HEAD_SIZE = 6  # bytes by which a compression is recognised
-_MOST_MEMORY = 128 * 2**20  # bytes for the dictionary of an xz stream; `xz -9` needs 65 MiB
+HEAD_SIZE = 10  # bytes by which a compression is recognised
+_MOST_MEMORY = 128 * 2**20  # bytes for an xz stream: `xz -9` needs 65 MiB; libzstd has the same limit for a window
 _LARGEST_HEADER = 2**20  # bytes of a gzip member's header, with its name and comment
+_BZIP2_BEGINNINGS = tuple(  # the size of its blocks, and the number that begins a block or ends a stream
+    b"%d" % size + mark for size in range(1, 10) for mark in (b"\x31\x41\x59\x26\x53\x59", b"\x17\x72\x45\x38\x50\x90")
+)
 _TRAILER = 8  # bytes of a gzip member's trailer: checksum and size
 
 
@@ -43,32 +47,73 @@ class Decompressor(Protocol):
 class Compression(NamedTuple):
     """A compression.
 
-    A member begins with `magic`, and `decompressor` makes a decompressor for it. With `has_skippable_frames`, frames
-    without data may stand between members; with `zeros_may_follow`, zeros behind the last member are padding.
+    A member begins with `magic`, and then with one of the bytes in `goes_on`, if there are any; `decompressor` makes a
+    decompressor for it. With `has_skippable_frames`, frames without data may stand before, between and behind members;
+    with `zeros_may_follow`, zeros behind a member are padding. `program` is the command that decompresses a file, and
+    needs no limit of memory.
     """
 
     name: str
     suffix: str
     magic: bytes
     decompressor: Callable[[], Decompressor]
+    program: str
+    goes_on: tuple[bytes, ...] = ()
     zeros_may_follow: bool = False
     has_skippable_frames: bool = False
 
     def begins(self, head: bytes) -> bool:
-        """Return whether a member, or a skippable frame, begins with these bytes; True also for fewer bytes that can be
-        such a beginning."""
-        return head == self.magic[: len(head)] or head.startswith(self.magic) or self.skips(head)
+        """Return whether a member begins with these bytes; True also for fewer bytes that can be such a beginning."""
+        beginnings = [self.magic + each for each in self.goes_on or (b"",)]
+        return any(head.startswith(each) or each.startswith(head) for each in beginnings)
 
-    def skips(self, head: bytes) -> bool:
-        """Return whether these bytes begin a skippable frame."""
-        return self.has_skippable_frames and 0x50 <= head[0] <= 0x5F and head[1:4] == b"\x2a\x4d\x18"
+
+class SkippableFrame:
+    """The decompressor of a skippable frame, in which Zstandard and LZ4 files keep what is no data (RFC 8878, section
+    3.1.2): four bytes that begin it, the length of the rest, and the rest."""
+
+    needs_input = True
+
+    def __init__(self) -> None:
+        self._header = b""
+        self._remaining: int | None = None
+        self.eof = False
+        self.unused_data = b""
+
+    def decompress(self, data: bytes, max_length: int = -1, /) -> bytes:  # noqa: ARG002
+        """See `Decompressor.decompress`."""
+        if self._remaining is None:
+            self._header += data
+            if len(self._header) < 8:
+                return b""
+            data = self._header[8:]
+            self._remaining = int.from_bytes(self._header[4:8], "little")
+        self.unused_data = data[self._remaining :]
+        self._remaining -= len(data) - len(self.unused_data)
+        self.eof = not self._remaining
+        return b""
+
+
+def begins_skippable_frame(head: bytes) -> bool:
+    """Return whether these bytes begin a skippable frame of Zstandard and LZ4."""
+    return len(head) >= 4 and 0x50 <= head[0] <= 0x5F and head[1:4] == b"\x2a\x4d\x18"
+
+
+class TrailerError(ValueError):
+    """The trailer of a member does not fit the data before it, all of which was returned. `length` is the number of
+    bytes of the trailer, `unused` how many bytes the decompressor has from the trailer on."""
+
+    def __init__(self, reason: str, length: int, unused: int) -> None:
+        super().__init__(reason)
+        self.length = length
+        self.unused = unused
 
 
 class _GzipMember:
     """The decompressor of a gzip member (RFC 1952): a header, deflate data, and a trailer with a checksum.
 
     The library would check the trailer in the call that gives the last bytes, and lose them with a wrong checksum.
-    Here, the call after that raises ValueError.
+    Here, the call after that raises TrailerError.
     """
 
     def __init__(self) -> None:
@@ -113,7 +158,8 @@ class _GzipMember:
             return
         checksum, size = (int.from_bytes(self._held[at : at + 4], "little") for at in (0, 4))
         if checksum != self._checksum or size != self._size & 0xFFFFFFFF:
-            raise ValueError("wrong checksum" if checksum != self._checksum else "wrong size")
+            what = "checksum" if checksum != self._checksum else "size"
+            raise TrailerError(f"wrong {what}: what was decompressed may be wrong, too", _TRAILER, len(self._held))
         self.eof = True
         self.unused_data = self._held[_TRAILER:]
 
@@ -133,7 +179,7 @@ def _gzip_header_length(data: bytes) -> int:
             at = data.find(0, at) + 1
             if not at:
                 break
-    at += 2 * bool(flags & 2)
+    at += 2 * bool(flags & 2 and at)  # a checksum of the header
     if at and at <= len(data):
         return at
     if len(data) > _LARGEST_HEADER:
@@ -169,15 +215,22 @@ def _bzip2_stream() -> Decompressor:
 
 
 COMPRESSIONS = (
-    Compression("gzip", ".gz", b"\x1f\x8b", _GzipMember, zeros_may_follow=True),
-    Compression("zstd", ".zst", b"\x28\xb5\x2f\xfd", _zstd_frame, has_skippable_frames=True),
-    Compression("xz", ".xz", b"\xfd7zXZ\x00", _xz_stream, zeros_may_follow=True),
-    Compression("bzip2", ".bz2", b"BZh", _bzip2_stream),
-    Compression("lz4", ".lz4", b"\x04\x22\x4d\x18", _lz4_frame, has_skippable_frames=True),
+    Compression("gzip", ".gz", b"\x1f\x8b", _GzipMember, "gzip -d", zeros_may_follow=True),
+    Compression("zstd", ".zst", b"\x28\xb5\x2f\xfd", _zstd_frame, "zstd -d -M2048MB", has_skippable_frames=True),
+    Compression("xz", ".xz", b"\xfd7zXZ\x00", _xz_stream, "xz -d", zeros_may_follow=True),
+    Compression("bzip2", ".bz2", b"BZh", _bzip2_stream, "bzip2 -d", goes_on=_BZIP2_BEGINNINGS),
+    Compression("lz4", ".lz4", b"\x04\x22\x4d\x18", _lz4_frame, "lz4 -d", has_skippable_frames=True),
 )
 
 
 def recognise_compression(head: bytes) -> Compression | None:
     """Return the compression of a file that begins with these bytes, None if it is not compressed. A skippable frame at
-    the beginning counts as Zstandard, which both have, since `pzstd` writes one."""
-    return next((each for each in COMPRESSIONS if head.startswith(each.magic) or (head and each.skips(head))), None)
+    the beginning counts as Zstandard, since `pzstd` writes one; `Decompression` finds out what follows it."""
+    if begins_skippable_frame(head):
+        return next(each for each in COMPRESSIONS if each.has_skippable_frames)
+    return next((each for each in COMPRESSIONS if head.startswith(each.magic) and each.begins(head[:HEAD_SIZE])), None)
+
+
+def asks_for_memory(error: Exception) -> bool:
+    """Return whether a library raised this error because decompression would take more memory than is allowed."""
+    return "requires too much memory" in str(error) or "Memory usage limit" in str(error)
