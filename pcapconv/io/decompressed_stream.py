@@ -15,6 +15,7 @@ import io
 import select
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from queue import Empty, Full, Queue
 
@@ -25,6 +26,7 @@ from pcapconv.io.source import Source
 
 _AHEAD = 3  # pieces of less than a MiB
 _PATIENCE = 0.5  # seconds that `close` waits for a thread that reads a pipe
+_CLOSED = "was read again from its beginning, or closed, before this was read"
 _MOMENT = 0.05  # seconds after which a waiting thread looks whether it has to end
 
 
@@ -100,11 +102,13 @@ class DecompressedStream:
         if self._thread is not None:
             self._thread.join(None if self._source.seekable else _PATIENCE)
             self._thread = None
+        with suppress(Full):  # for a reader in another thread, which may wait
+            self._queue.put_nowait(FileError(f"{self.name}: {_CLOSED}"))
 
     def _load_piece(self) -> None:
         """Take the next piece, or the end. Raises what the thread raised, also if it is asked again."""
         if self._closed:
-            raise FileError(f"{self.name}: was read again from its beginning, or closed, before this was read")
+            raise FileError(f"{self.name}: {_CLOSED}")
         whole_file_read = self._decompression.consumed == self._source.size
         if self._thread is None and self.position and not whole_file_read:
             self._start()
