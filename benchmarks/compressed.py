@@ -38,7 +38,8 @@ def write_half_random(path: Path, packets: int) -> None:
     """Write packets of the mixed sizes, of whose bytes half are random and half are text that repeats. No two packets
     are the same, since a large window would find the first in the second."""
     rng = random.Random("pcapconv compressed")
-    sizes, heads = packet_sizes(MIXED, rng), {}
+    sizes = packet_sizes(MIXED, rng)
+    heads: dict[int, bytes] = {}
     with path.open("wb") as file:
         file.write(header_pcap())
         for first in range(0, packets, POOL_SIZE):
@@ -108,7 +109,7 @@ def measure(directory: Path, program: str, rounds: int, scale: float) -> list[st
             for path in directory.glob("out.*"):
                 sizes[path.name] = path.stat().st_size
                 path.unlink()
-            seconds, peak = launch(job.arguments, kernels("compiled"), directory=directory)
+            seconds, peak = launch([*job.arguments], kernels("compiled"), directory=directory)
             job.peak = max(job.peak, peak)
             if number:
                 job.seconds.append(seconds)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import wire
 from batches import as_pcapng, error_texts, files_below, manifest_lines, nonzero_counts, run_batch, statuses
-from compressed import COMPRESS, zstd_with_window
+from compressing import COMPRESS, zstd_with_window
 from folders import write_tree
 from web_server import file, serving
 

@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 import pytest
 import wire
 from command_line import run_command
-from compressed import COMPRESS, every_compression
+from compressing import COMPRESS, every_compression
 from conversions import Pipe, converted
 from hypothesis import given, settings
 from hypothesis import strategies as st

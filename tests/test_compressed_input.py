@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 import pytest
 import wire
 from command_line import COMMAND, run_command, run_in_process
-from compressed import COMPRESS, compressed, every_compression, xz_with_dictionary, zstd_with_window
+from compressing import COMPRESS, compressed, every_compression, xz_with_dictionary, zstd_with_window
 from conversions import Pipe, converted, packets, read, refused
 
 import pcapconv

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from compressed import COMPRESS, compressed, every_compression
+from compressing import COMPRESS, compressed, every_compression
 from conversions import Pipe
 
 import pcapconv

@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 import pytest
 import wire
 from command_line import COMMAND
-from compressed import bomb
+from compressing import bomb
 from conversions import Pipe
 
 import pcapconv

@@ -4,7 +4,7 @@ import gzip
 import struct
 
 import pytest
-from compressed import COMPRESS, SKIPPABLE, bomb, compressed, every_compression, xz_with_dictionary, zstd_with_window
+from compressing import COMPRESS, SKIPPABLE, bomb, compressed, every_compression, xz_with_dictionary, zstd_with_window
 from conversions import peak_memory
 
 from pcapconv import FormatError

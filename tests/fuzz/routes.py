@@ -16,7 +16,7 @@ from random import Random
 from typing import Any, BinaryIO, NamedTuple, cast
 
 import pytest
-from compressed import COMPRESS
+from compressing import COMPRESS
 
 from pcapconv import formats, kernels
 from pcapconv.errors import UsageError
