@@ -168,8 +168,8 @@ class Conversion:
         self._sink.commit(other_targets, read, self._report, fsync=self._settings.fsync)
 
     def digest_of_source(self) -> str:
-        """The SHA-256 of the whole source, in hex. Only after `run`, with `hashed`, and for a plain file; see
-        `digest_of_content` for a sidecar's. Raises FileError."""
+        """The SHA-256 of the whole source, in hex. Only after `run`, with `hashed`, and for a plain file. Raises
+        FileError."""
         assert self._digest is not None
         return self._digest.hexdigest(self._settings.progress)
 

@@ -225,7 +225,7 @@ COMPRESSIONS = (
 
 def recognise_compression(head: bytes) -> Compression | None:
     """Return the compression of a file that begins with these bytes, None if it is not compressed. A skippable frame at
-    the beginning counts as Zstandard, since `pzstd` writes one; `Decompression` finds out what follows it."""
+    the beginning counts as Zstandard, since pzstd writes one; `Decompression` finds out what follows it."""
     if begins_skippable_frame(head):
         return next(each for each in COMPRESSIONS if each.has_skippable_frames)
     return next((each for each in COMPRESSIONS if head.startswith(each.magic) and each.begins(head[:HEAD_SIZE])), None)
