@@ -126,7 +126,7 @@ def test_every_byte_before_a_corrupt_one_in_gzip_data() -> None:
     assert damage.reason.startswith("the gzip data is corrupt (")
     from_pipe, damage = decompressed(packed, again=False)
     assert DATA.startswith(from_pipe)
-    assert len(from_pipe) >= 150_000 - 2**15
+    assert len(from_pipe) >= 150_000 - 2**14
     assert damage is not None
     assert damage.offset <= len(packed) - 1001
 
@@ -172,7 +172,7 @@ def test_a_bomb_takes_no_memory(name: str, again: bool) -> None:
     def read() -> None:
         nonlocal size
         for piece in decompression(packed, again=again).pieces():
-            assert len(piece) < 2**20
+            assert len(piece) < 2**19
             size += len(piece)
 
     assert peak_memory(read) < 12 * 2**20  # `xz -6` has a dictionary of 8 MiB

@@ -27,9 +27,11 @@ from pcapconv.io.compression import (
 )
 
 _PIECE = 2**16  # bytes that are read at once
-_FIRST_SLICE = 2**10  # bytes that a member is given first; twice as many each time, up to a piece
-_MOST = 2**19  # bytes that a decompressor returns at once, whatever it could return
-_LESS = 2**14  # bytes that it returns at once from a pipe
+_FIRST_SLICE = (
+    2**10
+)  # bytes that a member is given first; twice as many each time, up to a piece, or from a pipe up to `_LESS`
+_MOST = 2**18  # bytes that a decompressor returns at once, whatever it could return
+_LESS = 2**13  # bytes that it gets, and returns, at once from a pipe
 _ENOUGH = 2**17  # bytes that are delivered together
 
 
@@ -70,14 +72,14 @@ class Decompression:
         self.compression = compression
         self._read = read
         self._read_at = read_at
-        self._most = _LESS if read_at is None else _MOST
+        self._largest_slice, self._most = (_LESS, _LESS) if read_at is None else (_PIECE, _MOST)
         self.damage: StreamDamage | None = None
         self.consumed = 0
         self._data = b""  # the bytes that were read last; a member was given those before `_at`
         self._at = 0
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the decompressed bytes, in pieces of less than a MiB. Raises what `read` raises, and FormatError for
+        """Yield the decompressed bytes, in pieces of less than 512 KiB. Raises what `read` raises, and FormatError for
         data whose decompression would take too much memory."""
         ready: list[bytes] = []
         size = 0
@@ -144,7 +146,7 @@ class Decompression:
             if decompressor.needs_input:
                 if self._at == len(self._data):
                     yield b""
-                size = min(2 * size, _PIECE)
+                size = min(2 * size, self._largest_slice)
                 slice_at, data = self._offset, self._take(size)
                 if not data:
                     self._set_damage(slice_at, f"the {self.compression.name} data is cut off")
