@@ -208,3 +208,15 @@ def test_a_gzip_header_that_has_no_end() -> None:
 
 def test_names_and_suffixes_differ() -> None:
     assert len({each.name for each in COMPRESSIONS}) == len({each.suffix for each in COMPRESSIONS}) == 5
+
+
+def test_a_bomb_with_damage_behind_it_is_salvaged_soon() -> None:
+    """One block of bzip2 data gives 40 MB, and then its checksum is wrong. The library keeps the very last byte."""
+    packed = bytearray(COMPRESS["bzip2"](bytes(40 * 2**20)))
+    packed[10] ^= 1  # the checksum of the block
+    size = 0
+    stream = decompression(bytes(packed))
+    for piece in stream.pieces():
+        size += len(piece)
+    assert size == 40 * 2**20 - 1
+    assert stream.damage is not None

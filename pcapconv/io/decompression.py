@@ -2,7 +2,7 @@
 
 Strategy: a decompressor loses what it has in hand when it meets corrupt data. So after such an error the member is read
 again, up to the slice of input in which the error came, and this slice is given to a new decompressor byte by byte;
-then once more, and the byte with which the error comes gives its output byte by byte, too. This takes an input that can
+then once more, and the output of the call that fails is asked for byte by byte, too. This takes an input that can
 be read again. From a pipe, a decompressor returns less at once, and no more than that is lost.
 
 A member gets its input in slices that grow, and what it does not need goes back, so that a file of very many small
@@ -27,9 +27,7 @@ from pcapconv.io.compression import (
 )
 
 _PIECE = 2**16  # bytes that are read at once
-_FIRST_SLICE = (
-    2**10
-)  # bytes that a member is given first; twice as many each time, up to a piece, or from a pipe up to `_LESS`
+_FIRST_SLICE = 2**10  # bytes that a member is given first; then twice as many each time, up to a limit
 _MOST = 2**18  # bytes that a decompressor returns at once, whatever it could return
 _LESS = 2**13  # bytes that it gets, and returns, at once from a pipe
 _ENOUGH = 2**17  # bytes that are delivered together
@@ -163,7 +161,7 @@ class Decompression:
         failing = len(data)  # the index of the byte with which the error comes
         for _ in range(2):
             passed = 0
-            replay = _Replay(make(), data, failing)
+            replay = _Replay(make(), data, failing, delivered)
             try:
                 for piece in replay.pieces(self._read_at, begin, slice_at):
                     passed += len(piece)
@@ -222,13 +220,16 @@ class Decompression:
 
 
 class _Replay:
-    """A decompression of the same input again: the bytes in `data` are given one by one, up to `index`; the one at
-    `failing`, with which an error comes, gives its output byte by byte."""
+    """A decompression of the same input again: the bytes in `data` are given one by one, up to `index`. If the byte at
+    `failing` is the one with which an error comes, its output behind the first `known` bytes of the member is asked for
+    byte by byte."""
 
-    def __init__(self, decompressor: Decompressor, data: bytes, failing: int) -> None:
+    def __init__(self, decompressor: Decompressor, data: bytes, failing: int, known: int) -> None:
         self._decompressor = decompressor
         self._data = data
         self._failing = failing
+        self._known = known
+        self._count = 0
         self.index = 0
 
     def pieces(self, read_at: Callable[[int, int], bytes], begin: int, stop: int) -> Iterator[bytes]:
@@ -237,14 +238,17 @@ class _Replay:
         at = begin
         while at < stop and (piece := read_at(at, min(_PIECE, stop - at))):
             at += len(piece)
-            yield from self._all_of(piece, _MOST)
+            yield from self._all_of(piece)
         while self.index < len(self._data):
-            most = 1 if self.index == self._failing else _MOST
-            yield from self._all_of(self._data[self.index : self.index + 1], most)
+            yield from self._all_of(self._data[self.index : self.index + 1])
             self.index += 1
 
-    def _all_of(self, data: bytes, most: int) -> Iterator[bytes]:
-        if not self._decompressor.eof:
-            yield self._decompressor.decompress(data, most)
-        while not self._decompressor.eof and not self._decompressor.needs_input:
-            yield self._decompressor.decompress(b"", most)
+    def _all_of(self, data: bytes) -> Iterator[bytes]:
+        while not self._decompressor.eof:
+            most = 1 if self.index == self._failing and self._count >= self._known else _MOST
+            piece = self._decompressor.decompress(data, most)
+            self._count += len(piece)
+            yield piece
+            if self._decompressor.needs_input:
+                return
+            data = b""
