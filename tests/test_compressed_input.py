@@ -266,6 +266,17 @@ def test_too_much_memory_is_refused_by_name(packed: bytes, tmp_path: Path) -> No
     assert not (tmp_path / "out.pcap").exists()
 
 
+def test_too_much_memory_behind_the_first_packets(tmp_path: Path) -> None:
+    """It is no damage: nothing is written."""
+    packed = COMPRESS["zstd"](LARGE) + zstd_with_window(28, LARGE[24:])
+    for source in (io.BytesIO(packed), pipe(packed, 100_000)):
+        with pytest.raises(FormatError, match=r"^input: its zstd data takes more than 128 MiB"):
+            pcapconv.convert(source, tmp_path / "out.pcap")
+        with pcapconv.open(io.BytesIO(packed)) as capture, pytest.raises(FormatError, match="takes more than 128 MiB"):
+            list(capture)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_sidecar_of_a_pipe_needs_a_name() -> None:
     with pytest.raises(UsageError, match="a pcap file on a pipe has no sidecar beside it"):
         pcapconv.convert(pipe(gzip.compress(PCAP)), io.BytesIO(), to="pcapng", sidecar=True)
