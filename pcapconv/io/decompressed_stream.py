@@ -24,7 +24,7 @@ from pcapconv.io.compression import Compression
 from pcapconv.io.decompression import Decompression, StreamDamage
 from pcapconv.io.source import Source
 
-_AHEAD = 3  # pieces of less than 512 KiB
+_AHEAD = 3  # pieces of less than a MiB
 _PATIENCE = 0.5  # seconds that `close` waits for a thread that reads a pipe
 _CLOSED = "was read again from its beginning, or closed, before this was read"
 _MOMENT = 0.05  # seconds after which a waiting thread looks whether it has to end
@@ -167,7 +167,7 @@ class DecompressedStream:
         at = self._source.position
         with memoryview(self._buffer) as room:
             size = self._source.readinto(room[:count])
-        data = bytes(self._buffer[:size])
+            data = bytes(room[:size])
         if self._source.observer is not None:
             self._buffer = self._source.observer.exchange(self._buffer, 0, size, at)
         return data

@@ -28,9 +28,9 @@ from pcapconv.io.compression import (
 
 _PIECE = 2**16  # bytes that are read at once
 _FIRST_SLICE = 2**10  # bytes that a member is given first; then twice as many each time, up to a limit
-_MOST = 2**18  # bytes that a decompressor returns at once, whatever it could return
+_MOST = 2**19  # bytes that a decompressor returns at once, whatever it could return
 _LESS = 2**13  # bytes that it gets, and returns, at once from a pipe
-_ENOUGH = 2**17  # bytes that are delivered together
+_ENOUGH = 2**18  # bytes that are delivered together
 
 
 class StreamDamage(NamedTuple):
@@ -77,7 +77,7 @@ class Decompression:
         self._at = 0
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the decompressed bytes, in pieces of less than 512 KiB. Raises what `read` raises, and FormatError for
+        """Yield the decompressed bytes, in pieces of less than a MiB. Raises what `read` raises, and FormatError for
         data whose decompression would take too much memory."""
         ready: list[bytes] = []
         size = 0
