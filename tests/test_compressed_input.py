@@ -3,10 +3,10 @@
 import gzip
 import io
 import json
-import os
 import subprocess
 import zipfile
 from pathlib import Path
+from random import Random
 from typing import Any, BinaryIO, cast
 
 import pytest
@@ -25,7 +25,8 @@ from pcapconv.normalizing import check_normal_form
 WEB = Path(__file__).parent / "samples" / "web.pcapng"
 T = 1_714_564_800
 PCAP = wire.pcap_header() + b"".join(wire.pcap_record(T + n, n, b"%d" % n * (n % 50)) for n in range(1000))
-LARGE = wire.pcap_header() + b"".join(wire.pcap_record(T + n, n, os.urandom(20) * 50) for n in range(3000))
+RANDOM = Random("compressed")
+LARGE = wire.pcap_header() + b"".join(wire.pcap_record(T + n, n, RANDOM.randbytes(20) * 50) for n in range(3000))
 LATE_NANOSECONDS = (  # a conversion to pcap starts again
     wire.section_header()
     + wire.interface()

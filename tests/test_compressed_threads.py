@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import BinaryIO, cast
 
 import pytest
@@ -25,8 +26,9 @@ from pcapconv.io.source_digest import start_digest
 from pcapconv.model import PacketBatch
 
 T = 1_714_564_800
-LARGE = wire.pcap_header() + b"".join(wire.pcap_record(T + n, n, os.urandom(1000)) for n in range(3000))
-PACKED = gzip.compress(LARGE, 1)
+RANDOM = Random("threads")
+LARGE = wire.pcap_header() + b"".join(wire.pcap_record(T + n, n, RANDOM.randbytes(1000)) for n in range(3000))
+PACKED = gzip.compress(LARGE, 1, mtime=0)
 
 
 @pytest.fixture(autouse=True)
