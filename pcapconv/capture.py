@@ -12,7 +12,7 @@ from typing import Self
 from pcapconv import formats
 from pcapconv.errors import DamageError
 from pcapconv.io.paths import Readable
-from pcapconv.io.source import open_source, spool
+from pcapconv.io.source import open_source
 from pcapconv.model import Damage, Item, Notice, Packet, PacketBatch
 
 
@@ -45,9 +45,10 @@ class Capture:
                 self._reader = formats.open_reader(opened)
                 items = self._reader.items()
             else:
+                from pcapconv.formats.compressed_captures import plain_content
                 from pcapconv.sidecar import open_read_sidecar, parse_sidecar_arguments
 
-                opened = opened if opened.plain else stack.enter_context(spool(opened))
+                opened = plain_content(opened, stack)
                 file = None if sidecar is True else sidecar
                 settings = parse_sidecar_arguments(sidecar is True, file, named="sidecar")
                 read_sidecar = open_read_sidecar(source, opened, settings, stack)

@@ -190,7 +190,7 @@ class Conversion:
             if isinstance(item, PacketBatch):
                 report.packets_read += item.rows
                 if progress is not None:
-                    progress(self.source.position)
+                    progress(self.source.position_in_file)
             elif isinstance(item, Block):
                 kind = item.kind
                 if kind != "statistics" and not item.explains_packets:
@@ -275,7 +275,7 @@ class Conversion:
         try:
             with self.name_errors():
                 reader = self.open_reader()
-                report.source_format = reader.format
+                report.source_format, report.source_compression = reader.format, reader.compression
                 for item in apply_steps(self._steps(report), self.note_items(reader.items(), report)):
                     writer.write(item)
                 writer.finish()

@@ -177,6 +177,9 @@ class Damage(NamedTuple):
     * `reason`: what is wrong, in words.
     * `bytes_left_out`: how many bytes were skipped because of the damage.
     * `section`: the number of the section that lost something; None if a whole section was skipped.
+    * `compressed_offset`: if the data of a compressed capture is damaged, where this damage begins in the compressed
+      file; None for any other damage. `offset` is then the number of bytes that could be decompressed, and
+      `bytes_left_out` counts bytes of the compressed file.
 
     `str()` gives a sentence.
     """
@@ -186,10 +189,15 @@ class Damage(NamedTuple):
     reason: str
     bytes_left_out: int
     section: int | None
+    compressed_offset: int | None = None
 
     def __str__(self) -> str:
-        where = f"offset {self.offset} (packet {self.packet_number})"
-        left_out = f"{counted(self.bytes_left_out, 'byte')} {'is' if self.bytes_left_out == 1 else 'are'} left out"
+        where, unit = f"offset {self.offset} (packet {self.packet_number})", "byte"
+        if self.compressed_offset is not None:
+            where, unit = f"{where}, offset {self.compressed_offset} of the compressed file", "compressed byte"
+            if not self.bytes_left_out:
+                return f"{where}: {self.reason}"
+        left_out = f"{counted(self.bytes_left_out, unit)} {'is' if self.bytes_left_out == 1 else 'are'} left out"
         return f"{where}: {self.reason}; {left_out}"
 
 

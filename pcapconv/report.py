@@ -78,7 +78,8 @@ class Report:
     """What a conversion did. Counts by kind are mappings, kind → count; `docs/reference/json.md` lists the kinds.
 
     * `inputs`, `outputs`: names of files. `source_format`, `target_format`: `"pcap"` or `"pcapng"`.
-    * `target_compression`: the compression of the outputs, as in `"gzip"`; None if they are not compressed.
+    * `source_compression`, `target_compression`: the compression of the source and of the outputs, as in `"gzip"`; None
+      if they are not compressed.
     * `packets_read`, `packets_written`: numbers of packets.
     * `other_blocks`: the custom and unknown blocks of the input, by kind, without those that describe processes.
     * `losses`: what the target could not hold, by kind.
@@ -104,6 +105,7 @@ class Report:
         self.inputs = [source]
         self.outputs = [target]
         self.source_format = ""
+        self.source_compression: str | None = None
         self.target_format = target_format
         self.target_compression: str | None = None
         self.packets_read = 0

@@ -117,7 +117,7 @@ class RecordingWatcher(Watcher):
 
 BROKEN = {
     "empty": (b"", "skipped", "the file is empty, not a pcap or pcapng capture"),
-    "gzip": (b"\x1f\x8b\x08\0" + bytes(20), "skipped", "it is a gzip file; decompress it first: gzip -d"),
+    "gzip": (b"\x1f\x8b\x08\0" + bytes(20), "skipped", "nothing could be decompressed: the gzip data is corrupt"),
     "text": (TEXT, "skipped", NO_CAPTURE),
     "time": (wire.section_header() + wire.interface() + wire.enhanced_packet(0, 2**63, b""), "failed", "packet 1"),
     "types": (

@@ -19,6 +19,7 @@ def test_a_report_has_everything(tmp_path: Path, capfd: pytest.CaptureFixture[st
         "inputs": [str(WEB_PCAPNG)],
         "outputs": [str(out)],
         "source_format": "pcapng",
+        "source_compression": None,
         "target_format": "pcap",
         "target_compression": None,
         "packets_read": packets,

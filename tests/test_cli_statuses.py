@@ -1,5 +1,6 @@
 """The command: exit statuses, what is refused in one sentence, and the options of every command that writes."""
 
+import gzip
 import re
 import shutil
 import subprocess
@@ -104,7 +105,11 @@ def test_memory_that_runs_out_is_said(monkeypatch: pytest.MonkeyPatch, capfd: py
 REFUSED = {
     "empty": (b"", "the file is empty, not a pcap or pcapng capture"),
     "text": (b"Dear reader,\n\nplease", "not a pcap or pcapng capture, it begins with 'Dear reader,'\n"),
-    "gzip": (b"\x1f\x8b\x08\0" + bytes(20), "it is a gzip file; decompress it first: gzip -d"),
+    "gzip": (b"\x1f\x8b\x08\0" + bytes(20), "nothing could be decompressed: the gzip data is corrupt"),
+    "twice": (
+        gzip.compress(gzip.compress(b"")),
+        "it is gzip data again: it was compressed twice",
+    ),
     "sidecar": (b'{"pcapconv_sidecar": 1,', "it is a sidecar; name the pcap file that it belongs to"),
     "snoop": (b"snoop\0\0\0" + bytes(20), "it is a snoop capture"),
     "text-mode transfer": (wire.section_header().replace(b"\r\n", b"\n"), "damaged by a text-mode transfer"),

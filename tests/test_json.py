@@ -1,6 +1,7 @@
 """What commands write as JSON: its name and version, its values, and that the published schemas say all of it."""
 
 import contextlib
+import gzip
 import hashlib
 import io
 import json
@@ -38,7 +39,14 @@ CUT = wire.pcap_header() + wire.pcap_record(1, 5, b"one") + b"cut off"
 ODD = wire.section_header() + wire.interface(snaplen=2) + wire.enhanced_packet(0, 5, b"long")
 EMPTY = wire.section_header() + wire.interface()
 MANY = EMPTY + wire.enhanced_packet(0, 1, b"a") + wire.block(6, bytes(8)) * 1200 + wire.enhanced_packet(0, 2, b"b")
-CAPTURES = {"cut.pcap": CUT, "odd.pcapng": ODD, "empty.pcapng": EMPTY, "many.pcapng": MANY, "two.pcapng": ODD + MANY}
+CAPTURES = {
+    "cut.pcap": CUT,
+    "packed.gz": gzip.compress(CUT)[:-3],
+    "odd.pcapng": ODD,
+    "empty.pcapng": EMPTY,
+    "many.pcapng": MANY,
+    "two.pcapng": ODD + MANY,
+}
 
 Run = Callable[..., tuple[int, Any]]
 
@@ -308,7 +316,7 @@ def test_reports_of_parts_and_sidecars(tmp_path: Path, monkeypatch: pytest.Monke
     found.append(json.loads(Path("edited.json").read_bytes()))
     assert (found[-1]["found_in_sidecar"]["new_packets"], found[3]["oversized"]["parts"]) == ([9], 8)
     assert found[2]["parts"][0]["first_time"] == "1970-01-01T00:00:00.000001Z"
-    Path("cut").write_bytes(CUT)
+    Path("cut").write_bytes(gzip.compress(CUT)[:-3])
     assert cli.run(["convert", "cut", "cut.pcapng", "--report", "cut.json", "-q"]) == 3
     found.append(json.loads(Path("cut.json").read_bytes()))
     check("report", found)

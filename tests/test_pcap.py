@@ -42,8 +42,8 @@ def there_and_back(capture: bytes) -> None:
         (b"No. Time Source\n1 0.000000 192.0.2.1\n", "'No. Time Source'"),
         (bytes.fromhex("00000000f0a1325e0204004000000040"), "00 00 00 00 f0 a1 32 5e"),  # ERF has no magic
         (b"snoop\0\0\0\0\0\0\2\0\0\0\4", "73 6e 6f 6f 70 .* snoop"),
-        (b"\x1f\x8b\x08\0" + bytes(20), "1f 8b 08 00 .* gzip"),
-        (b"\x28\xb5\x2f\xfd" + bytes(20), "28 b5 2f fd .* Zstandard"),
+        (b"\x1f\x8b\x08\0" + bytes(20), "nothing could be decompressed: the gzip data is corrupt"),
+        (b"\x28\xb5\x2f\xfd" + bytes(20), "nothing could be decompressed: the zstd data is c"),
     ],
     ids=["0-bytes", "1-byte", "2-bytes", "3-bytes", "zeros", "nearly", "text", "erf", "snoop", "gzip", "zstd"],
 )

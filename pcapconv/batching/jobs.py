@@ -12,7 +12,7 @@ import os
 import socket
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -30,10 +30,12 @@ from pcapconv.batching.stores import store_of
 from pcapconv.batching.transient_errors import is_transient
 from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.errors import FileError, NotACaptureError, PcapconvError
+from pcapconv.formats.compressed_captures import plain_content
 from pcapconv.formats.output_compression import choose_compression
 from pcapconv.io.paths import SIDECAR_SUFFIX, base_name
 from pcapconv.io.read_write import TEMPORARY_FILE, reading
 from pcapconv.io.source import Source
+from pcapconv.io.source_digest import Digest
 from pcapconv.io.target import Target
 from pcapconv.report import LossError, Report
 from pcapconv.sidecar import Sidecars, open_sidecars
@@ -131,17 +133,18 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
         source.fractions = settings.formats.fractions
         state, source_format = _check_source(settings, job, source)
         before = None if settings.sidecars is None else source_sidecar_state(job)
-        sidecars = _open_sidecars(settings, job, source, source_format, stack)
+        progress = _Progress(settings)
+        sidecars, content = _open_sidecars(settings, job, source, source_format, stack, progress)
         conversion_settings = ConversionSettings(
             choose_compression(settings.formats.writer_settings(source_format), job.target, source),
             settings.strict,
             settings.on_loss,
             settings.fsync,
-            _Progress(settings),
+            progress,
             hashed=True,
         )
         plan = copy.copy(settings.plan)  # a plan keeps state about its capture
-        with Conversion(source, conversion_settings, plan) as conversion:
+        with Conversion(content, conversion_settings, plan) as conversion:
             conversion.use_sidecars(sidecars)
             conversion.survey()
             if store.local:
@@ -150,12 +153,13 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
             conversion.write_to(FileSink(target, base_name(job.target)))
             conversion.extract_to(_open_key_log(settings, job))
             report = conversion.run()
+            digest = conversion.digest_of_source() if content is source else Digest(source).hexdigest(progress)
             (written,) = conversion.files
             outcome = Outcome.from_report(
                 report,
                 job._replace(source_state=State(source.size, state.time)),
                 settings,
-                source_sha256=conversion.digest_of_source(),
+                source_sha256=digest,
                 target_state=_state_of_written(target, job),
                 target_sha256=written.file_sha256,
                 seconds=_seconds_since(begun),
@@ -214,26 +218,34 @@ def _sidecar_fields(
 
 
 def _open_sidecars(
-    settings: Settings, job: Job, source: Source, source_format: str, stack: ExitStack
-) -> Sidecars | None:
+    settings: Settings,
+    job: Job,
+    source: Source,
+    source_format: str,
+    stack: ExitStack,
+    progress: Callable[[int], object],
+) -> tuple[Sidecars | None, Source]:
     """Open the sidecars of one file: a new one beside a pcap file that comes from pcapng, and an existing one beside a
-    pcap source. Return None if neither is needed."""
+    pcap source; None if neither is needed. Also return the source to convert: with sidecars, which are about a
+    capture's own bytes, the content of a compressed one."""
     if settings.sidecars is None:
-        return None
+        return None, source
     target_format = settings.formats.to or source_format
     files = BatchSidecarFiles(job, _batch_of(settings))
     has_sidecar = source_format == "pcap" and files.exists(job.source + SIDECAR_SUFFIX)
     may_lose = source_format == "pcapng" or settings.plan is not None  # an edit may add what pcap cannot hold
     if not (has_sidecar or (target_format == "pcap" and may_lose)):
-        return None
+        return None, source
+    content = plain_content(source, stack, progress)
     force = job.action.replaces_target or job.action.replaces_key_log
     locations = job.source, job.target
     if scheme_of(job.target) is None:
         make_directories(job.target, settings.home)
     other_targets = [] if settings.key_log_suffix is None else [job.target + settings.key_log_suffix]
-    return open_sidecars(
-        settings.sidecars, source, target_format, locations, stack, force=force, other_files=other_targets, files=files
+    sidecars = open_sidecars(
+        settings.sidecars, content, target_format, locations, stack, force=force, other_files=other_targets, files=files
     )
+    return sidecars, content
 
 
 def _check_inside(settings: Settings, job: Job) -> None:

@@ -105,7 +105,9 @@ class _Page:
         """Yield the lines about one capture, and about the sidecar beside it."""
         variants = {section["variant"] for section in census["sections"]} - {""}
         orders = sorted({section["byte_order"] + "-endian" for section in census["sections"]})
-        title = ", ".join([census["format"], *variants, *orders, counted(census["bytes"], "byte")])
+        compression = [f"compressed with {census['compression']}"] if census["compression"] else []
+        size = counted(census["bytes"], "byte")
+        title = ", ".join([census["format"], *variants, *orders, *compression, size])
         yield from self._title(f"{census['file']}: {title}")
         yield from self._labelled_lines(_facts(census))
         yield from self._interface_table(census)

@@ -21,7 +21,7 @@ from pcapconv.errors import FileError
 from pcapconv.formats.output_compression import choose_compression
 from pcapconv.formats.output_names import output_of
 from pcapconv.io.paths import Readable, Writable, base_name, name_of
-from pcapconv.io.source import open_source, spool
+from pcapconv.io.source import open_source
 from pcapconv.io.target import open_target
 from pcapconv.report import Report
 from pcapconv.sinks import FileSink
@@ -86,6 +86,7 @@ def convert(
         writer = choose_compression(writer, target, opened)
         sidecars = None
         if sidecar or sidecar_file is not None or sidecar_secrets or sidecar_fingerprints:
+            from pcapconv.formats.compressed_captures import plain_content
             from pcapconv.sidecar import (  # a plain conversion starts faster without it
                 open_sidecars,
                 parse_sidecar_arguments,
@@ -93,7 +94,7 @@ def convert(
 
             sidecar_settings = parse_sidecar_arguments(sidecar, sidecar_file, sidecar_secrets, sidecar_fingerprints)
             whole = True  # only at the capture's end is it known whether the capture belongs to its sidecar
-            opened = opened if opened.plain else stack.enter_context(spool(opened))
+            opened = plain_content(opened, stack, progress)
             other_files = [] if plan is None else [plan.extract_to, *plan.injected_from]
             sidecars = open_sidecars(
                 sidecar_settings, opened, format_name, (source, target), stack, force=force, other_files=other_files

@@ -11,6 +11,7 @@ The files:
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from typing import Any
 
 from pcapconv.conversion import Conversion, ConversionSettings
@@ -39,12 +40,13 @@ def _sidecar_fields(source: Source, name: str) -> dict[str, Any] | None:
     """Return what the sidecar beside a pcap file keeps, or why it cannot be used; None without a sidecar."""
     if not os.path.isfile(name + SIDECAR_SUFFIX):  # reading a pipe of that name could wait for ever
         return None
-    from pcapconv.sidecar.read_sidecar import open_restored  # not needed for most captures
+    from pcapconv.formats.compressed_captures import plain_content  # not needed for most captures
+    from pcapconv.sidecar.read_sidecar import open_restored
 
     census = Census(with_offsets=False)
     try:
         source.rewind()
-        with open_restored(source, name) as (document, items):
+        with ExitStack() as stack, open_restored(plain_content(source, stack), name) as (document, items):
             for item in items:
                 census.add_item(item)
     except PcapconvError as error:
@@ -68,6 +70,7 @@ def _capture_fields(source: Source) -> dict[str, Any]:
     fields = {
         "file": source.name,
         "format": report.source_format,
+        "compression": report.source_compression,
         "bytes": source.position if source.size is None else source.size,
     }
     return {**fields, **sink.census.result(), "to_pcap": sink.result(report)}

@@ -1,9 +1,9 @@
 """The formats that pcapconv reads and writes; recognises a capture's format by its content, never by its name.
 
 Each format has a reader and a writer module (`pcap_reader`, `pcap_writer`, `pcapng_reader`, `pcapng_writer`); only this
-module imports all four. Readers take bytes from a `window`; `losses` counts what pcap cannot hold; `not_captures` and
-`damaged_transfers` explain why a file cannot be read; `output_names` and `output_compression` say what an output is
-called, and how it is compressed.
+module imports all four. Readers take bytes from a `window`, which `compressed_captures` gives them of compressed
+captures; `losses` counts what pcap cannot hold; `not_captures` and `damaged_transfers` explain why a file cannot be
+read; `output_names` and `output_compression` decide what an output is called, and how it is compressed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pcapconv.formats.pcapng_writer import PcapngWriter
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.formats.window import FIRST_SIZE, Window
 from pcapconv.io.buffered_output import BufferedOutput
+from pcapconv.io.compression import HEAD_SIZE as COMPRESSION_HEAD_SIZE
 from pcapconv.io.compression import recognise_compression, split_suffix
 from pcapconv.io.source import WINDOW_SIZE, Source
 from pcapconv.model import Item
@@ -31,11 +32,13 @@ from pcapconv.wording import argument
 
 if TYPE_CHECKING:
     from pcapconv.io.decompressed_stream import DecompressedStream
+    from pcapconv.io.decompression import Decompressed, StreamDamage
 
 FORMATS = ("pcap", "pcapng")
 
 _SUFFIXES = {".pcap": "pcap", ".cap": "pcap", ".pcapng": "pcapng", ".ntar": "pcapng"}
 
+_FEW = 16  # bytes; fewer say nothing about what a file is
 HEAD_SIZE = 4096  # bytes that are enough to recognise a file that is no capture
 
 
@@ -44,6 +47,11 @@ class Reader(Protocol):
     capture has but no item holds; it is complete after the last item."""
 
     format: str
+
+    @property
+    def compression(self) -> str | None:
+        """The name of the compression of the file: `gzip`; None if it is not compressed."""
+        ...
 
     @property
     def losses(self) -> Counter[str]:
@@ -90,12 +98,15 @@ class Writer(Protocol):
 def open_reader(source: Source, window_size: int = WINDOW_SIZE) -> Reader:
     """The reader for the format that the source is in. Raises FormatError if it is not a capture."""
     window = _begun_window(source, window_size)
-    head = window.head(FIRST_SIZE)
-    if (compression := recognise_compression(head)) is not None:
+    if source.decompressed is not None:
+        from pcapconv.formats.compressed_captures import CompressedReader
+
+        return CompressedReader(_reader_in(window, source, source.decompressed), source.decompressed)
+    if (compression := recognise_compression(window.head(COMPRESSION_HEAD_SIZE))) is not None:
         from pcapconv.formats.compressed_captures import CompressedReader, open_stream  # rarely needed
 
-        stream = open_stream(source, compression, head)
-        return CompressedReader(_reader_in(_begun_window(stream, window_size), source), stream)
+        stream = open_stream(source, compression, window.head(window.available))
+        return CompressedReader(_reader_in(_begun_window(stream, window_size), source, stream), stream)
     return _reader_in(window, source)
 
 
@@ -106,22 +117,33 @@ def _begun_window(source: Source | DecompressedStream, window_size: int) -> Wind
     return window
 
 
-def _reader_in(window: Window, source: Source) -> Reader:
-    """Return the reader for the format of the bytes in a window on `source`. Raises FormatError."""
+def _reader_in(window: Window, source: Source, content: DecompressedStream | Decompressed | None = None) -> Reader:
+    """Return the reader for the format of the bytes in a window on `source`, or on its decompressed `content`. Raises
+    FormatError."""
     head = window.head(FIRST_SIZE)
     if not _has_magic(head):
         head = window.load_head(HEAD_SIZE)
     whole = window.remaining == len(head)
-    if recognise(head, source.name, whole=whole) == "pcapng":
+    compression = None if content is None else content.compression
+    damage = None if content is None else content.damage
+    if recognise(head, source.name, whole=whole, compression=compression, damage=damage) == "pcapng":
         return PcapngReader(window)
     damaged_transfers.refuse_changed_line_ends(head, source.name, whole=whole)
     nanoseconds = source.fractions == "nanoseconds"
     return PcapReader(window, head[:4], nanoseconds=nanoseconds, complete=source.complete)
 
 
-def recognise(head: bytes, name: str, *, whole: bool = False) -> str:
+def recognise(
+    head: bytes,
+    name: str,
+    *,
+    whole: bool = False,
+    compression: str | None = None,
+    damage: StreamDamage | None = None,
+) -> str:
     """The format of a capture that begins with these bytes: 16 bytes are enough for a capture, `HEAD_SIZE` for a
-    message that says what else the file is. `whole` is true if `head` is the whole file. `name` is for messages.
+    message that says what else the file is. `whole` is true if `head` is the whole file. `name` is for messages; so are
+    `compression`, if these are the bytes in a compressed file, and the damage of its data.
 
     Raises NotACaptureError, and FormatError for a capture that a transfer made unreadable.
     """
@@ -130,6 +152,8 @@ def recognise(head: bytes, name: str, *, whole: bool = False) -> str:
         return "pcap"
     if head[:4] == pcapng.SECTION_HEADER.to_bytes(4, "big"):
         return "pcapng"
+    if compression is not None and (not head or (damage is not None and len(head) < _FEW)):
+        raise _nothing_inside(head, name, compression, damage)
     if not head:
         raise NotACaptureError(f"{name}: the file is empty, not a pcap or pcapng capture")
     if pcapng.from_text_transfer(head):
@@ -137,11 +161,22 @@ def recognise(head: bytes, name: str, *, whole: bool = False) -> str:
         raise FormatError(damaged_transfers.TEXT_MODE.format(name=name, format="pcapng", how=how))
     identified = not_captures.identify(head, whole=whole)
     beginning = quoted(head, min_shown=16) or head[:16].hex(" ")
+    subject = "it" if compression is None else f"the {compression} data in it"
     raise NotACaptureError(
-        f"{name}: not a pcap or pcapng capture, it begins with {beginning}"
+        f"{name}: not a pcap or pcapng capture, {subject} begins with {beginning}"
         f"{f': it is {identified}' if identified else ''}",
         known=identified is not None,
     )
+
+
+def _nothing_inside(head: bytes, name: str, compression: str, damage: StreamDamage | None) -> NotACaptureError:
+    """Return the error for a compressed file with no data, or with damage in its first bytes."""
+    if damage is None:
+        return NotACaptureError(f"{name}: not a pcap or pcapng capture, the {compression} data in it is empty")
+    from pcapconv.formats.compressed_captures import damage_in_words
+
+    found = f"only {head[:16].hex(' ')} could be decompressed" if head else "nothing could be decompressed"
+    return NotACaptureError(f"{name}: not a pcap or pcapng capture, {found}: {damage_in_words(damage)}", known=True)
 
 
 def format_at(source: Source) -> str:
@@ -150,7 +185,8 @@ def format_at(source: Source) -> str:
     if (compression := recognise_compression(head)) is not None:
         from pcapconv.formats.compressed_captures import decompressed_head  # rarely needed
 
-        return recognise(decompressed_head(source, compression, HEAD_SIZE), source.name)
+        head, name, damage = decompressed_head(source, compression, HEAD_SIZE)
+        return recognise(head, source.name, compression=name, damage=damage)
     return recognise(head, source.name, whole=source.size == len(head))
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from struct import unpack_from
 
+from pcapconv.io.compression import recognise_compression
 from pcapconv.spec import pcap, pcapng
 from pcapconv.text import quoted
 
@@ -22,11 +23,10 @@ _UTF_16 = (
 )
 
 _MAGICS = (
-    (0, b"\x1f\x8b", "a gzip file; decompress it first: gzip -d"),
-    (0, b"\x28\xb5\x2f\xfd", "a Zstandard file; decompress it first: zstd -d"),
-    (0, b"\xfd7zXZ\x00", "an xz file; decompress it first: xz -d"),
-    (0, b"BZh", "a bzip2 file; decompress it first: bzip2 -d"),
-    (0, b"\x04\x22\x4d\x18", "an LZ4 file; decompress it first: lz4 -d"),
+    (0, b"\x1f\x9d", "a file of compress; decompress it first: gzip -d"),
+    (0, b"\x02\x21\x4c\x18", "an LZ4 file in the legacy format; decompress it first: lz4 -d"),
+    (0, b"LZIP", "an lzip file; decompress it first: lzip -d"),
+    (0, b"\x89LZO\x00\r\n\x1a\n", "an lzop file; decompress it first: lzop -d"),
     (0, b"PK\x03\x04", "a zip file; unpack it first"),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it first: 7z x"),
     (257, b"ustar", "a tar archive; unpack it first: tar -xf"),
@@ -68,6 +68,8 @@ _PCAP_STARTS = [magic + b"".join(n.to_bytes(2, order) for n in (2, 4)) for magic
 def identify(head: bytes, *, whole: bool) -> str | None:
     """What a file is that is no capture and begins with `head`: a noun, and what to do with the file; None if the file
     is not recognised. `whole` is true if `head` is the whole file."""
+    if (compression := recognise_compression(head)) is not None:  # only in decompressed data
+        return f"{compression.name} data again: it was compressed twice; decompress it once first"
     for offset, magic, what in _MAGICS:
         if head.startswith(magic, offset):
             return what

@@ -43,6 +43,7 @@ class PcapReader:
     """
 
     format = "pcap"
+    compression: str | None = None
 
     def __init__(self, window: Window, magic: bytes, *, nanoseconds: bool = False, complete: bool = False) -> None:
         self._window = window

@@ -45,6 +45,7 @@ class PcapngReader:
     """The reader of a pcapng file. `losses` stays empty: its items hold everything that can be read."""
 
     format = "pcapng"
+    compression: str | None = None
 
     def __init__(self, window: Window) -> None:
         self._window = window

@@ -14,6 +14,9 @@ An output is a `Target`. It gets its final name at the end, and four modules do 
 |---|---|
 | `source.py` | an open input: a path, stdin or a file object (`Source`); makes nameless temporary files |
 | `source_digest.py` | the SHA-256 of an input, computed in a thread while it is read |
+| `compression.py` | the compressions of captures: how each begins, its suffix, its library |
+| `decompression.py` | decompresses one member after the other, with every byte that can be had of damaged data |
+| `decompressed_stream.py` | the bytes in a compressed input, decompressed in a thread |
 | `target.py` | an open output: a file, stdout or a file object (`Target`); publishes and undoes it |
 | `buffered_output.py` | the buffer that writers encode into, in front of a target; hands full buffers to a thread |
 | `compressors.py` | the compressors of one member, for each compression |

@@ -2,8 +2,8 @@
 piece.
 
 Strategy: every compression has an incremental decompressor for one member, with the same four attributes. All but
-gzip's are the library's own. A library is imported only when its compression is met. The compressors are in
-`compressors`.
+gzip's and that of skippable frames are the library's own. A library is imported only when its compression is met. No
+decompressor takes more than 128 MiB for what a header asks for: more is refused. The compressors are in `compressors`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ from pcapconv.io.compressors import (
     ZstdCompressor,
 )
 
-HEAD_SIZE = 6  # bytes by which a compression is recognised
-_MOST_MEMORY = 128 * 2**20  # bytes for the dictionary of an xz stream; `xz -9` needs 65 MiB
+HEAD_SIZE = 10  # bytes by which a compression is recognised
+_MOST_MEMORY = 128 * 2**20  # bytes for an xz stream: `xz -9` needs 65 MiB; libzstd has the same limit for a window
 _LARGEST_HEADER = 2**20  # bytes of a gzip member's header, with its name and comment
+_BZIP2_BEGINNINGS = tuple(  # the size of its blocks, and the number that begins a block or ends a stream
+    b"%d" % size + mark for size in range(1, 10) for mark in (b"\x31\x41\x59\x26\x53\x59", b"\x17\x72\x45\x38\x50\x90")
+)
 _TRAILER = 8  # bytes of a gzip member's trailer: checksum and size
 
 
@@ -55,10 +58,11 @@ class Decompressor(Protocol):
 class Compression(NamedTuple):
     """A compression.
 
-    A member begins with `magic`, `decompressor` makes a decompressor for it, and `compressor` a compressor of one of
-    the `levels`. `memory_by_level` has the MiB of memory that a compressor takes about, from a level on. With
-    `has_skippable_frames`, frames without data may stand between members; with `zeros_may_follow`, zeros behind the
-    last member are padding.
+    A member begins with `magic`, and then with one of the bytes in `goes_on`, if there are any; `decompressor` makes a
+    decompressor for it, and `compressor` a compressor of one of the `levels`. `memory_by_level` has the MiB of memory
+    that a compressor takes about, from a level on. With `has_skippable_frames`, frames without data may stand before,
+    between and behind members; with `zeros_may_follow`, zeros behind a member are padding. `program` is the command
+    that decompresses a file, and needs no limit of memory.
     """
 
     name: str
@@ -69,28 +73,67 @@ class Compression(NamedTuple):
     levels: range
     default_level: int
     memory_by_level: tuple[tuple[int, int], ...]
+    program: str
+    goes_on: tuple[bytes, ...] = ()
     zeros_may_follow: bool = False
     has_skippable_frames: bool = False
 
     def begins(self, head: bytes) -> bool:
-        """Return whether a member, or a skippable frame, begins with these bytes; True also for fewer bytes that can be
-        such a beginning."""
-        return head == self.magic[: len(head)] or head.startswith(self.magic) or self.skips(head)
+        """Return whether a member begins with these bytes; True also for fewer bytes that can be such a beginning."""
+        beginnings = [self.magic + each for each in self.goes_on or (b"",)]
+        return any(head.startswith(each) or each.startswith(head) for each in beginnings)
 
     def compressor_memory(self, level: int) -> int:
         """Return about how many bytes of memory a compressor takes by this level."""
         return max(size for first, size in self.memory_by_level if first <= level) * 2**20
 
-    def skips(self, head: bytes) -> bool:
-        """Return whether these bytes begin a skippable frame."""
-        return self.has_skippable_frames and 0x50 <= head[0] <= 0x5F and head[1:4] == b"\x2a\x4d\x18"
+
+class SkippableFrame:
+    """The decompressor of a skippable frame, in which Zstandard and LZ4 files keep what is no data (RFC 8878, section
+    3.1.2): four bytes that begin it, the length of the rest, and the rest."""
+
+    needs_input = True
+
+    def __init__(self) -> None:
+        self._header = b""
+        self._remaining: int | None = None
+        self.eof = False
+        self.unused_data = b""
+
+    def decompress(self, data: bytes, max_length: int = -1, /) -> bytes:  # noqa: ARG002
+        """See `Decompressor.decompress`."""
+        if self._remaining is None:
+            self._header += data
+            if len(self._header) < 8:
+                return b""
+            data = self._header[8:]
+            self._remaining = int.from_bytes(self._header[4:8], "little")
+        self.unused_data = data[self._remaining :]
+        self._remaining -= len(data) - len(self.unused_data)
+        self.eof = not self._remaining
+        return b""
+
+
+def begins_skippable_frame(head: bytes) -> bool:
+    """Return whether these bytes begin a skippable frame of Zstandard and LZ4."""
+    return len(head) >= 4 and 0x50 <= head[0] <= 0x5F and head[1:4] == b"\x2a\x4d\x18"
+
+
+class TrailerError(ValueError):
+    """The trailer of a member does not fit the data before it, all of which was returned. `length` is the number of
+    bytes of the trailer, `unused` how many bytes the decompressor has from the trailer on."""
+
+    def __init__(self, reason: str, length: int, unused: int) -> None:
+        super().__init__(reason)
+        self.length = length
+        self.unused = unused
 
 
 class _GzipMember:
     """The decompressor of a gzip member (RFC 1952): a header, deflate data, and a trailer with a checksum.
 
     The library would check the trailer in the call that gives the last bytes, and lose them with a wrong checksum.
-    Here, the call after that raises ValueError.
+    Here, the call after that raises TrailerError.
     """
 
     def __init__(self) -> None:
@@ -135,7 +178,8 @@ class _GzipMember:
             return
         checksum, size = (int.from_bytes(self._held[at : at + 4], "little") for at in (0, 4))
         if checksum != self._checksum or size != self._size & 0xFFFFFFFF:
-            raise ValueError("wrong checksum" if checksum != self._checksum else "wrong size")
+            what = "checksum" if checksum != self._checksum else "size"
+            raise TrailerError(f"wrong {what}: what was decompressed may be wrong, too", _TRAILER, len(self._held))
         self.eof = True
         self.unused_data = self._held[_TRAILER:]
 
@@ -155,7 +199,7 @@ def _gzip_header_length(data: bytes) -> int:
             at = data.find(0, at) + 1
             if not at:
                 break
-    at += 2 * bool(flags & 2)
+    at += 2 * bool(flags & 2 and at)  # a checksum of the header
     if at and at <= len(data):
         return at
     if len(data) > _LARGEST_HEADER:
@@ -195,20 +239,63 @@ _XZ_MEMORY = ((0, 3), (1, 9), (2, 17), (3, 32), (4, 48), (5, 94), (7, 186), (8, 
 
 COMPRESSIONS = (
     Compression(
-        *("gzip", ".gz", b"\x1f\x8b", _GzipMember, GzipCompressor, range(1, 10), 1, ((1, 1),)),
+        name="gzip",
+        suffix=".gz",
+        magic=b"\x1f\x8b",
+        decompressor=_GzipMember,
+        compressor=GzipCompressor,
+        levels=range(1, 10),
+        default_level=1,
+        memory_by_level=((1, 1),),
+        program="gzip -d",
         zeros_may_follow=True,
     ),
     Compression(
-        *("zstd", ".zst", b"\x28\xb5\x2f\xfd", _zstd_frame, ZstdCompressor, range(1, 23), 3, _ZSTD_MEMORY),
+        name="zstd",
+        suffix=".zst",
+        magic=b"\x28\xb5\x2f\xfd",
+        decompressor=_zstd_frame,
+        compressor=ZstdCompressor,
+        levels=range(1, 23),
+        default_level=3,
+        memory_by_level=_ZSTD_MEMORY,
+        program="zstd -d -M2048MB",
         has_skippable_frames=True,
     ),
-    Compression(  # `xz` has level 6, which takes 94 MiB of memory
-        *("xz", ".xz", b"\xfd7zXZ\x00", _xz_stream, XzCompressor, range(10), 4, _XZ_MEMORY),
+    Compression(
+        name="xz",
+        suffix=".xz",
+        magic=b"\xfd7zXZ\x00",
+        decompressor=_xz_stream,
+        compressor=XzCompressor,
+        levels=range(10),
+        default_level=4,  # `xz` has level 6, which takes 94 MiB of memory
+        memory_by_level=_XZ_MEMORY,
+        program="xz -d",
         zeros_may_follow=True,
     ),
-    Compression("bzip2", ".bz2", b"BZh", _bzip2_stream, Bzip2Compressor, range(1, 10), 9, ((1, 8),)),
     Compression(
-        *("lz4", ".lz4", b"\x04\x22\x4d\x18", _lz4_frame, Lz4Compressor, range(17), 0, ((0, 3),)),
+        name="bzip2",
+        suffix=".bz2",
+        magic=b"BZh",
+        decompressor=_bzip2_stream,
+        compressor=Bzip2Compressor,
+        levels=range(1, 10),
+        default_level=9,
+        memory_by_level=((1, 8),),
+        program="bzip2 -d",
+        goes_on=_BZIP2_BEGINNINGS,
+    ),
+    Compression(
+        name="lz4",
+        suffix=".lz4",
+        magic=b"\x04\x22\x4d\x18",
+        decompressor=_lz4_frame,
+        compressor=Lz4Compressor,
+        levels=range(17),
+        default_level=0,
+        memory_by_level=((0, 3),),
+        program="lz4 -d",
         has_skippable_frames=True,
     ),
 )
@@ -237,5 +324,12 @@ def stem_of(name: str) -> str:
 
 def recognise_compression(head: bytes) -> Compression | None:
     """Return the compression of a file that begins with these bytes, None if it is not compressed. A skippable frame at
-    the beginning counts as Zstandard, which both have, since `pzstd` writes one."""
-    return next((each for each in COMPRESSIONS if head.startswith(each.magic) or (head and each.skips(head))), None)
+    the beginning counts as Zstandard, since pzstd writes one; `Decompression` finds out what follows it."""
+    if begins_skippable_frame(head):
+        return next(each for each in COMPRESSIONS if each.has_skippable_frames)
+    return next((each for each in COMPRESSIONS if head.startswith(each.magic) and each.begins(head[:HEAD_SIZE])), None)
+
+
+def asks_for_memory(error: Exception) -> bool:
+    """Return whether a library raised this error because decompression would take more memory than is allowed."""
+    return "requires too much memory" in str(error) or "Memory usage limit" in str(error)

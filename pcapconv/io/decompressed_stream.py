@@ -3,19 +3,30 @@
 Strategy: the source stays the compressed file, with its position, digest and size; only the window reads through this.
 The thread is at most `_AHEAD` pieces ahead of the reader, so that a small file that becomes huge costs time, and no
 memory. A source of one piece is decompressed without a thread.
+
+While the thread runs, nobody else may read the source, move its position, or use its observer. `close` ends the thread:
+it waits for it if the source will be read again, and a moment if it is a pipe, from which a read may never return. The
+thread reads a pipe of the system only when bytes are there, so that `close` finds it waiting, not reading.
 """
 
 from __future__ import annotations
 
+import io
+import select
 import threading
-from queue import Full, Queue
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import copy_context
+from queue import Empty, Full, Queue
 
+from pcapconv.errors import FileError, name_in_errors
 from pcapconv.io.compression import Compression
 from pcapconv.io.decompression import Decompression, StreamDamage
 from pcapconv.io.source import Source
 
-_AHEAD = 3  # pieces of at most 512 KiB
-_PATIENCE = 0.5  # seconds that `close` waits for the thread, which may wait for a pipe
+_AHEAD = 3  # pieces of less than a MiB
+_PATIENCE = 0.5  # seconds that `close` waits for a thread that reads a pipe
+_CLOSED = "was read again from its beginning, or closed, before this was read"
 _MOMENT = 0.05  # seconds after which a waiting thread looks whether it has to end
 
 
@@ -36,13 +47,19 @@ class DecompressedStream:
         self._source = source
         self._head = head
         self._buffer = bytearray()
-        self._decompression = Decompression(compression, self._read_source, source.peek if source.seekable else None)
+        self._decompression = Decompression(compression, self._read_source, self._read_at if source.seekable else None)
         self._pieces = self._decompression.pieces()
         self._piece = memoryview(b"")
         self._queue: Queue[bytes | BaseException | None] = Queue(_AHEAD)
         self._thread: threading.Thread | None = None
+        self._wait = _waiting_for(source)
         self._closed = False
         self._at_end = False
+
+    @property
+    def compression(self) -> str:
+        """The name of the compression."""
+        return self._decompression.compression.name
 
     @property
     def damage(self) -> StreamDamage | None:
@@ -50,12 +67,12 @@ class DecompressedStream:
         return self._decompression.damage if self._at_end else None
 
     def readinto(self, room: memoryview) -> int:
-        """Read available bytes into `room`; return their number, 0 at the end. Raises FileError."""
+        """Read available bytes into `room`; return their number, 0 at the end. Raises FileError; and FormatError if
+        decompression would take too much memory."""
         while not self._piece:
-            piece = self._next_piece()
-            if piece is None:
+            if self._at_end:
                 return 0
-            self._piece = memoryview(piece)
+            self._load_piece()
         count = min(len(room), len(self._piece))
         room[:count] = self._piece[:count]
         self._piece = self._piece[count:]
@@ -63,36 +80,55 @@ class DecompressedStream:
         return count
 
     def ready(self, seconds: float) -> bool:
-        """Return whether bytes can be read within this number of seconds; False if that cannot be determined."""
-        if self._piece or not self._queue.empty() or self._at_end:
+        """Return whether bytes, or the end, can be read within this number of seconds; False if that cannot be
+        determined."""
+        if self._piece or self._at_end:
             return True
-        return self._source.ready(seconds)
+        if self._thread is None:
+            return self._source.ready(seconds)
+        try:
+            piece = self._queue.get(timeout=seconds) if seconds else self._queue.get_nowait()
+        except Empty:
+            return False
+        if isinstance(piece, BaseException):
+            self._queue.put(piece)  # for `readinto`
+        else:
+            self._take(piece)
+        return True
 
     def close(self) -> None:
-        """End the thread."""
+        """End the thread. Nothing can be read any more."""
         self._closed = True
         if self._thread is not None:
-            self._thread.join(_PATIENCE)
+            self._thread.join(None if self._source.seekable else _PATIENCE)
             self._thread = None
+        with suppress(Full):  # for a reader in another thread, which may wait
+            self._queue.put_nowait(FileError(f"{self.name}: {_CLOSED}"))
 
-    def _next_piece(self) -> bytes | None:
-        """Return the next piece, None at the end."""
-        if self._at_end:
-            return None
-        piece: bytes | BaseException | None
-        if self._thread is None and (not self.position or self._decompression.consumed == self._source.size):
-            piece = next(self._pieces, None)
-        else:
+    def _load_piece(self) -> None:
+        """Take the next piece, or the end. Raises what the thread raised, also if it is asked again."""
+        if self._closed:
+            raise FileError(f"{self.name}: {_CLOSED}")
+        whole_file_read = self._decompression.consumed == self._source.size
+        if self._thread is None and self.position and not whole_file_read:
+            self._start()
+        with name_in_errors(self.name):
             if self._thread is None:
-                self._start()
-            piece = self._queue.get() if self._thread is not None else next(self._pieces, None)
-        if isinstance(piece, BaseException):
-            raise piece
+                self._take(next(self._pieces, None))
+                return
+            piece = self._queue.get()
+            if isinstance(piece, BaseException):
+                self._queue.put(piece)  # the thread has ended
+                raise piece
+            self._take(piece)
+
+    def _take(self, piece: bytes | None) -> None:
         self._at_end = piece is None
-        return piece
+        self._piece = memoryview(piece or b"")
 
     def _start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="pcapconv", daemon=True)
+        run = copy_context().run  # for messages, and requests to stores
+        self._thread = threading.Thread(target=run, args=(self._run,), name="pcapconv", daemon=True)
         try:
             self._thread.start()
         except RuntimeError:  # the system can start no thread
@@ -122,12 +158,31 @@ class DecompressedStream:
         if self._head:
             head, self._head = self._head, b""
             return head
+        while self._thread is not None and not self._wait(_MOMENT) and not self._closed:
+            pass
+        if self._closed:
+            return b""
         if len(self._buffer) < count:
             self._buffer = bytearray(count)
         at = self._source.position
         with memoryview(self._buffer) as room:
-            size = self._source.readinto(room)
-        data = bytes(self._buffer[:size])
+            size = self._source.readinto(room[:count])
+            data = bytes(room[:size])
         if self._source.observer is not None:
             self._buffer = self._source.observer.exchange(self._buffer, 0, size, at)
         return data
+
+    def _read_at(self, offset: int, count: int) -> bytes:
+        """Return bytes of the source at an offset."""
+        return b"" if self._closed else self._source.peek(offset, count)
+
+
+def _waiting_for(source: Source) -> Callable[[float], bool]:
+    """Return a function that waits for bytes of a source at most so many seconds, and returns whether a read would
+    return at once; for anything but a pipe of the system, it returns True."""
+    raw = source.file
+    if source.seekable or not isinstance(raw, io.FileIO) or not hasattr(select, "poll"):
+        return lambda _: True
+    poll = select.poll()
+    poll.register(raw.fileno(), select.POLLIN)
+    return lambda seconds: bool(poll.poll(seconds * 1000))

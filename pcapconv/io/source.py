@@ -7,7 +7,7 @@ import contextlib
 import io
 import os
 import sys
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.held_signals import hold_signals
@@ -23,6 +23,9 @@ from pcapconv.io.read_write import (
     writing,
 )
 from pcapconv.wording import argument
+
+if TYPE_CHECKING:
+    from pcapconv.io.decompression import Decompressed
 
 WINDOW_SIZE = 512 * 1024  # bytes that a reader has in its window, unless a single record is longer
 FRACTIONS = ("nanoseconds",)  # units in which a pcap file's fractions can be read, whatever its magic number is
@@ -54,13 +57,15 @@ class Source:
     `fractions` is the unit in which readers read the fractions of a second in a pcap file, None for the unit that the
     magic number of the file gives. If `complete` is True, the capture is known to hold packets up to its end, even if
     zeros at the end look like space that was never written. `decompressing` reads the source if the capture in it is
-    compressed; it ends when the source is rewound or closed.
+    compressed; it ends when the source is rewound or closed. `decompressed` is what is known of the compression if the
+    source is a temporary file with the decompressed bytes of another source; None for any other source.
     """
 
     observer: ReadObserver | None = None
     fractions: str | None = None
     complete = False
     decompressing: Decompressing | None = None
+    decompressed: Decompressed | None = None
 
     def __init__(self, file: Any, name: str, *, owned: bool, path: str | None = None) -> None:
         self.file = file
@@ -89,6 +94,18 @@ class Source:
     def plain(self) -> bool:
         """True for a plain file of the system, for which `read_at` works."""
         return self.size is not None and isinstance(getattr(self.file, "raw", self.file), io.FileIO)
+
+    @property
+    def position_in_file(self) -> int:
+        """How many bytes of the file were read; of one that was decompressed before, an estimate."""
+        if self.decompressed is None or not self.size:
+            return self.position
+        return self.position * self.decompressed.compressed_size // self.size
+
+    def stand_for(self, other: Source) -> None:
+        """Take over the name, the path and the identity of another source, whose content this one has."""
+        self.name, self.path, self.fractions = other.name, other.path, other.fractions
+        self._opened_as = other._opened_as
 
     def is_at(self, path: str) -> bool:
         """Return whether a path leads to this plain file, or led to it when it was opened. Raises FileError."""
@@ -167,12 +184,13 @@ class Source:
     def rewind(self) -> None:
         """Go back to where the source was opened. Only if `seekable`. Raises FileError."""
         assert self._start is not None
-        self._end_decompression()
+        self.end_decompression()
         with reading(self.name):
             self.file.seek(self._start)
         self.position = 0
 
-    def _end_decompression(self) -> None:
+    def end_decompression(self) -> None:
+        """End the thread that decompresses the source, if there is one; its position is not known then."""
         if self.decompressing is not None:
             self.decompressing.close()
             self.decompressing = None
@@ -181,7 +199,7 @@ class Source:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end_decompression()
+        self.end_decompression()
         if self._owned:
             with contextlib.suppress(OSError):  # all that is needed has been read
                 self.file.close()

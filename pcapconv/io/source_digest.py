@@ -54,7 +54,8 @@ class Digest:
 
     def hexdigest(self, progress: Callable[[int], object] | None = None) -> str:
         """The SHA-256 of the whole file, in hex. Reads the bytes that no reader has read, and calls `progress` with
-        their offset. Raises FileError."""
+        their offset. Ends the decompression of the source, whose thread may still read. Raises FileError."""
+        self._source.end_decompression()
         self._drain()
         if self._position != self._source.size:
             with memoryview(bytearray(_PIECE)) as room:

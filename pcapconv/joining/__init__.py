@@ -15,8 +15,10 @@ from pcapconv import formats
 from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.errors import FileError, SidecarError, UsageError
 from pcapconv.formats import Reader
+from pcapconv.formats.compressed_captures import damage_in_words, plain_content
 from pcapconv.formats.output_compression import choose_compression
 from pcapconv.formats.settings import WriterSettings
+from pcapconv.io.compression import COMPRESSIONS
 from pcapconv.io.paths import Writable, comparable_path, is_file_at, name_of
 from pcapconv.io.source import Source, open_source
 from pcapconv.io.source_digest import start_digest
@@ -61,7 +63,7 @@ def join(
         if target_name is not None and formats.format_of(target_name) == "pcap":
             raise UsageError(f"{target_name}: what join makes is pcapng; give it the suffix .pcapng")
         folder = os.path.dirname(os.fspath(sidecar))
-        parts = [(part, stack.enter_context(_open_part(document, folder, part))) for part in document.header.captures]
+        parts = [(part, _open_part(document, folder, part, stack)) for part in document.header.captures]
         inputs = [document.name, *(source.name for _, source in parts)]
         for file in (target, *taken):
             if comparable_path(file) in map(comparable_path, inputs) or any(is_file_at(name, file) for name in inputs):
@@ -83,22 +85,35 @@ def _check_link_types(document: Document) -> None:
         raise SidecarError(f"{document.name}: two of its captures have packets of one link type")
 
 
-def _open_part(document: Document, folder: str, part: CaptureFile) -> Source:
-    """Open a part beside its sidecar. Raises SidecarError if its name or its size is wrong, and FileError."""
+def _open_part(document: Document, folder: str, part: CaptureFile, stack: ExitStack) -> Source:
+    """Open a part beside its sidecar, or its content if it was compressed since. Raises SidecarError if its name or its
+    size is wrong, or if its compressed data is damaged, and FileError."""
     if part.name != os.path.basename(part.name) or part.name in ("", ".", ".."):
         raise SidecarError(f"{document.name}: it belongs to {part.name!r:.80}, which is no name of a file beside it")
     try:
-        source = open_source(os.path.join(folder or os.curdir, part.name))
+        file = stack.enter_context(open_source(_path_of_part(os.path.join(folder or os.curdir, part.name))))
     except FileError as error:
         raise FileError(f"{error}; the captures of {document.name} belong beside it, under their names") from None
+    source = plain_content(file, stack)
+    if source.decompressed is not None and (damage := source.decompressed.damage) is not None:
+        raise SidecarError(f"{document.name}: {part.name} is damaged: {damage_in_words(damage)}")
     if source.size != part.bytes:
-        source.__exit__()
         raise SidecarError(
             f"{document.name}: {part.name} was edited since, and join takes parts as they were: it has {source.size} "
             f"bytes instead of {part.bytes}"
         )
     source.complete = True
     return source
+
+
+def _path_of_part(path: str) -> str:
+    """Return the path of a part: the one that the sidecar has, or the one that the part got when it was compressed or
+    decompressed by a program that changes the suffix."""
+    if os.path.lexists(path):
+        return path
+    without_suffix = [path.removesuffix(each.suffix) for each in COMPRESSIONS if path.endswith(each.suffix)]
+    others = [*without_suffix, *(path + each.suffix for each in COMPRESSIONS)]
+    return next(filter(os.path.lexists, others), path)
 
 
 class _Parts(Source):
@@ -133,6 +148,7 @@ class _PartsReader:
     """Reads the parts as the capture from which they were split; see `formats.Reader`."""
 
     format = "pcap"
+    compression: str | None = None
 
     def __init__(self, parts: _Parts) -> None:
         self._parts = parts

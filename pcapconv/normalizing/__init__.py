@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from pcapconv import formats
 from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, refuse
 from pcapconv.errors import UsageError
+from pcapconv.formats.compressed_captures import plain_content
 from pcapconv.formats.output_compression import choose_compression
 from pcapconv.formats.output_names import output_of
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.paths import Readable, Writable, name_of
-from pcapconv.io.source import Source, open_source, spool, temporary_file
+from pcapconv.io.source import Source, open_source, temporary_file
 from pcapconv.io.target import open_target
 from pcapconv.model import Item, Notice
 from pcapconv.normalizing.check_reasons import Gaps, find_reasons, first_difference
@@ -119,9 +120,7 @@ def check_normal_form(
     settings = parse_normalize_arguments(name, **arguments)
     plan = _NormalizePlan(settings)
     with ExitStack() as stack:
-        opened = stack.enter_context(open_source(source, fractions=fractions))
-        if not opened.seekable:
-            opened = stack.enter_context(spool(opened))
+        opened = plain_content(stack.enter_context(open_source(source, fractions=fractions)), stack)
         file = stack.enter_context(temporary_file())
         with _open_conversion(opened, plan, WriterSettings(settings.format)) as conversion:
             conversion.survey()

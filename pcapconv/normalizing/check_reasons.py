@@ -75,7 +75,7 @@ class Gaps:
         self._begins, self._ends = array("Q"), array("Q")
         source.rewind()
         for item in formats.open_reader(source).items():
-            if isinstance(item, Damage):
+            if isinstance(item, Damage) and item.compressed_offset is None:
                 self._begins.append(item.offset)
                 self._ends.append(item.offset + item.bytes_left_out)
 

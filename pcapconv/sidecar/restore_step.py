@@ -144,6 +144,8 @@ class RestoreFromSidecar(Step):
                     yield item if complete or not isinstance(item, Section) else item._replace(changed=True)
             if any(each.has_more() for each in self._captures.values()):
                 raise SidecarError(f"it has {self._packets} packets, the capture has more")
+            for each in self._captures.values():
+                yield from each.damage
 
     def _restore_packets(self, value: Any) -> Iterator[Item]:
         """Yield the packets of an entry, in batches. A batch ends where a batch of the pcap reader ends, or before a
@@ -234,7 +236,8 @@ def as_pcapng(batch: PacketBatch, metadata: RestoredMetadata, interfaces: array[
 
 class _CapturePackets:
     """Reads the packets of a pcap file, any number at a time. The times of the file count `ticks_per_second`. Raises
-    SidecarError for damage, and if the file has another link type than `link_type`."""
+    SidecarError for damage, and if the file has another link type than `link_type`. `damage` is that of compressed data
+    behind all packets: the SHA-256 of the capture shows whether it lost anything."""
 
     def __init__(self, items: Iterator[Item], lost: Counter[str], link_type: int) -> None:
         self._items = items
@@ -243,6 +246,7 @@ class _CapturePackets:
         self._batch: PacketBatch | None = None
         self._row = 0
         self.ticks_per_second = 0
+        self.damage: list[Damage] = []
 
     def has_more(self) -> bool:
         """Return whether there is another packet, and read its batch."""
@@ -256,6 +260,8 @@ class _CapturePackets:
                 self.ticks_per_second = item.ticks_per_second
                 if item.link_type != self._link_type:
                     raise SidecarError(f"the capture has link type {item.link_type} instead of {self._link_type}")
+            elif isinstance(item, Damage) and item.compressed_offset is not None:
+                self.damage.append(item)
             elif isinstance(item, Damage):
                 raise SidecarError(f"the capture is damaged at offset {item.offset}, and is not what it was")
             elif isinstance(item, PacketBatch):

@@ -62,11 +62,13 @@ def same_on_routes(case: Case, outcome: Outcome, random: Random, count: int, run
 
 def _may_differ(outcome: Outcome, other: Outcome, route: Route) -> bool:
     """A pipe cannot begin again for nanoseconds, and says so; and it tells less of what is no capture, by the bytes
-    that have come. Of several packets that different steps refuse, the one is named that is met first, which depends on
-    how many come at once."""
+    that have come, as does compressed data. Of several packets that different steps refuse, the one is named that is
+    met first, which depends on how many come at once."""
     if "start again with nanoseconds=True" in other.error:
         return route.pipes or route.target.startswith("sink")
-    if route.pipes and ("NotACaptureError" in outcome.error or "text-mode transfer" in outcome.error):
+    if (route.pipes or route.compressed) and (
+        "NotACaptureError" in outcome.error or "text-mode transfer" in outcome.error
+    ):
         return "text-mode" in outcome.error or "NotACaptureError" in other.error
     return all(_PACKET.search(_errors(each)) for each in (outcome, other))
 

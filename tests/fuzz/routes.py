@@ -16,6 +16,7 @@ from random import Random
 from typing import Any, BinaryIO, NamedTuple, cast
 
 import pytest
+from compressing import COMPRESS
 
 from pcapconv import formats, kernels
 from pcapconv.errors import UsageError
@@ -32,6 +33,11 @@ class Route(NamedTuple):
     target: str = "bytes"
     form: str = "interpreted"
     window: int = 0
+
+    @property
+    def compressed(self) -> bool:
+        """Whether the source is compressed."""
+        return self.source in COMPRESSED
 
     @property
     def pipes(self) -> bool:
@@ -105,8 +111,9 @@ class Sink(io.RawIOBase):
             return len(part)
 
 
-PIPES = {"pipe1": 1, "pipe2": 2, "pipe3": 3, "pipe7": 7, "pipe100": 100, "reader": 0}
-SOURCES = ["bytes", "file", "short", *PIPES]
+PIPES = {"pipe1": 1, "pipe2": 2, "pipe3": 3, "pipe7": 7, "pipe100": 100, "reader": 0, "zstd7": 7, "lz4": 10**9}
+COMPRESSED = {"gzip": "gzip", "xz": "xz", "bzip2": "bzip2", "zstd7": "zstd", "lz4": "lz4"}  # route → compression
+SOURCES = ["bytes", "file", "short", *PIPES, "gzip", "xz", "bzip2"]
 TARGETS = ["bytes", "file", "sink", "sink3"]
 WINDOWS = [0, 0, 32, 100, 1000, 4096]
 
@@ -114,10 +121,12 @@ WINDOWS = [0, 0, 32, 100, 1000, 4096]
 def open_source(route: Route, path: Path, capture: bytes) -> Location:
     """A capture as a route has it; a file is written at this path, everything else has it as its name."""
     name = str(path)
+    if route.compressed:
+        capture = COMPRESS[COMPRESSED[route.source]](capture)
     if route.source == "file":
         path.write_bytes(capture)
         return name
-    if route.source == "bytes":
+    if route.source == "bytes" or (route.compressed and not route.pipes):
         return Bytes(name, capture)
     if route.source == "short":
         return _Short(name, capture)

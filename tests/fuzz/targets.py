@@ -38,7 +38,14 @@ def run(case: Case, route: Route, folder: Path) -> Outcome:
             outcome = TARGETS[case.target](case, route, folder)
         except PcapconvError as error:
             outcome = Outcome(f"{type(error).__name__}: {error}")
-    return Outcome(_without(outcome.error, folder), outcome.files, _without(outcome.report, folder))
+    report = _without_compression(outcome.report) if route.compressed else outcome.report
+    return Outcome(_without(outcome.error, folder), outcome.files, _without(report, folder))
+
+
+def _without_compression(report: dict[str, Any]) -> dict[str, Any]:
+    """A report as of a source that is not compressed."""
+    found = {name: _without_compression(each) if isinstance(each, dict) else each for name, each in report.items()}
+    return found | ({"source_compression": None} if "source_compression" in found else {})
 
 
 def _without(value: Any, folder: Path) -> Any:
