@@ -49,6 +49,7 @@ from pcapconv.errors import (
 from pcapconv.formats import Reader
 from pcapconv.formats.settings import WRITER_ARGUMENTS, WriterSettings
 from pcapconv.io.paths import STDIO, comparable_path
+from pcapconv.io.pipe_reading import PipeReading
 from pcapconv.io.source import Source, read_file, spool
 from pcapconv.io.target import Target, open_target
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch
@@ -270,6 +271,9 @@ class Conversion:
         hashed = settings.hashed or (sidecars is not None and sidecars.writes_sidecar)
         self._start_digest()
         writer = sink.begin_run(settings.writer, hashed=hashed)
+        if self.source.may_wait:
+            self.source.pipe_reading = PipeReading(sink.flush)
+            self.source.widen_pipe()
         try:
             with self.name_errors():
                 reader = self.open_reader()

@@ -45,6 +45,11 @@ class Reader(Protocol):
     format: str
 
     @property
+    def buffer_offset(self) -> int:
+        """The offset in the capture, in bytes, at which the buffer of the last batch begins."""
+        ...
+
+    @property
     def losses(self) -> Counter[str]:
         """What the capture has but no item holds: kind → count."""
         ...
@@ -93,7 +98,7 @@ def open_reader(source: Source, window_size: int = WINDOW_SIZE) -> Reader:
     if (compression := recognise_compression(head)) is not None:
         from pcapconv.formats.compressed_captures import CompressedReader, open_stream  # rarely needed
 
-        stream = open_stream(source, compression, head)
+        stream = open_stream(source, compression, window.head(window.available))  # a pipe may have given more
         return CompressedReader(_reader_in(_begun_window(stream, window_size), source), stream)
     return _reader_in(window, source)
 

@@ -60,6 +60,11 @@ class CompressedReader:
         """See `formats.Reader`."""
         return self._reader.losses
 
+    @property
+    def buffer_offset(self) -> int:
+        """See `formats.Reader`."""
+        return self._reader.buffer_offset
+
     def items(self) -> Iterator[Item]:
         """See `formats.Reader.items`."""
         packets = section = 0
@@ -74,7 +79,7 @@ class CompressedReader:
             if self._stream.damage is not None:
                 raise FormatError(f"{error}; {self._damage_in_words()}") from None
             raise
-        if self._stream.damage is not None:
+        if self._stream.damage is not None and not self._stream.interrupted:
             yield Damage(self._stream.position, packets + 1, self._damage_in_words(), 0, section)
 
     def _damage_in_words(self) -> str:

@@ -6,7 +6,8 @@ thread starts when the first buffer is full; data that fits into one buffer is w
 needed, another thread hashes the buffers that were written (for which thread owns a buffer when, see `buffer_threads`).
 A buffer is handed over, never copied, and there are few buffers, so memory stays constant. If there are many outputs,
 each begins with a small buffer; after `release`, an output has no buffer, no thread and no open file. Such outputs
-share spare buffers, since allocating new memory takes as long as writing it.
+share spare buffers, since allocating new memory takes as long as writing it. Before the reader waits for a pipe,
+`flush_to_pipe` hands over a buffer that is not full.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ class BufferedOutput:
         self._circulating = _BUFFERS - 1 + 2 * hashed  # buffers besides the one that is filled
         self._hash = _sha256() if hashed else None
         self._overwritten = False
+        self._sent = 0  # bytes that the thread has written
+        self._flush_at = 0  # once so many bytes were written, the file object must not hold them back
 
     @property
     def position(self) -> int:
@@ -133,6 +136,18 @@ class BufferedOutput:
         if self._threads and self.at:
             self._hand_over()
 
+    def flush_to_pipe(self) -> bool:
+        """Send the bytes in the buffer on their way, if others see them there: the reader is going to wait for more.
+        Return False, and do nothing, if all other buffers are still to be written: then ask again."""
+        if not self.at or not self._target.shown_at_once:
+            return True
+        if self._threads and self._empty.empty():
+            self._raise_error()
+            return False
+        self._flush_at = self.position
+        self._hand_over()
+        return True
+
     def release(self) -> None:
         """Write the bytes in the buffer, then release buffers, threads and the open file until more is written."""
         self._drain()
@@ -195,6 +210,15 @@ class BufferedOutput:
     def _write_to_target(self, view: memoryview) -> None:
         with writing(self.name):
             write_all(self._target.file, view)
+            self._sent += len(view)
+            if self._sent == self._flush_at:
+                self._flush_file()
+
+    def _flush_file(self) -> None:
+        """Let the file object give away all that was written to it: a file of Python may have a buffer of its own."""
+        flush = getattr(self._target.file, "flush", None)
+        if flush is not None:
+            flush()
 
     def _raise_error(self) -> None:
         """Raise the error of a thread, if one has failed."""

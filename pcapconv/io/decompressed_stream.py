@@ -8,10 +8,12 @@ memory. A source of one piece is decompressed without a thread.
 from __future__ import annotations
 
 import threading
-from queue import Full, Queue
+from contextlib import suppress
+from queue import Empty, Full, Queue
 
 from pcapconv.io.compression import Compression
 from pcapconv.io.decompression import Decompression, StreamDamage
+from pcapconv.io.pipe_reading import PipeReading
 from pcapconv.io.source import Source
 
 _AHEAD = 3  # pieces of at most 512 KiB
@@ -41,6 +43,7 @@ class DecompressedStream:
         self._piece = memoryview(b"")
         self._queue: Queue[bytes | BaseException | None] = Queue(_AHEAD)
         self._thread: threading.Thread | None = None
+        self._queued: list[bytes | BaseException | None] = []  # a piece that `ready` has taken out of the queue
         self._closed = False
         self._at_end = False
 
@@ -62,11 +65,28 @@ class DecompressedStream:
         self.position += count
         return count
 
+    @property
+    def pipe_reading(self) -> PipeReading | None:
+        """See `Source`."""
+        return self._source.pipe_reading
+
+    @property
+    def interrupted(self) -> bool:
+        """See `Source.interrupted`."""
+        return self._source.interrupted
+
     def ready(self, seconds: float) -> bool:
-        """Return whether bytes can be read within this number of seconds; False if that cannot be determined."""
-        if self._piece or not self._queue.empty() or self._at_end:
+        """Return whether bytes, or the end, can be read within this number of seconds; False if that cannot be
+        determined. Bytes of a pipe can be there of which nothing can be decompressed yet."""
+        if self._piece or self._queued or self._at_end or self._head:
             return True
-        return self._source.ready(seconds)
+        if self._thread is None and self.position:
+            self._start()
+        if self._thread is None:
+            return self._source.ready(seconds)
+        with suppress(Empty):
+            self._queued.append(self._queue.get(timeout=seconds) if seconds else self._queue.get_nowait())
+        return bool(self._queued)
 
     def close(self) -> None:
         """End the thread."""
@@ -85,7 +105,10 @@ class DecompressedStream:
         else:
             if self._thread is None:
                 self._start()
-            piece = self._queue.get() if self._thread is not None else next(self._pieces, None)
+            if self._queued:
+                piece = self._queued.pop()
+            else:
+                piece = self._queue.get() if self._thread is not None else next(self._pieces, None)
         if isinstance(piece, BaseException):
             raise piece
         self._at_end = piece is None

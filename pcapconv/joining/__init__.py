@@ -124,6 +124,7 @@ class _PartsReader:
     """Reads the parts as the capture from which they were split; see `formats.Reader`."""
 
     format = "pcap"
+    buffer_offset = 0  # not known, and of no use: all parts are read to their ends
 
     def __init__(self, parts: _Parts) -> None:
         self._parts = parts
