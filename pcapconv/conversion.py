@@ -48,6 +48,7 @@ from pcapconv.errors import (
 )
 from pcapconv.formats import Reader
 from pcapconv.formats.settings import WRITER_ARGUMENTS, WriterSettings
+from pcapconv.io import interruption
 from pcapconv.io.paths import STDIO, comparable_path
 from pcapconv.io.pipe_reading import PipeReading
 from pcapconv.io.source import Source, read_file, spool
@@ -163,6 +164,10 @@ class Conversion:
         everything is left as it was."""
         assert self._sink is not None
         assert self._report is not None
+        request = interruption.current()
+        if request is not None:
+            request.taken = False
+            self._report.interrupted = request.requested
         sidecar = None if self._sidecars is None else self._sidecars.written_target
         read = [self.source] if self._sidecars is None else [self.source, *self._sidecars.read_sources]
         other_targets = [*filter(None, (self._secrets, sidecar))]

@@ -33,7 +33,13 @@ def split(
     report_paths = () if report in (None, STDIO) else (report,)
     return run_writing_command(
         lambda progress: pcapconv.split(
-            source, template, on_loss=on_loss, force=force, progress=progress, taken=report_paths, **options
+            source,
+            template,
+            on_loss=on_loss,
+            force=force,
+            progress=progress,
+            taken=report_paths,
+            **options,
         ),
         source,
         template,
@@ -45,4 +51,5 @@ def split(
         quiet=quiet,
         losses=on_loss == "warn",
         sidecar=options.get("by") == "link-type",
+        finishes=True,
     )

@@ -48,7 +48,10 @@ MEANINGS = (
         "refused because of `--on-loss fail`; of a batch: some files were refused, and no other file failed",
         commands=("convert", "split", "batch", "normalize"),
     ),
-    Meaning(f"{INTERRUPTED}, 143, 129", "ended by SIGINT, SIGTERM or SIGHUP"),
+    Meaning(
+        f"{INTERRUPTED}, 143, 129",
+        "ended by SIGINT, SIGTERM or SIGHUP; 130 also if Ctrl-C ended a pipe, and the output is finished",
+    ),
 )
 _WORST_FIRST = (FAILED, REFUSED, DAMAGED)
 
