@@ -92,6 +92,8 @@ class Report:
       `header_bytes` in a part; None if no part does.
     * `damage`, `damage_total`: what could not be read in the input, and in how many places; the first 1,000 are listed.
       `warnings`, `warnings_total`: likewise, what is odd but lost nothing.
+    * `read_until`: the offset in the capture at which reading ended, since no further packet could be selected; what
+      follows was not checked. None if the capture was read to its end.
     * `interrupted`: whether Ctrl-C ended the pipe that was read.
     * `put_back`: files that a split replaced before it was killed, and that have their old contents again.
     """
@@ -119,6 +121,7 @@ class Report:
         self.damage_total = 0
         self.warnings: list[Notice] = []
         self.warnings_total = 0
+        self.read_until: int | None = None
         self.interrupted = False
         self.put_back: list[str] = []
 

@@ -42,7 +42,7 @@ def convert(
         _mention_sidecar(source, target, options)
     return run_writing_command(
         lambda progress: pcapconv.convert(
-            source, target, on_loss=on_loss, force=force, progress=progress, **options
+            source, target, on_loss=on_loss, force=force, progress=progress, on_message=print_message, **options
         ),
         source,
         target,

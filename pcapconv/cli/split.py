@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pcapconv
+from pcapconv.cli.messages import print_message
 from pcapconv.cli.writing_commands import check_names, run_writing_command
 from pcapconv.io.paths import STDIO
 from pcapconv.steps import argument_values
@@ -38,6 +39,7 @@ def split(
             on_loss=on_loss,
             force=force,
             progress=progress,
+            on_message=print_message,
             taken=report_paths,
             **options,
         ),

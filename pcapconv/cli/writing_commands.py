@@ -71,8 +71,15 @@ def run_writing_command(
         show(f"{closing(done)}; interrupted, so the capture ends with what came until then")
         return INTERRUPTED
     if on_terminal:
-        print_line(closing(done))
+        print_line(closing(done) + _end_of_reading(done))
     return DAMAGED if done.damage else 0
+
+
+def _end_of_reading(report: Report) -> str:
+    """Return the end of a closing line that tells where reading ended; empty if the whole capture was read."""
+    if report.read_until is None:
+        return ""
+    return f"; reading ended at byte {report.read_until:,}, and what follows was not checked"
 
 
 def check_names(report: str | None, options: Mapping[str, Any], source: str, target: str | None = None) -> None:

@@ -45,8 +45,11 @@ def convert(
     sidecar_file: str | os.PathLike[str] | None = None,
     sidecar_secrets: bool = False,
     sidecar_fingerprints: bool = False,
+    stop_early: bool = False,
+    in_order: bool | str = False,
     fsync: bool = True,
     progress: Callable[[int], object] | None = None,
+    on_message: Callable[[str], object] | None = None,
     **options: Unpack[ConvertArguments],
 ) -> Report:
     """Select from, edit and convert one capture.
@@ -63,8 +66,16 @@ def convert(
     else to write.
     `sidecar_secrets` allows secrets in the sidecar that is written; with `sidecar_fingerprints`, the sidecar can find
     its packets in a capture that was edited since. With `fsync`, a new file is on the disk before it replaces another
-    file. `progress` is called with the number of bytes read so far. `options` are the arguments of the writer, see
-    `pcapconv.formats.settings.WriterArguments`, and of steps, see `pcapconv.steps.plan.StepArguments`.
+    file. `progress` is called with the number of bytes read so far; `on_message` with a sentence that cannot wait until
+    the end.
+    Reading ends after the last packet that `first`, or `packets` with an end, can select: in a pcap capture always, and
+    in a pcapng capture with `stop_early`, which leaves out the names, secrets and statistics after that packet.
+    `in_order` promises that times go back by no more than 1 s, or than another length of time (`"5s"`): then `before`
+    ends the reading, too. A packet that breaks the promise counts as damage, and the capture is read on. In any case
+    the whole capture is read with `strict`, `last`, `invert`, `interface` or `set_interface`, with a sidecar, and if
+    the target replaces the source.
+    `options` are the arguments of the writer, see `pcapconv.formats.settings.WriterArguments`, and of steps, see
+    `pcapconv.steps.plan.StepArguments`.
 
     Returns a `Report`. Raises a `PcapconvError`: FormatError, DamageError, TargetError, LossError, SidecarError,
     UsageError or FileError.
@@ -73,7 +84,7 @@ def convert(
     target = resolve_target(source, target, to)
     format_name = formats.target_format(name_of(target), to)
     writer, steps = separate_arguments(format_name, options)
-    plan = make_plan(steps)
+    plan = make_plan(steps, stop_early=stop_early, in_order=in_order)
     whole = strict or on_loss == "fail"
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, fractions=fractions))
@@ -91,7 +102,9 @@ def convert(
             sidecars = open_sidecars(
                 sidecar_settings, opened, format_name, (source, target), stack, force=force, other_files=other_files
             )
-        settings = ConversionSettings(writer, strict, on_loss, fsync, progress)
+        settings = ConversionSettings(
+            writer, strict, on_loss, fsync, progress, stop_early=stop_early, on_message=on_message
+        )
         conversion = stack.enter_context(Conversion(opened, settings, plan))
         conversion.use_sidecars(sidecars)
         conversion.survey()

@@ -77,8 +77,11 @@ def split(
     fractions: str | None = None,
     sidecar: bool = False,
     sidecar_secrets: bool = False,
+    stop_early: bool = False,
+    in_order: bool | str = False,
     fsync: bool = True,
     progress: Callable[[int], object] | None = None,
+    on_message: Callable[[str], object] | None = None,
     taken: Sequence[str] = (),
     **options: Unpack[ConvertArguments],
 ) -> Report:
@@ -90,10 +93,10 @@ def split(
     the largest number of parts, by default 10,000.
     `template` gives the names of the parts: `{index}`, `{start:%Y%m%dT%H%M%S}`, `{interface}`, `{link_type}`,
     `{section}` and `{stem}` are filled in. `taken` are paths that no part may have. `source`, `to`, `force`, `strict`,
-    `on_loss`, `fractions`, `fsync`, `progress` and the `options` are as for `convert`. A split by link type into pcap
-    may have a `sidecar`: a file `STEM.meta.json` beside the parts that keeps what pcap cannot hold, and from which
-    `join` makes one capture of the parts again; with `sidecar_secrets`, the sidecar keeps secrets too. All parts get
-    their final names together when all are complete, or no part does.
+    `on_loss`, `fractions`, `stop_early`, `in_order`, `fsync`, `progress`, `on_message` and the `options` are as for
+    `convert`. A split by link type into pcap may have a `sidecar`: a file `STEM.meta.json` beside the parts that keeps
+    what pcap cannot hold, and from which `join` makes one capture of the parts again; with `sidecar_secrets`, the
+    sidecar keeps secrets too. All parts get their final names together when all are complete, or no part does.
 
     Returns a `Report`, whose `parts` list each part's name, packets, bytes, first and last time. Raises a
     `PcapconvError`.
@@ -105,12 +108,15 @@ def split(
     most = MOST_PARTS if max_parts is None else argument_values.parse_count("max_parts", max_parts)
     _check_sidecar(sidecar, sidecar_secrets, by, format_name)
     writer, steps = separate_arguments(format_name, options)
-    plan = Plan(steps, read_file, divided=not sidecar)  # with a sidecar, join restores everything
+    # with a sidecar, join restores everything
+    plan = Plan(steps, read_file, divided=not sidecar, stop_early=stop_early, in_order=in_order)
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, fractions=fractions))
         stem = os.path.splitext(os.path.basename(opened.name))[0]
         opened = opened if opened.seekable or not sidecar else stack.enter_context(spool(opened))
-        settings = ConversionSettings(writer, strict, on_loss, fsync, progress)
+        settings = ConversionSettings(
+            writer, strict, on_loss, fsync, progress, stop_early=stop_early, on_message=on_message
+        )
         conversion = stack.enter_context(Conversion(opened, settings, plan))
         conversion.survey()
         conversion.extract_to(open_secrets(plan, source, force=force))
