@@ -10,6 +10,7 @@ usual. An interruption that was requested is looked at before each read (`pipe_r
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Iterator
 
@@ -38,9 +39,14 @@ class Interruption:
         return self._deadline is not None
 
     @property
+    def seconds_left(self) -> float:
+        """For how long reading may go on, if the writer does not close the pipe."""
+        return math.inf if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    @property
     def expired(self) -> bool:
         """Whether reading must end now, although the writer has not closed the pipe."""
-        return self._deadline is not None and time.monotonic() >= self._deadline
+        return not self.seconds_left
 
 
 _current: Interruption | None = None

@@ -9,6 +9,7 @@ ended the reading (`interruption`), or that a message is due, so those waits are
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -63,7 +64,8 @@ class PipeReading:
             flushed = flushed or self._flush is None or self._flush()
             if flushed and self._message is None and self._interruption is None:
                 return True  # the read itself waits
-            if pipe.ready(_SLICE if flushed else _MOMENT):
+            left = math.inf if self._interruption is None else self._interruption.seconds_left
+            if pipe.ready(min(_SLICE if flushed else _MOMENT, left)):
                 return True
         return False
 
