@@ -48,7 +48,9 @@ from pcapconv.errors import (
 )
 from pcapconv.formats import Reader
 from pcapconv.formats.settings import WRITER_ARGUMENTS, WriterSettings
+from pcapconv.io import interruption
 from pcapconv.io.paths import STDIO, comparable_path
+from pcapconv.io.pipe_reading import PipeReading
 from pcapconv.io.source import Source, read_file, spool
 from pcapconv.io.target import Target, open_target
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch
@@ -56,6 +58,7 @@ from pcapconv.report import CaptureFile, LossError, Report, counts_in_words
 from pcapconv.sinks import Sink
 from pcapconv.steps import BasePlan, Step
 from pcapconv.steps.snaplens import Snaplens
+from pcapconv.timestamps import NANOSECONDS, format_duration
 from pcapconv.wording import argument
 
 if TYPE_CHECKING:
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
     from pcapconv.io.source_digest import Digest
     from pcapconv.sidecar import Sidecars
     from pcapconv.steps.plan import Plan, StepArguments
+    from pcapconv.steps.select import OrderBreach
 
     class ConvertArguments(StepArguments, WriterArguments, total=False):
         """The arguments of steps and of writers, which `convert`, `split` and `batch` take."""
@@ -77,7 +81,8 @@ _NO_INTERFACE = "the capture has no interface; the pcap file states Ethernet, si
 class ConversionSettings(NamedTuple):
     """The settings of a conversion: those of its `writer`; `strict`, `on_loss` and `fsync` as for `convert`. `progress`
     is called with the number of bytes read so far, with 0 during a survey. With `hashed`, the conversion computes the
-    digests of the files that it reads and writes."""
+    digests of the files that it reads and writes. With `stop_early`, nothing behind the last selected packet of a
+    pcapng capture is read. `on_message` is called with a sentence that cannot wait until the end."""
 
     writer: WriterSettings
     strict: bool = False
@@ -85,6 +90,8 @@ class ConversionSettings(NamedTuple):
     fsync: bool = True
     progress: Callable[[int], object] | None = None
     hashed: bool = False
+    stop_early: bool = False
+    on_message: Callable[[str], object] | None = None
 
 
 class Conversion:
@@ -104,6 +111,9 @@ class Conversion:
         self._snaplens: Snaplens | None = None
         self._report: Report | None = None
         self._digest: Digest | None = None
+        self._reader: Reader | None = None
+        self._breach_noted = False
+        self._tells_of_end = False  # whether a pipe that goes on behind the last packet is worth a message
         self.files: list[CaptureFile] = []
 
     def __enter__(self) -> Self:
@@ -163,6 +173,10 @@ class Conversion:
         everything is left as it was."""
         assert self._sink is not None
         assert self._report is not None
+        request = interruption.current()
+        if request is not None:
+            request.taken = False
+            self._report.interrupted = request.requested
         sidecar = None if self._sidecars is None else self._sidecars.written_target
         read = [self.source] if self._sidecars is None else [self.source, *self._sidecars.read_sources]
         other_targets = [*filter(None, (self._secrets, sidecar))]
@@ -184,7 +198,8 @@ class Conversion:
 
     def note_items(self, items: Iterator[Item], report: Report) -> Iterator[Item]:
         """Yield the reader's items, and note packets, damage and oddities in the report; warn at the end if a capture
-        without an interface is written as pcap. Raises DamageError for damage, with `strict`."""
+        without an interface is written as pcap. Stop where the plan's steps need no more. Raises DamageError for
+        damage, with `strict`."""
         has_interface, progress, strict = False, self._settings.progress, self._settings.strict
         for item in items:
             if isinstance(item, PacketBatch):
@@ -204,6 +219,8 @@ class Conversion:
             elif isinstance(item, Interface):
                 has_interface = True
             yield item
+            if isinstance(item, PacketBatch) and self._stops_here(report):
+                return
         if not has_interface and report.target_format == "pcap":
             report.add_warning(Notice(0, _NO_INTERFACE))
 
@@ -269,13 +286,18 @@ class Conversion:
             self._survey()
         report = Report(self.source.name, sink.name, settings.writer.format)
         report.target_compression = settings.writer.compress
+        self._breach_noted = False
         hashed = settings.hashed or (sidecars is not None and sidecars.writes_sidecar)
         self._start_digest()
         writer = sink.begin_run(settings.writer, hashed=hashed)
+        if self.source.may_wait:
+            self.source.pipe_reading = PipeReading(sink.flush)
+            self.source.widen_pipe()
         try:
             with self.name_errors():
-                reader = self.open_reader()
+                self._reader = reader = self.open_reader()
                 report.source_format, report.source_compression = reader.format, reader.compression
+                self._decide_on_end(reader.format, hashed=hashed)
                 for item in apply_steps(self._steps(report), self.note_items(reader.items(), report)):
                     writer.write(item)
                 writer.finish()
@@ -284,7 +306,8 @@ class Conversion:
         sink.fill_report(report)
         if sink.divides or self._plan.selects_or_edits_packets:
             report.warn_of_no_packets()
-        if report.packets_read or not report.other_blocks:  # else the warning about no packets is enough
+        enough = not report.packets_read and report.other_blocks  # the warning about no packets says it all
+        if report.read_until is None and not enough:
             for warning in self._plan.warnings(report.packets_read):
                 report.add_warning(Notice(None, warning))
         report.losses |= self._plan.losses
@@ -297,6 +320,66 @@ class Conversion:
         if sidecars is not None:
             sidecars.check_read_capture()
         return report
+
+    def _decide_on_end(self, source_format: str, *, hashed: bool) -> None:
+        """Decide whether reading stops behind the last packet that the plan's steps need: in a pcap capture, in which
+        nothing but packets can follow, and with `stop_early` in a pcapng capture. Reading goes on to the end in any
+        case
+
+        * with `strict`, since damage anywhere is to be refused,
+        * if a sidecar is read or written, or digests are computed, as in a batch: they are about the whole capture,
+        * if the output replaces the source, whose remainder would be lost unchecked,
+        * with `last`, `invert`, `interface` and `set_interface`, for which the plan needs the whole capture.
+        """
+        assert self._sink is not None
+        settings, plan = self._settings, self._plan
+        needs_whole = settings.strict or hashed or self._sidecars is not None or self._sink.replaces(self.source)
+        may_stop = plan.can_end and not needs_whole
+        plan.stops = may_stop and (source_format == "pcap" or settings.stop_early)
+        self._tells_of_end = may_stop and not plan.stops
+
+    def _stops_here(self, report: Report) -> bool:
+        """Note what the plan's steps have found in the batch that was yielded, and return whether reading stops behind
+        it. Raises DamageError for a packet that breaks the promised order, with `strict`."""
+        plan, reader = self._plan, self._reader
+        assert reader is not None
+        if plan.breach is not None and not self._breach_noted:
+            self._breach_noted = True
+            self._note_breach(plan.breach, reader.buffer_offset, report)
+        if plan.end is None:
+            return False
+        if plan.stops:
+            report.packets_read = plan.end.number
+            report.read_until = reader.buffer_offset + plan.end.record_end
+        elif self._tells_of_end:
+            self._tells_of_end = False
+            self._tell_of_reading_on()
+        return plan.stops
+
+    def _note_breach(self, breach: OrderBreach, buffer_offset: int, report: Report) -> None:
+        from fractions import Fraction  # slow to import, and rarely needed
+
+        earlier = format_duration(Fraction(breach.nanoseconds, NANOSECONDS), 9)
+        reason = (
+            f"its time is {earlier} earlier than that of a packet before it, more than {argument('in_order')} allows: "
+            f"times do not tell where {argument('before')} ends, and the capture is read on"
+        )
+        damage = Damage(buffer_offset + breach.record_at, breach.number, reason, 0, breach.section)
+        if self._settings.strict:
+            raise DamageError(f"{self.source.name}: {damage}")
+        report.add_damage(damage)
+
+    def _tell_of_reading_on(self) -> None:
+        """If a pipe goes on behind the last packet that is needed, say after a second how to stop it."""
+        tell, reading = self._settings.on_message, self.source.pipe_reading
+        if tell is None or reading is None:
+            return
+        ending = argument("stop_early", True)
+        message = (
+            f"{self.source.name}: all selected packets are there; the pipe is read to its end for names, secrets and "
+            f"statistics behind them; {ending} ends without these"
+        )
+        reading.tell_later(lambda: tell(message))
 
     def _start_digest(self) -> None:
         """Start the digest of the bytes that this run reads, if a sidecar that is read or `hashed` needs one."""
@@ -358,13 +441,14 @@ def refuse(report: Report, what: str) -> NoReturn:
     raise LossError(f"{report.inputs[0]}: {what}{NOTHING_WRITTEN}", report)
 
 
-def make_plan(arguments: StepArguments) -> Plan | None:
+def make_plan(arguments: StepArguments, *, stop_early: bool = False, in_order: bool | str = False) -> Plan | None:
     """The plan for the arguments of steps; None if no argument is given. Raises UsageError."""
-    if all(value is None or value is False or value in ((), []) for value in arguments.values()):
+    nothing = all(value is None or value is False or value in ((), []) for value in arguments.values())
+    if nothing and not stop_early and in_order is False:
         return None  # 0 counts as given: the plan raises an error for a 0 that makes no sense
     from pcapconv.steps.plan import Plan  # a plain conversion starts faster without it
 
-    return Plan(arguments, read_file)
+    return Plan(arguments, read_file, stop_early=stop_early, in_order=in_order)
 
 
 def open_secrets(plan: BasePlan | None, *other_files: object, force: bool) -> Target | None:

@@ -98,6 +98,9 @@ class Report:
       `header_bytes` in a part; None if no part does.
     * `damage`, `damage_total`: what could not be read in the input, and in how many places. At most 1,000 are listed.
     * `warnings`, `warnings_total`: what is odd in the input, although nothing is lost; at most 1,000 are listed.
+    * `read_until`: the offset in the capture at which reading ended, because no further packet could be selected. What
+      follows was not checked. None if the capture was read to its end.
+    * `interrupted`: whether Ctrl-C ended the pipe that was read.
     * `put_back`: files that an earlier split had replaced when it was killed, and that have their old contents again.
     """
 
@@ -126,6 +129,8 @@ class Report:
         self.damage_total = 0
         self.warnings: list[Notice] = []
         self.warnings_total = 0
+        self.read_until: int | None = None
+        self.interrupted = False
         self.put_back: list[str] = []
 
     def add_damage(self, damage: Damage) -> None:

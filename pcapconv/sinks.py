@@ -51,6 +51,14 @@ class Sink:
     def end_run(self) -> None:
         """End the threads of a run, whether it succeeded or failed."""
 
+    def flush(self) -> bool:
+        """Send what was written on its way, if it goes to a pipe. Return False if the pipe is busy: then ask again."""
+        return True
+
+    def replaces(self, source: Source) -> bool:  # noqa: ARG002
+        """Return whether a commit replaces the source."""
+        return False
+
     def fill_report(self, report: Report) -> None:
         """Put the outputs, packets and losses of a successful run into the report."""
         raise NotImplementedError
@@ -104,6 +112,14 @@ class FileSink(Sink):
         """See `Sink.end_run`."""
         if self._output is not None:
             self._output.close()
+
+    def flush(self) -> bool:
+        """See `Sink.flush`."""
+        return self._output is None or self._output.flush_to_pipe()
+
+    def replaces(self, source: Source) -> bool:
+        """See `Sink.replaces`."""
+        return self.target.path is not None and source.is_at(self.target.path)
 
     def fill_report(self, report: Report) -> None:
         """See `Sink.fill_report`."""

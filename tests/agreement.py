@@ -35,10 +35,13 @@ def check_bytes(capture: bytes, to: str, request: Request) -> str:
             converted(capture, to, on_loss="ignore", **request.as_arguments())
         return "refused"
     out, report = converted(capture, to, on_loss="ignore", **request.as_arguments())
+    if report.read_until is not None:  # interfaces that only later packets name are not known
+        told = expected.written(capture[: report.read_until], to, request)
     assert out == told.capture
     assert report.left_out == told.left_out
     assert report.packets_written == len(told.packets)
-    assert report.packets_read == len(expected.packets(capture))
+    last = None if expected.is_pcapng(capture) else expected.last_needed(expected.entries(capture), request)
+    assert report.packets_read == (len(expected.packets(capture)) if last is None else last)
     assert [(each.time, each.original_length, each.data) for each in expected.packets(out)] == [
         (each.time, each.original_length, each.data) for each in told.packets
     ]

@@ -294,6 +294,20 @@ def chosen(found: Sequence[Entry], request: Request) -> tuple[list[Packet], int]
     return stay, timeless
 
 
+def last_needed(found: Sequence[Entry], request: Request) -> int | None:
+    """The number of the packet after which no further one can be selected, whatever follows; None if one could be, or
+    if the whole capture is needed."""
+    if request.invert or request.last is not None or request.interface:
+        return None
+    ends = []
+    if request.first is not None:
+        ends += [packet.number for packet in chosen(found, request._replace(first=None))[0][request.first - 1 :][:1]]
+    count = sum(entry.packet is not None for entry in found)
+    if request.packets and None not in (bounds := [last for _, last in request.packets]):
+        ends += [last for last in (max(filter(None, bounds)),) if last <= count]
+    return min(ends, default=None)
+
+
 def _is_listed(packet: Packet, request: Request) -> bool:
     def among(ranges: Ranges) -> bool:
         return any(first <= packet.number and (last is None or packet.number <= last) for first, last in ranges)

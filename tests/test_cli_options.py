@@ -218,6 +218,9 @@ def words_for(option: Option) -> st.SearchStrategy[tuple[list[str], tuple[Option
         written |= {option.negated_flag: False} if option.value_type == "switch" else {}
         return st.sampled_from(sorted(written)).map(lambda flag: ([flag], (option, written[flag])))
     value: st.SearchStrategy[Any] = st.text("az09-=,.: ", max_size=5)
+    if option.value_type == "optional":
+        joined = value.map(lambda text: ([f"{option.flag}={text}"], (option, text)))
+        return st.one_of(st.just(([option.flag], (option, True))), joined)
     if option.choices:
         value = st.sampled_from(option.choices)
     if option.value_type in NUMBERS:

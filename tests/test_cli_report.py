@@ -40,6 +40,8 @@ def test_a_report_has_everything(tmp_path: Path, capfd: pytest.CaptureFixture[st
         "damage_total": 0,
         "warnings": [],
         "warnings_total": 0,
+        "read_until": None,
+        "interrupted": False,
         "put_back": [],
     }
 

@@ -118,7 +118,7 @@ def test_losses_are_counted_of_the_pcap_records_that_are_written_anew(path: Path
         kept = range(first, 1 + min(count, last or count))
         losses = expected.losses_of_pcap(capture, kept)
         assert converted(capture, "pcapng", keep_snaplen=True, **request.as_arguments())[1].losses == losses
-        indices = {packet.interface for packet in wire.read_pcap(capture)}
+        indices = {packet.interface for packet in wire.read_pcap(capture)[:last]}  # what follows is not read
         lost = {"interfaces": len(indices)} if len(indices) > 1 else {}
         assert converted(capture, "pcap", **request.as_arguments())[1].losses == {**losses, **lost}
 

@@ -1,5 +1,5 @@
-"""The kernels for times, lengths and order: `to_nanoseconds`, `first_out_of_order`, `first_over_limit`, `same_data`,
-`argsort` and `reorder`."""
+"""The kernels for times, lengths and order: `to_nanoseconds`, `first_out_of_order`, `first_too_early`,
+`first_over_limit`, `same_data`, `argsort` and `reorder`."""
 
 from array import array
 from types import ModuleType
@@ -203,6 +203,57 @@ def test_first_out_of_order(kernels: ModuleType, ticks: list[int], row: int, sto
 @given(st.lists(st.integers(0, 4), max_size=8), st.integers(-1, 9), st.integers(0, 9))
 def test_parity_of_first_out_of_order(compiled: ModuleType, ticks: list[int], row: int, rows: int) -> None:
     agree(compiled, "first_out_of_order", with_rows(len(ticks), ticks=ticks), row, rows)
+
+
+# ---------------------------------------------------------------- first_too_early
+
+TIMED, TIMELESS = 6, 3  # an Enhanced and a Simple Packet Block
+
+
+@pytest.mark.parametrize(
+    ("ticks", "row", "latest", "slack", "found"),
+    [
+        ([], 0, 7, 0, (0, 7)),
+        ([5, 5, 6, MOST_TICKS], 0, 0, 0, (4, MOST_TICKS)),
+        ([5, 4], 0, 0, 0, (1, 5)),
+        ([5, 4], 0, 0, 1, (2, 5)),
+        ([5, 4, 3], 0, 0, 1, (2, 5)),
+        ([5, 4, 3], 1, 0, 1, (3, 4)),
+        ([4, 9], 0, 5, 0, (0, 5)),
+        ([4, 9], 0, 5, 1, (2, 9)),
+        ([MOST_TICKS, 0], 0, 0, MOST_TICKS, (2, MOST_TICKS)),
+        ([MOST_TICKS, 0], 0, 0, MOST_TICKS - 1, (1, MOST_TICKS)),
+        ([0], 0, MOST_TICKS, MOST_TICKS - 1, (0, MOST_TICKS)),
+    ],
+)
+def test_first_too_early(
+    kernels: ModuleType, ticks: list[int], row: int, latest: int, slack: int, found: tuple[int, int]
+) -> None:
+    columns = with_rows(len(ticks), ticks=ticks, record_type=[TIMED] * len(ticks))
+    assert kernels.first_too_early(columns, row, len(ticks), latest, slack) == found
+
+
+def test_first_too_early_passes_over_packets_without_a_time(kernels: ModuleType) -> None:
+    columns = with_rows(4, ticks=[5, 0, 99, 5], record_type=[TIMED, TIMELESS, TIMELESS, TIMED])
+    assert kernels.first_too_early(columns, 0, 4, 0, 0) == (4, 5)
+
+
+@pytest.mark.parametrize(("row", "rows"), [(-1, 1), (2, 1), (0, 2)])
+def test_first_too_early_refuses_rows_that_are_not_there(kernels: ModuleType, row: int, rows: int) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        kernels.first_too_early(Columns(1), row, rows, 0, 0)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.sampled_from([TIMED, TIMELESS])), max_size=8),
+    *(st.integers(-1, 9), st.integers(0, 9), st.integers(0, 9), st.integers(0, 3)),
+)
+def test_parity_of_first_too_early(
+    compiled: ModuleType, packets: list[tuple[int, int]], row: int, rows: int, latest: int, slack: int
+) -> None:
+    ticks, types = [time for time, _ in packets], [record_type for _, record_type in packets]
+    columns = with_rows(len(packets), ticks=ticks, record_type=types)
+    agree(compiled, "first_too_early", columns, row, rows, latest, slack)
 
 
 # ---------------------------------------------------------------- first_over_limit

@@ -1,7 +1,8 @@
 """What is left when a conversion ends before its time: by a signal, by a kill, by a full disk.
 
 Strategy: the real command reads a pipe that the test feeds. Once the pipe has swallowed far more than it can hold, the
-command is surely in the middle: its output is open, and some of it is written.
+command is surely in the middle: its output is open, and some of it is written. One SIGINT ends the pipe, and the output
+is finished (`test_interrupted_pipes.py`); here it is sent until the command gives up.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -83,6 +85,9 @@ def end_of(process: "subprocess.Popen[bytes]", number: signal.Signals) -> tuple[
     """The status and stderr after the signal."""
     assert process.poll() is None
     process.send_signal(number)
+    while number == signal.SIGINT and process.poll() is None:  # a second one gives up, if it is not too soon after
+        time.sleep(0.05)
+        process.send_signal(number)
     status = process.wait(PATIENCE)
     assert process.stderr is not None
     return status, process.stderr.read()

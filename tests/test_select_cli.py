@@ -178,7 +178,7 @@ def test_the_report_has_it_all(tmp_path: Path, capfd: pytest.CaptureFixture[str]
 def test_damage_is_still_status_3(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     cut, out = tmp_path / "cut.pcap", tmp_path / "out.pcap"
     cut.write_bytes((FOLDER / "web.pcap").read_bytes()[:-7])
-    for line in (["--last", "2"], ["--first", "2"], ["--snaplen", "9"]):
+    for line in (["--last", "2"], ["--packets", "2-"], ["--snaplen", "9"]):
         status, _, err = run_in_process(capfd, "convert", cut, out, "--force", *line)
         assert (status, err.count("\n")) == (3, 1)
         assert run_in_process(capfd, "convert", cut, tmp_path / "none.pcap", "--strict", *line)[0] == 1

@@ -107,6 +107,9 @@ def _option_item(option: Option) -> list[str]:
 
 
 def _form_in_roff(form: str) -> str:
+    flag, _, optional = form.partition("[=")
+    if optional:
+        return f"\\fB{_roff(flag)}\\fR[={_italic(optional[:-1])}]"
     flag, _, value = form.partition(" ")
     return f"\\fB{_roff(flag)}\\fR {_italic(value)}" if value else f"\\fB{_roff(flag)}\\fR"
 

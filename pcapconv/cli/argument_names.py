@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+_JOINED = {"in_order"}  # options that take a value only behind `=`
 _OPTION_NAMES = {"everything": "all", "most": "show", "template": "target"}  # where they differ from arguments
 
 
@@ -16,5 +17,8 @@ def on_command_line(function: str, values: Mapping[str, object]) -> str:
     for name, value in values.items():
         words.append("--" + _OPTION_NAMES.get(name, name.replace("_", "-")))
         if value is not None and value is not True and value != "":
-            words.append(str(value))
+            if name in _JOINED:
+                words[-1] += f"={value}"
+            else:
+                words.append(str(value))
     return " ".join(words)

@@ -74,7 +74,8 @@ def _operand(name: str, operand: Operand) -> inspect.Parameter:
 
 
 def _option(option: Option) -> inspect.Parameter:
-    value_type: Any = bool if option.value_type in FLAGS else list[str] if option.value_type in REPEATABLE else str
+    is_flag = option.value_type in (*FLAGS, "optional")
+    value_type: Any = bool if is_flag else list[str] if option.value_type in REPEATABLE else str
     flag = f"{option.flag}/{option.negated_flag}" if option.value_type == "switch" else option.flag
     flags = [flag, *([f"-{option.short}"] if option.short else [])]
     declared = typer.Option(

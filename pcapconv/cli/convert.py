@@ -41,13 +41,16 @@ def convert(
     if not quiet:
         _mention_sidecar(source, target, options)
     return run_writing_command(
-        lambda progress: pcapconv.convert(source, target, on_loss=on_loss, force=force, progress=progress, **options),
+        lambda progress: pcapconv.convert(
+            source, target, on_loss=on_loss, force=force, progress=progress, on_message=print_message, **options
+        ),
         source,
         target,
-        closing=lambda done: f"{target}: {counted(done.packets_written, 'packet')} written",
+        closing=lambda done: f"{done.outputs[0]}: {counted(done.packets_written, 'packet')} written",
         report=report,
         force=force,
         quiet=quiet,
         losses=on_loss == "warn",
         sidecar=True,
+        finishes=True,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-ValueType = Literal["flag", "switch", "text", "number", "texts", "numbers"]
+ValueType = Literal["flag", "switch", "optional", "text", "number", "texts", "numbers"]
 
 FLAGS = ("flag", "switch")
 NUMBERS = ("number", "numbers")
@@ -15,8 +15,8 @@ class Option(NamedTuple):
     """An option of one or several commands: one line of help, one entry of the manual.
 
     `name` is the name of the library's argument.
-    `value_type`: a `flag` takes no value; a `switch` is a flag that `--no-…` turns off again; `texts` and `numbers` may
-    be given several times.
+    `value_type`: a `flag` takes no value; a `switch` is a flag that `--no-…` turns off again; an `optional` is a flag
+    that takes a text, but only behind `=`; `texts` and `numbers` may be given several times.
     `help` is the line on the help page.
     `group` is the heading under which help and the manual show the option.
     `commands` are the names of the commands that take the option.
@@ -64,13 +64,15 @@ class Option(NamedTuple):
     def forms(self) -> tuple[str, ...]:
         """All forms of the option, as help shows them: `-f` and `--force`, or `--report FILE`."""
         flag = self.negated_flag if self.on_by_default else self.flag
-        return (*([f"-{self.short}"] if self.short else []), f"{flag} {self.value}".rstrip())
+        value = f"[={self.value}]" if self.value_type == "optional" else f" {self.value}".rstrip()
+        return (*([f"-{self.short}"] if self.short else []), flag + value)
 
     @property
     def shown_example(self) -> str:
         """The option with an example value: `--to pcap`."""
         value = self.example or (self.choices[0] if self.choices else "")
-        return f"{self.negated_flag if self.on_by_default else self.flag} {value}".rstrip()
+        between = "=" if self.value_type == "optional" else " "
+        return f"{self.negated_flag if self.on_by_default else self.flag}{between}{value}".rstrip()
 
 
 class Operand(NamedTuple):

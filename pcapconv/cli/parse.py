@@ -40,7 +40,9 @@ def parse(arguments: Sequence[str], command: Command) -> tuple[list[str], dict[s
                 if name not in known:
                     raise _unknown_option(name, command)
                 option, is_on = known[name]
-                if option.value_type not in FLAGS:
+                if option.value_type == "optional":
+                    values[option.name] = True if joined_value is None else joined_value
+                elif option.value_type not in FLAGS:
                     _add_value(values, option, _value_text(option, joined_value, remaining, known))
                 elif joined_value is None:
                     values[option.name] = is_on

@@ -1,8 +1,11 @@
 """Turns SIGINT, SIGTERM and SIGHUP into exceptions, so that unfinished outputs are removed before the program ends.
 
-Strategy: once the outputs of a command have their final names, only its last messages remain to be printed. The first
-signal after that is only recorded, and the command ends as usual. A second signal ends the command at once, since its
-messages may go to a pipe that nobody reads.
+Strategy: the first SIGINT while `convert` or `split` reads a pipe raises nothing, but ends the pipe
+(`io.interruption`), since the program that writes it got the same Ctrl-C and writes its last packets only then.
+
+Once the outputs of a command have their final names, only its last messages remain to be printed. The first signal
+after that is only recorded, and the command ends as usual. A second signal ends the command at once, since its messages
+may go to a pipe that nobody reads.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import signal
 from collections.abc import Iterator
 from types import FrameType
 
-from pcapconv.io import commit
+from pcapconv.io import commit, interruption
 
 _late_signals: list[int] = []  # signals that came after the outputs were committed
 _commits_before = 0  # `commit.commits` when the current output began
@@ -64,6 +67,9 @@ def begin_next_output() -> None:
 
 
 def _raise(number: int, _frame: FrameType | None) -> None:
+    request = interruption.current() if number == signal.SIGINT else None
+    if request is not None and request.request():
+        return
     if outputs_are_committed() and not _late_signals:
         _late_signals.append(number)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pcapconv
+from pcapconv.cli.messages import print_message
 from pcapconv.cli.writing_commands import check_names, run_writing_command
 from pcapconv.io.paths import STDIO
 from pcapconv.steps import argument_values
@@ -33,7 +34,14 @@ def split(
     report_paths = () if report in (None, STDIO) else (report,)
     return run_writing_command(
         lambda progress: pcapconv.split(
-            source, template, on_loss=on_loss, force=force, progress=progress, taken=report_paths, **options
+            source,
+            template,
+            on_loss=on_loss,
+            force=force,
+            progress=progress,
+            on_message=print_message,
+            taken=report_paths,
+            **options,
         ),
         source,
         template,
@@ -45,4 +53,5 @@ def split(
         quiet=quiet,
         losses=on_loss == "warn",
         sidecar=options.get("by") == "link-type",
+        finishes=True,
     )

@@ -52,7 +52,10 @@ MEANINGS = (
         batch="refused because of `--on-loss fail`: some files were refused, and no other file failed",
         commands=("convert", "split", "batch", "normalize"),
     ),
-    Meaning(f"{INTERRUPTED}, 143, 129", "ended by SIGINT, SIGTERM or SIGHUP"),
+    Meaning(
+        f"{INTERRUPTED}, 143, 129",
+        "ended by SIGINT, SIGTERM or SIGHUP; 130 also if Ctrl-C ended a pipe, and the output is finished",
+    ),
     Meaning(f"{READER_GONE}", "ended early, because the program that read its text on stdout ended, as `head` does"),
 )
 _WORST_FIRST = (FAILED, REFUSED, DAMAGED)

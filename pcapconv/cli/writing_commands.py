@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from typing import Any
 
 from pcapconv.cli.kernel_warning import warn_if_interpreted
-from pcapconv.cli.messages import print_line, print_warnings
+from pcapconv.cli.messages import print_line, print_message, print_warnings
 from pcapconv.cli.progress import Progress, progress_bar
+from pcapconv.cli.signals import Terminated
 from pcapconv.cli.standard_streams import writing_text
-from pcapconv.cli.statuses import DAMAGED
-from pcapconv.errors import UsageError
+from pcapconv.cli.statuses import DAMAGED, INTERRUPTED
+from pcapconv.errors import PcapconvError, UsageError
+from pcapconv.io import interruption
 from pcapconv.io.commit import commit
 from pcapconv.io.paths import SIDECAR_SUFFIX, STDIO
 from pcapconv.io.read_write import write_all
@@ -33,30 +36,51 @@ def run_writing_command(
     losses: bool,
     left_out: bool = True,
     sidecar: bool = False,
+    finishes: bool = False,
 ) -> int:
     """Convert with a progress bar, print warnings on stderr, write the report, and return the exit status.
 
     `convert` is called with the function that shows progress, or None. `source` is the capture whose size the progress
     bar shows; `target` names the output in messages. `report` is the name of the report's file, or None. `closing`
     returns the last line that is printed on a terminal. `losses`, `left_out` and `sidecar` are as for
-    `print_warnings`. Raises what `convert` raises; the report is also written for a LossError.
+    `print_warnings`. With `finishes`, Ctrl-C while a pipe is read ends the pipe, and the output is finished.
+    Raises what `convert` raises; the report is also written for a LossError.
     """
     on_terminal = not quiet and sys.stderr is not None and sys.stderr.isatty()
     if on_terminal:
         warn_if_interpreted()
-    with _report_target(report, force=force) as report_target:
+    with ExitStack() as stack:
+        report_target = stack.enter_context(_report_target(report, force=force))
+        request = stack.enter_context(interruption.finish_when_interrupted()) if finishes else None
         try:
             with progress_bar(source, show=on_terminal) as progress:
                 done = convert(progress)
         except LossError as error:
             _write_report(report_target, error.report)
             raise
+        except PcapconvError as error:
+            if request is None or not request.requested:
+                raise
+            if not isinstance(error.__cause__, BrokenPipeError):  # Ctrl-C has also ended the reader of the output
+                print_message(str(error))
+            raise Terminated(signal.SIGINT) from error
         name = done.outputs[0] if done.parts is None else target
         print_warnings(done, name, losses=losses, left_out=left_out, sidecar=sidecar, quiet=quiet)
         _write_report(report_target, done)
+    if done.interrupted:
+        show = print_line if on_terminal else print_message
+        show(f"{closing(done)}; interrupted, so the capture ends with what came until then")
+        return INTERRUPTED
     if on_terminal:
-        print_line(closing(done))
+        print_line(closing(done) + _end_of_reading(done))
     return DAMAGED if done.damage else 0
+
+
+def _end_of_reading(report: Report) -> str:
+    """Return the end of a closing line that tells where reading ended; empty if the whole capture was read."""
+    if report.read_until is None:
+        return ""
+    return f"; reading ended at byte {report.read_until:,}, and what follows was not checked"
 
 
 def check_names(report: str | None, options: Mapping[str, Any], source: str, target: str | None = None) -> None:

@@ -46,8 +46,11 @@ def convert(
     sidecar_file: str | os.PathLike[str] | None = None,
     sidecar_secrets: bool = False,
     sidecar_fingerprints: bool = False,
+    stop_early: bool = False,
+    in_order: bool | str = False,
     fsync: bool = True,
     progress: Callable[[int], object] | None = None,
+    on_message: Callable[[str], object] | None = None,
     **options: Unpack[ConvertArguments],
 ) -> Report:
     """Select from, edit and convert one capture.
@@ -70,7 +73,16 @@ def convert(
       other tools edited the pcap file.
     * `fsync`: sync a new file to disk before it replaces another file.
     * `progress`: a function that is called with the number of bytes read so far.
+    * `on_message`: a function that is called with a sentence that cannot wait until the end.
+    * `stop_early`: end reading after the last packet that `first`, or `packets` with an end, can select, also in a
+      pcapng capture. The names, secrets and statistics after that packet are left out. In a pcap capture, reading
+      always ends there.
+    * `in_order`: a promise that times go back by no more than 1 s (True), or by another length of time (`"5s"`). Then
+      `before` ends the reading, too. A packet that breaks the promise counts as damage, and the capture is read on.
     * `options`: `pcapconv.steps.plan.StepArguments` and `pcapconv.formats.settings.WriterArguments`.
+
+    The whole capture is read in any case with `strict`, `last`, `invert`, `interface` or `set_interface`, with a
+    sidecar, and if the target replaces the source.
 
     Returns a `Report`. Raises a `PcapconvError`: FormatError, DamageError, TargetError, LossError, SidecarError,
     UsageError or FileError.
@@ -79,7 +91,7 @@ def convert(
     target = resolve_target(source, target, to, options.get("compress"))
     format_name = formats.target_format(name_of(target), to)
     writer, steps = separate_arguments(format_name, options)
-    plan = make_plan(steps)
+    plan = make_plan(steps, stop_early=stop_early, in_order=in_order)
     whole = strict or on_loss == "fail"
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, fractions=fractions))
@@ -99,7 +111,9 @@ def convert(
             sidecars = open_sidecars(
                 sidecar_settings, opened, format_name, (source, target), stack, force=force, other_files=other_files
             )
-        settings = ConversionSettings(writer, strict, on_loss, fsync, progress)
+        settings = ConversionSettings(
+            writer, strict, on_loss, fsync, progress, stop_early=stop_early, on_message=on_message
+        )
         conversion = stack.enter_context(Conversion(opened, settings, plan))
         conversion.use_sidecars(sidecars)
         conversion.survey()

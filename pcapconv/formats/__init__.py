@@ -54,6 +54,11 @@ class Reader(Protocol):
         ...
 
     @property
+    def buffer_offset(self) -> int:
+        """The offset in the capture, in bytes, at which the buffer of the last batch begins."""
+        ...
+
+    @property
     def losses(self) -> Counter[str]:
         """What the capture has but no item holds: kind → count."""
         ...

@@ -116,6 +116,11 @@ class CompressedReader:
         """See `formats.Reader`."""
         return self._reader.losses
 
+    @property
+    def buffer_offset(self) -> int:
+        """See `formats.Reader`."""
+        return self._reader.buffer_offset
+
     def items(self) -> Iterator[Item]:
         """See `formats.Reader.items`."""
         packets, section = 0, None

@@ -55,6 +55,7 @@ class PcapReader:
         self._large_fractions = 0  # packets whose fraction of a second is a second or more
         self._interfaces: list[Interface] = []
         self._ids: dict[int, int] = {}  # interface index (0 in variants without one) → id
+        self.buffer_offset = 0
         self.losses: Counter[str] = Counter()
 
     def items(self) -> Iterator[Item]:
@@ -125,6 +126,7 @@ class PcapReader:
                 variant.ticks_per_second,
             )
             if rows:
+                self.buffer_offset = window.offset - window.start
                 yield self._batch(window.buffer, columns, rows, large_fractions)
                 window.take(end - window.start)
             if status == NOT_A_RECORD:
@@ -167,7 +169,7 @@ class PcapReader:
         if window.available < size:
             if window.fill(size):
                 return False  # the kernel first checks that it is a record
-            if window.available:
+            if window.available and not window.interrupted:
                 yield self._end_with_damage(f"{window.available} bytes are left over, a record's header has {size}")
             return True
         at = window.start + 8
@@ -179,6 +181,8 @@ class PcapReader:
             reason = f"a captured length of {captured} bytes, more than the {_LARGEST - size} that pcapconv reads"
         elif window.fill(size + captured):
             return False
+        elif window.interrupted:
+            return True
         else:
             remaining = window.available if window.remaining is None else window.remaining
             reason = (
@@ -241,11 +245,11 @@ class PcapReader:
                 return True
         whole = window.leading_zeros() // size * size
         window.take(whole)
-        yield from self._empty_packets((passed + whole) // size)
+        yield from self._empty_packets((passed + whole) // size, offset)
         return False
 
-    def _empty_packets(self, count: int) -> Iterator[PacketBatch]:
-        """Yield batches of `count` packets whose records are zeros, without data."""
+    def _empty_packets(self, count: int, offset: int) -> Iterator[PacketBatch]:
+        """Yield batches of `count` packets whose records are zeros, without data, from this offset on."""
         size = self._variant.record_size
         while count:
             rows = min(count, _EMPTY_IN_BATCH)
@@ -253,8 +257,9 @@ class PcapReader:
             columns.record_at = array("q", range(0, rows * size, size))
             columns.record_length = array("I", [size]) * rows
             columns.data_at = array("q", range(size, (rows + 1) * size, size))
+            self.buffer_offset = offset
             yield self._batch(bytes(rows * size), columns, rows, 0)
-            count -= rows
+            count, offset = count - rows, offset + rows * size
 
     def _end_with_damage(self, reason: str) -> Damage:
         """Skip the remainder of the file, and return the damage that begins here. Raises FormatError instead if a
@@ -284,6 +289,7 @@ class PcapReader:
         followed by one option list for each packet type.
         """
         columns, (begin, end) = batch.columns, batch.span()
+        self.buffer_offset += begin
         buffer = bytearray(batch.buffer[begin:end])
         lists = {}
         for packet_type, flags in _FLAGS.items():

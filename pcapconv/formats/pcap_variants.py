@@ -35,7 +35,9 @@ _INDEXED = {"little": Struct("<IHB"), "big": Struct(">IHB")}
 def recognise_variant(header: FileHeader, peek: Peek) -> pcap.Variant:
     """The variant of the first records after this header. `peek` looks at them without taking them from the window."""
     own = header.variant
-    alternatives = pcap.SAME_MAGIC.get(own, ()) if header.version == pcap.VERSION else ()
+    same_magic = pcap.SAME_MAGIC.get(own, ()) if header.version == pcap.VERSION else ()
+    # Most first records alone rule out the other variants, so that the first packet of a pipe comes out at once.
+    alternatives = [variant for variant in same_magic if _first_record_fits(header.byte_order, variant, peek)]
     if not alternatives or _makes_sense(header, own, peek):
         return own
     return next((variant for variant in alternatives if _makes_sense(header, variant, peek, near=True)), own)
@@ -63,6 +65,12 @@ def _makes_sense(header: FileHeader, variant: pcap.Variant, peek: Peek, *, near:
         if captured and not peek(at - 1, 1):
             return False
     return True
+
+
+def _first_record_fits(byte_order: ByteOrder, variant: pcap.Variant, peek: Peek) -> bool:
+    """Whether the first record can be one of this variant, which its magic number does not stand for."""
+    head = peek(0, variant.record_size)
+    return len(head) == variant.record_size and any(head) and _header_makes_sense(byte_order, variant, head)
 
 
 def _header_makes_sense(byte_order: ByteOrder, variant: pcap.Variant, head: bytes) -> bool:

@@ -59,6 +59,7 @@ class PcapngReader:
         self._skip: _Skip | None = None
         self._first_fault = ""  # the first reason for which something was left out
         self._unpadded_before = False  # whether an earlier block's length did not count its padding
+        self.buffer_offset = 0
         self.losses: Counter[str] = Counter()
 
     def items(self) -> Iterator[Item]:
@@ -78,6 +79,7 @@ class PcapngReader:
                     self._interfaces[0].snaplen if self._interfaces else 0,
                 )
                 if rows:
+                    self.buffer_offset = window.offset - window.start
                     yield from self._with_notices(self._batch(window.buffer, self._columns, rows))
                     self._packets += rows
                     window.take(end - window.start)
@@ -110,7 +112,7 @@ class PcapngReader:
         """
         window = self._window
         if window.available < pcapng.BLOCK_OVERHEAD:
-            yield from self._leave_out_all(f"{window.available} bytes are left over, a block has at least 12")
+            yield from self._leave_out_rest(f"{window.available} bytes are left over, a block has at least 12")
             return
         head = bytes(window.buffer[window.start : window.start + 12])
         section_header = head[:4] == pcapng.SECTION_HEADER.to_bytes(4, "big")
@@ -135,7 +137,7 @@ class PcapngReader:
             reason = f"block length {length} is not repeated at its end"
             yield from self._leave_out_doubtful(block_type, length, byte_order, reason)
         elif not window.fill(length):
-            yield from self._leave_out_all(_cut_off(length, window.available))
+            yield from self._leave_out_rest(_cut_off(length, window.available))
         else:
             trailer = int.from_bytes(window.buffer[window.start + length - 4 : window.start + length], byte_order)
             if trailer != length:
@@ -187,6 +189,7 @@ class PcapngReader:
         offset, columns = self._window.offset, batch.columns
         self._window.take(size)
         self._packets += 1
+        self.buffer_offset = offset
         yield batch
         options = batch.buffer[columns.options_at[0] : columns.options_at[0] + columns.options_length[0]]
         yield from self._check_options(bytes(options), offset, f"packet {batch.number(0)}")
@@ -380,6 +383,14 @@ class PcapngReader:
         if not pcapng.BLOCK_OVERHEAD <= length <= LARGEST_RECORD:
             return False
         return window.peek(distance + (length + 3 & ~3) - 4, 4) == head[4:8]  # a length may not count its padding
+
+    def _leave_out_rest(self, reason: str) -> Iterator[Item]:
+        """Leave out a block of which only a part came. That is no damage if Ctrl-C ended a pipe."""
+        if self._window.interrupted:
+            self._first_fault = self._first_fault or reason
+            self._window.skip_to_end()
+        else:
+            yield from self._leave_out_all(reason)
 
     def _leave_out_all(self, reason: str) -> Iterator[Item]:
         """Leave out everything from here to the end, since it cannot be known where the next block begins."""

@@ -56,6 +56,11 @@ class Window:
         """The number of bytes from `offset` to the end of the capture; None for a pipe, whose size is unknown."""
         return None if self._source.size is None else max(0, self._source.size - self.offset)
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended the reading: then the capture may end within a packet, which is no damage."""
+        return self._source.interrupted
+
     def take(self, count: int) -> None:
         """Move on by `count` of the available bytes. Batches in the buffer become invalid."""
         self.start += count
@@ -78,6 +83,9 @@ class Window:
         while self.available < need:
             if self.stop == len(self.buffer):
                 self._grow()
+            reading = self._source.pipe_reading
+            if reading is not None and not reading.wait(self._source):
+                return False
             at = self._source.position
             with memoryview(self.buffer) as view, view[self.stop :] as room:
                 count = self._source.readinto(room)

@@ -13,6 +13,8 @@ An output is a `Target`. It gets its final name at the end, and four modules do 
 | file | what it is for |
 |---|---|
 | `source.py` | an open input: a path, stdin or a file object (`Source`); makes nameless temporary files |
+| `pipe_reading.py` | what happens before a read of a pipe that has to wait: what was read goes to the output |
+| `interruption.py` | the first Ctrl-C while a pipe is read: the pipe ends, and the output is finished |
 | `source_digest.py` | the SHA-256 of an input, computed in a thread while it is read |
 | `compression.py` | the compressions of captures: how each begins, its suffix, its library |
 | `decompression.py` | decompresses one member after the other, with every byte that can be had of damaged data |

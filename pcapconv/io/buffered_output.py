@@ -7,7 +7,8 @@ needed, another thread hashes the buffers that were written (for which thread ow
 If the output is compressed, the writing thread compresses, so that kernels and compression run side by side.
 A buffer is handed over, never copied, and there are few buffers, so memory stays constant. If there are many outputs,
 each begins with a small buffer; after `release`, an output has no buffer, no thread and no open file. Such outputs
-share spare buffers, since allocating new memory takes as long as writing it.
+share spare buffers, since allocating new memory takes as long as writing it. Before the reader waits for a pipe,
+`flush_to_pipe` hands over a buffer that is not full.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ class BufferedOutput:
 
             self._compressed = CompressedOutput(target, compression, _sha256 if hashed else None)
             self._write = self._compressed.write
+        self._sent = 0  # bytes that the thread has written
+        self._flush_at = 0  # once so many bytes were written, the file object must not hold them back
 
     @property
     def position(self) -> int:
@@ -166,6 +169,18 @@ class BufferedOutput:
         if self._threads and self.at:
             self._hand_over()
 
+    def flush_to_pipe(self) -> bool:
+        """Send the bytes in the buffer on their way, if others see them there: the reader is going to wait for more.
+        Return False, and do nothing, if all other buffers are still to be written: then ask again."""
+        if not self.at or not self._target.shown_at_once:
+            return True
+        if self._threads and self._empty.empty():
+            self._raise_error()
+            return False
+        self._flush_at = self.position
+        self._hand_over()
+        return True
+
     def release(self) -> None:
         """Write the bytes in the buffer, then release buffers, threads, a compressor and the open file until more is
         written."""
@@ -232,9 +247,20 @@ class BufferedOutput:
     def _write_to_target(self, view: memoryview) -> None:
         with writing(self.name):
             self._write(view)
+            self._sent += len(view)
+            if self._sent == self._flush_at:
+                self._flush_file()
 
     def _write_to_file(self, view: memoryview) -> None:
         write_all(self._target.file, view)
+
+    def _flush_file(self) -> None:
+        """Let a compressor, and a file object of Python with a buffer of its own, give away all that was written."""
+        if self._compressed is not None:
+            self._compressed.sync()
+        flush = getattr(self._target.file, "flush", None)
+        if flush is not None:
+            flush()
 
     def _raise_error(self) -> None:
         """Raise the error of a thread, if one has failed."""

@@ -22,6 +22,7 @@ from queue import Empty, Full, Queue
 from pcapconv.errors import FileError, name_in_errors
 from pcapconv.io.compression import Compression
 from pcapconv.io.decompression import Decompression, StreamDamage
+from pcapconv.io.pipe_reading import PipeReading
 from pcapconv.io.source import Source
 
 _AHEAD = 3  # pieces of less than a MiB
@@ -63,8 +64,9 @@ class DecompressedStream:
 
     @property
     def damage(self) -> StreamDamage | None:
-        """The damage of the compressed data, once the reader has got all bytes before it."""
-        return self._decompression.damage if self._at_end else None
+        """The damage of the compressed data, once the reader has got all bytes before it. If Ctrl-C ended the reading,
+        what is cut off is no damage."""
+        return self._decompression.damage if self._at_end and not self.interrupted else None
 
     def readinto(self, room: memoryview) -> int:
         """Read available bytes into `room`; return their number, 0 at the end. Raises FileError; and FormatError if
@@ -79,13 +81,25 @@ class DecompressedStream:
         self.position += count
         return count
 
+    @property
+    def pipe_reading(self) -> PipeReading | None:
+        """See `Source`."""
+        return self._source.pipe_reading
+
+    @property
+    def interrupted(self) -> bool:
+        """See `Source.interrupted`."""
+        return self._source.interrupted
+
     def ready(self, seconds: float) -> bool:
         """Return whether bytes, or the end, can be read within this number of seconds; False if that cannot be
-        determined."""
+        determined. Bytes of a pipe can be there of which nothing can be decompressed yet."""
         if self._piece or self._at_end:
             return True
+        if self._thread is None and self.position and not self._whole_file_read:
+            self._start()
         if self._thread is None:
-            return self._source.ready(seconds)
+            return bool(self._head) or self._source.ready(seconds)
         try:
             piece = self._queue.get(timeout=seconds) if seconds else self._queue.get_nowait()
         except Empty:
@@ -105,12 +119,15 @@ class DecompressedStream:
         with suppress(Full):  # for a reader in another thread, which may wait
             self._queue.put_nowait(FileError(f"{self.name}: {_CLOSED}"))
 
+    @property
+    def _whole_file_read(self) -> bool:
+        return self._decompression.consumed == self._source.size
+
     def _load_piece(self) -> None:
         """Take the next piece, or the end. Raises what the thread raised, also if it is asked again."""
         if self._closed:
             raise FileError(f"{self.name}: {_CLOSED}")
-        whole_file_read = self._decompression.consumed == self._source.size
-        if self._thread is None and self.position and not whole_file_read:
+        if self._thread is None and self.position and not self._whole_file_read:
             self._start()
         with name_in_errors(self.name):
             if self._thread is None:

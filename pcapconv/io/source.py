@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.held_signals import hold_signals
 from pcapconv.io.paths import STDIO, Readable, open_error, real_path
+from pcapconv.io.pipe_reading import PipeReading
 from pcapconv.io.read_write import (
     TEMPORARY_FILE,
     file_name,
@@ -24,10 +25,18 @@ from pcapconv.io.read_write import (
 )
 from pcapconv.wording import argument
 
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
+    import select
+
     from pcapconv.io.decompression import Decompressed
 
 WINDOW_SIZE = 512 * 1024  # bytes that a reader has in its window, unless a single record is longer
+_PIPE_SIZE = 2**20  # bytes; the most that Linux allows to everyone
 FRACTIONS = ("nanoseconds",)  # units in which a pcap file's fractions can be read, whatever its magic number is
 
 
@@ -58,7 +67,9 @@ class Source:
     magic number of the file gives. If `complete` is True, the capture is known to hold packets up to its end, even if
     zeros at the end look like space that was never written. `decompressing` reads the source if the capture in it is
     compressed; it ends when the source is rewound or closed. `decompressed` is what is known of the compression if the
-    source is a temporary file with the decompressed bytes of another source; None for any other source.
+    source is a temporary file with the decompressed bytes of another source; None for any other source. `pipe_reading`
+    is asked before each read of a source that `may_wait`, None if nobody needs that. `interrupted` is True if Ctrl-C
+    ended the reading, so that the source may end within a packet.
     """
 
     observer: ReadObserver | None = None
@@ -66,12 +77,15 @@ class Source:
     complete = False
     decompressing: Decompressing | None = None
     decompressed: Decompressed | None = None
+    pipe_reading: PipeReading | None = None
 
     def __init__(self, file: Any, name: str, *, owned: bool, path: str | None = None) -> None:
         self.file = file
         self.path = path  # with links resolved; None without a path
         self._owned = owned
-        self._readinto: Any = getattr(file, "readinto", None)
+        # a buffered file of Python, such as sys.stdin.buffer, waits in `readinto` until the whole room is filled
+        buffered = isinstance(file, io.BufferedReader)
+        self._readinto: Any = file.readinto1 if buffered else getattr(file, "readinto", None)
         self.name = name
         self.size: int | None = None
         self.position = 0  # bytes read so far
@@ -84,6 +98,8 @@ class Source:
                     file.seek(self._start)
                     self.size = end - self._start if end > self._start else None  # devices report 0
         self._opened_as = os.fstat(file.fileno()) if self.plain else None
+        self._poll = None if self.size is not None else _poll(file)
+        self._interrupted = False
 
     @property
     def seekable(self) -> bool:
@@ -106,6 +122,22 @@ class Source:
         """Take over the name, the path and the identity of another source, whose content this one has."""
         self.name, self.path, self.fractions = other.name, other.path, other.fractions
         self._opened_as = other._opened_as
+
+    @property
+    def may_wait(self) -> bool:
+        """True for a pipe, a device or the like, if the system tells whether a read would wait."""
+        return self._poll is not None
+
+    @property
+    def interrupted(self) -> bool:
+        """True if Ctrl-C ended the reading of a pipe."""
+        return self._interrupted or (self.pipe_reading is not None and self.pipe_reading.interrupted)
+
+    def widen_pipe(self) -> None:
+        """Let a pipe hold more bytes, if the system allows it: then its writer waits less often, and each read gets
+        more."""
+        with contextlib.suppress(AttributeError, OSError, ValueError, TypeError):  # no pipe, or not on Linux
+            fcntl.fcntl(self.file.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
 
     def is_at(self, path: str) -> bool:
         """Return whether a path leads to this plain file, or led to it when it was opened. Raises FileError."""
@@ -153,14 +185,11 @@ class Source:
         return int(count)
 
     def ready(self, seconds: float) -> bool:
-        """Return whether bytes can be read within this number of seconds; False if that cannot be determined."""
-        from select import select  # rarely needed
-
+        """Return whether bytes, or the end, can be read within this number of seconds; False if that cannot be
+        determined."""
         if self.size is not None:
             return True
-        with contextlib.suppress(OSError, ValueError, TypeError):  # no descriptor
-            return bool(select([self.file], [], [], seconds)[0])
-        return False
+        return self._poll is not None and bool(self._poll.poll(round(seconds * 1000)))
 
     def peek(self, offset: int, count: int) -> bytes:
         """Read `count` bytes at an offset from where the source was opened; `position` stays. Only if `seekable`.
@@ -203,6 +232,18 @@ class Source:
         if self._owned:
             with contextlib.suppress(OSError):  # all that is needed has been read
                 self.file.close()
+
+
+def _poll(file: Any) -> select.poll | None:
+    """Return a poll object for a file's descriptor; None for a file without one."""
+    import select  # only pipes need it
+
+    try:
+        poll = select.poll()  # not on Windows
+        poll.register(file.fileno(), select.POLLIN)
+    except (AttributeError, OSError, ValueError, TypeError):
+        return None
+    return poll
 
 
 def check_fractions(fractions: str | None) -> None:
@@ -260,9 +301,10 @@ def spool(source: Source) -> Source:
     Raises FileError."""
     kept = temporary_file()
     room = bytearray(2**18)
+    reading_pipe = PipeReading() if source.may_wait else None
     try:
         with memoryview(room) as view:
-            while count := source.readinto(view):
+            while (reading_pipe is None or reading_pipe.wait(source)) and (count := source.readinto(view)):
                 with writing(TEMPORARY_FILE):
                     write_all(kept, view[:count])
         kept.seek(0)
@@ -271,6 +313,7 @@ def spool(source: Source) -> Source:
         raise
     spooled = Source(kept, source.name, owned=True)
     spooled.fractions = source.fractions
+    spooled._interrupted = reading_pipe is not None and reading_pipe.interrupted
     return spooled
 
 

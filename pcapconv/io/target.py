@@ -51,6 +51,7 @@ class Target:
     """
 
     hidden_until_published = False  # whether nobody sees bytes of the output before `publish`
+    shown_at_once = False  # whether others, such as the reader of a pipe, get the bytes as they are written
     may_block = True  # whether `publish` may wait for the reader of a pipe
     path: str | None = None  # the final path of a plain file
 
@@ -110,6 +111,7 @@ class _Stream(Target):
     def __init__(self, file: Any, name: str, *, owned: bool, seekable: bool = False) -> None:
         super().__init__(file, name, seekable=seekable)
         self._owned = owned
+        self.shown_at_once = not seekable and not _is_regular(file)
 
     def prepare(self, *, fsync: bool) -> None:  # noqa: ARG002 - a stream replaces no file
         if isinstance(self.file, io.FileIO):
@@ -358,6 +360,14 @@ def _is_rewritable(file: Any) -> bool:
             return isinstance(raw, io.BytesIO)
         return raw.seekable() and not _is_appending(raw)
     except (OSError, ValueError):
+        return False
+
+
+def _is_regular(file: Any) -> bool:
+    """Return whether a file object is a regular file, such as stdout that a shell sends to one."""
+    try:
+        return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    except (AttributeError, OSError, ValueError, TypeError):
         return False
 
 

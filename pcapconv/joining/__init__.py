@@ -149,6 +149,7 @@ class _PartsReader:
 
     format = "pcap"
     compression: str | None = None
+    buffer_offset = 0  # not known, and of no use: all parts are read to their ends
 
     def __init__(self, parts: _Parts) -> None:
         self._parts = parts

@@ -770,6 +770,23 @@ def first_out_of_order(columns, Py_ssize_t first, Py_ssize_t stop):
     return row
 
 
+def first_too_early(columns, Py_ssize_t first, Py_ssize_t stop, uint64_t latest, uint64_t slack):
+    cdef Py_ssize_t row = first
+    cdef const uint8_t *record_type = <const uint8_t *>column(columns, "record_type", "B", stop)
+    cdef const uint64_t *ticks = <const uint64_t *>column(columns, "ticks", "Q", stop)
+    if not 0 <= first <= stop:
+        raise ValueError("a row that is not there")
+    with nogil:
+        while row < stop:
+            if record_type[row] != SIMPLE:
+                if ticks[row] >= latest:
+                    latest = ticks[row]
+                elif latest - ticks[row] > slack:
+                    break
+            row += 1
+    return row, latest
+
+
 def first_over_limit(columns, Py_ssize_t first, Py_ssize_t stop, array.array limits):
     cdef Py_ssize_t row = first
     cdef const uint32_t *captured_length = <const uint32_t *>column(columns, "captured_length", "I", stop)

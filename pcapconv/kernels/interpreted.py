@@ -804,6 +804,23 @@ def first_out_of_order(columns: Columns, first: int, stop: int) -> int:
     return next(row for row in range(first + 1, stop) if columns.ticks[row] < columns.ticks[row - 1])
 
 
+def first_too_early(columns: Columns, first: int, stop: int, latest: int, slack: int) -> tuple[int, int]:
+    """Find the first row whose ticks are lower by more than `slack` than the highest before it, which are at least
+    `latest`. Packets without a time are passed over. Returns (the row, `stop` if there is none; the highest ticks
+    before it)."""
+    _check_columns(columns, stop)
+    if not 0 <= first <= stop:
+        raise ValueError("a row that is not there")
+    for row, (record_type, ticks) in enumerate(zip(columns.record_type[first:stop], columns.ticks[first:stop]), first):
+        if record_type == _SIMPLE:
+            continue
+        if ticks >= latest:
+            latest = ticks
+        elif latest - ticks > slack:
+            return row, latest
+    return stop, latest
+
+
 def first_over_limit(columns: Columns, first: int, stop: int, limits: array[int]) -> int:
     """Find the first row whose captured length exceeds its interface's entry in `limits`; `stop` if there is none."""
     _check_columns(columns, stop)

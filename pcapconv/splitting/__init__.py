@@ -79,8 +79,11 @@ def split(
     fractions: str | None = None,
     sidecar: bool = False,
     sidecar_secrets: bool = False,
+    stop_early: bool = False,
+    in_order: bool | str = False,
     fsync: bool = True,
     progress: Callable[[int], object] | None = None,
+    on_message: Callable[[str], object] | None = None,
     taken: Sequence[str] = (),
     **options: Unpack[ConvertArguments],
 ) -> Report:
@@ -103,7 +106,8 @@ def split(
       which `join` rebuilds the capture.
     * `sidecar_secrets`: keep secrets in the sidecar, too.
     * `taken`: paths that no part may have; the command passes its report's.
-    * `force`, `strict`, `on_loss`, `fractions`, `fsync`, `progress` and `options`: as for `convert`.
+    * `force`, `strict`, `on_loss`, `fractions`, `stop_early`, `in_order`, `fsync`, `progress`, `on_message` and
+      `options`: as for `convert`.
 
     Returns a `Report`, whose `parts` list each part's name, packets, bytes, first and last time. Raises a
     `PcapconvError`, as `convert` does.
@@ -116,12 +120,15 @@ def split(
     _check_sidecar(sidecar, sidecar_secrets, by, format_name)
     writer, steps = separate_arguments(format_name, options)
     writer = choose_compression(writer, naming.text)
-    plan = Plan(steps, read_file, divided=not sidecar)  # with a sidecar, join restores everything
+    # with a sidecar, join restores everything
+    plan = Plan(steps, read_file, divided=not sidecar, stop_early=stop_early, in_order=in_order)
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, fractions=fractions))
         stem = stem_of(opened.name)
         opened = opened if opened.seekable or not sidecar else stack.enter_context(spool(opened))
-        settings = ConversionSettings(writer, strict, on_loss, fsync, progress)
+        settings = ConversionSettings(
+            writer, strict, on_loss, fsync, progress, stop_early=stop_early, on_message=on_message
+        )
         conversion = stack.enter_context(Conversion(opened, settings, plan))
         conversion.survey()
         conversion.extract_to(open_secrets(plan, source, force=force))

@@ -8,8 +8,8 @@ the base of all steps, has the rules. A plan (`BasePlan`) makes the steps of a c
   changes what its interfaces declare; `snaplens` raises a snaplen that packets exceed. Sidecars, the normal form and
   others have steps of their own.
 * Modules that help steps: `plan` checks the selecting and editing arguments and makes the steps in their order;
-  `argument_values` parses the texts of arguments; `time_scales` turns times into nanoseconds; `batch_rows` selects rows
-  of a batch and replaces their options.
+  `argument_values` parses the texts of arguments; `packet_order` checks by how much times go back; `time_scales` turns
+  times into nanoseconds; `batch_rows` selects rows of a batch and replaces their options.
 
 How the value of a selecting argument, for example `before`, flows from the command line to the packets:
 
@@ -41,6 +41,7 @@ from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, 
 if TYPE_CHECKING:
     from pcapconv.io.target import Target
     from pcapconv.report import Report
+    from pcapconv.steps.select import OrderBreach, SelectionEnd
 
 
 class Step:
@@ -120,9 +121,26 @@ class BasePlan:
     packets may be left out or changed; `adds_packet_comments` if packets get comments. `extract_to` is the path for
     extracted secrets, or None. `losses` counts, by kind, what the steps of the last run lost, without the writer's
     losses.
+
+    `can_end` is true if the steps may know before the capture's end that they pass on no further packet. If `stops` is
+    set, they pass on none behind the packet that `end` then names, and reading stops there; `breach` is the first
+    packet whose time is not in the order that the caller has promised. Both are those of the current run.
     """
 
     extract_to: str | None = None
+    stops = False
+
+    @property
+    def can_end(self) -> bool:  # noqa: D102
+        return False
+
+    @property
+    def end(self) -> SelectionEnd | None:  # noqa: D102
+        return None
+
+    @property
+    def breach(self) -> OrderBreach | None:  # noqa: D102
+        return None
 
     @property
     def needs_survey(self) -> bool:  # noqa: D102

@@ -48,10 +48,12 @@ if TYPE_CHECKING:
 
     from pcapconv.report import Report
     from pcapconv.steps.argument_values import Moment
+    from pcapconv.steps.select import OrderBreach, SelectionEnd
 
 _MOST_INTERFACES_SHOWN = 20
 _MOST_RANGES_SHOWN = 5
 _MOST_BYTES = 2**32 - 1
+_SLACK = "1s"  # by how much times may go back, if `in_order` does not say it
 _MOST_COMMENTS = 16 * 2**20  # bytes of comments for one packet, characters of comments for the capture
 _WHOLE_NUMBERS = {"first", "last", "snaplen", "chop"}
 REPEATABLE = {
@@ -97,15 +99,23 @@ class Plan(BasePlan):
     """Makes the steps that carry out the arguments. Raises UsageError for values and combinations that make no sense.
 
     `read_secrets` reads a key log from its path, for `inject_secrets`. `divided` is true if the packets go to several
-    files from which the capture cannot be restored. `injected_from` are the paths of the key logs.
+    files from which the capture cannot be restored. `stop_early` and `in_order` are as for `pcapconv.convert`.
+    `injected_from` are the paths of the key logs.
     """
 
     def __init__(
-        self, step_arguments: StepArguments, read_secrets: Callable[[str], bytes], *, divided: bool = False
+        self,
+        step_arguments: StepArguments,
+        read_secrets: Callable[[str], bytes],
+        *,
+        divided: bool = False,
+        stop_early: bool = False,
+        in_order: bool | str = False,
     ) -> None:
         self._divided = divided
         _check_types(step_arguments)
-        self._criteria = _criteria(step_arguments)
+        self._criteria = _criteria(step_arguments)._replace(in_order=_parse_slack(in_order))
+        self._check_ends(stop_early, in_order)
         self._packet_edits = _packet_edits(step_arguments)
         self._interface_settings = [
             argument_values.parse_interface_setting("set_interface", text, SETTING_KEYS)
@@ -127,7 +137,9 @@ class Plan(BasePlan):
         self.extract_to = step_arguments.get("extract_secrets")
         self._selected_in_all: int | None = None
         self._extract = ExtractSecrets()
+        self._select: Select | None = None
         self.steps(Counter())  # steps check values, too: raise their errors before any file is opened
+        self._select = None  # plans are sent to other processes, steps cannot be
 
     @property
     def selects_packets(self) -> bool:
@@ -153,6 +165,34 @@ class Plan(BasePlan):
     def needs_survey(self) -> bool:
         """Return whether `survey` has to read the whole capture before the first run."""
         return self._criteria.last is not None or bool(self._criteria.interfaces or self._interface_settings)
+
+    @property
+    def can_end(self) -> bool:
+        """Return whether the selection may end before the capture does."""
+        return self._criteria.can_end and not self.needs_survey
+
+    @property
+    def end(self) -> SelectionEnd | None:
+        """The packet after which no further one can be selected in the current run; None as long as one can be."""
+        return None if self._select is None else self._select.end
+
+    @property
+    def breach(self) -> OrderBreach | None:
+        """The first packet of the current run that `in_order` does not allow."""
+        return None if self._select is None else self._select.breach
+
+    def _check_ends(self, stop_early: bool, in_order: bool | str) -> None:
+        """Raise UsageError if `stop_early` or `in_order` is given, but nothing can end the selection."""
+        if in_order is not False and self._criteria.before is None:
+            example = arguments(before="+1h", in_order=True)
+            raise UsageError(f"{argument('in_order', in_order)} goes with {argument('before')}, as in {example}")
+        if stop_early and not self._criteria.can_end:
+            example = arguments(first=1000, stop_early=True)
+            raise UsageError(
+                f"{argument('stop_early', True)}: nothing tells which selected packet is the last; {argument('first')} "
+                f"does, {argument('packets')} with an end, and {argument('before')} with {argument('in_order', True)}, "
+                f"as in {example}"
+            )
 
     def survey(self, items: Iterator[Item]) -> None:
         """Count the packets for `last`, and check that the capture has the interfaces that arguments name. Raises
@@ -182,7 +222,8 @@ class Plan(BasePlan):
         """Return new steps for one run, in their order. They count by kind, in `left_out`, what they leave out."""
         steps: list[Step] = []
         if self.selects_packets:
-            steps.append(Select(self._criteria, left_out, self._selected_in_all))
+            self._select = Select(self._criteria, left_out, self._selected_in_all, stops=self.stops)
+            steps.append(self._select)
         if self.extract_to is not None:
             self._extract = ExtractSecrets()
             steps.append(self._extract)
@@ -297,6 +338,15 @@ def _criteria(step_arguments: StepArguments) -> Criteria:
 
 def _parse_moment(name: str, text: str | None) -> Moment | None:
     return None if text is None else argument_values.parse_moment(name, text)
+
+
+def _parse_slack(in_order: bool | str) -> Fraction | None:
+    """By how many seconds times may go back, None without `in_order`. Raises UsageError."""
+    if in_order is False:
+        return None
+    if in_order is not True and not isinstance(in_order, str):
+        raise UsageError(f"{argument('in_order', in_order)}: write True, or a length of time as text, as in '5s'")
+    return argument_values.parse_duration("in_order", _SLACK if in_order is True else in_order)
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:

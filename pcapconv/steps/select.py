@@ -3,6 +3,10 @@
 Strategy: each criterion sets to 0 the mask of the rows that it drops; for times and interfaces, which concern every
 packet, a kernel does this. Blocks that are not packets pass. `first` and `last` count the packets that all other
 criteria select; `last` needs the total of these packets, which a survey counts beforehand.
+
+When no further packet can be selected, `Select.end` is set. With `stops`, the step then selects none behind that
+packet, and whoever asks it for items reads no further: what comes out depends on the packets alone, not on the batches
+in which they come.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from pcapconv.spec import ByteOrder, option_lists
 from pcapconv.spec.pcapng import PACKET_FLAGS, SIMPLE_PACKET
 from pcapconv.steps import Step
 from pcapconv.steps.batch_rows import select_rows
+from pcapconv.steps.packet_order import PacketOrder
 from pcapconv.steps.relabel import names_interface
 
 if TYPE_CHECKING:
@@ -41,7 +46,8 @@ PacketRanges = Sequence[tuple[int, int | None]]
 class Criteria(NamedTuple):
     """Which packets to select. A criterion that is None or empty selects all. `after` ≤ time < `before`; `packets` and
     `drop_packets` are ascending ranges of packet numbers without overlaps. A packet is selected if all criteria select
-    it; with `invert`, if at least one criterion drops it."""
+    it; with `invert`, if at least one criterion drops it. `in_order` is by how many seconds times may go back, None if
+    nothing is known of their order; it selects nothing, but tells where `before` ends."""
 
     after: Moment | None = None
     before: Moment | None = None
@@ -53,18 +59,61 @@ class Criteria(NamedTuple):
     comment: re.Pattern[str] | None = None
     direction: str | None = None
     invert: bool = False
+    in_order: Fraction | None = None
+
+    @property
+    def can_end(self) -> bool:
+        """Whether there may be a packet after which no further one can be selected, whatever follows."""
+        bounded = self.packets is not None and self.packets[-1][1] is not None
+        return not self.invert and self.last is None and (self.first is not None or bounded or self.ends_by_time)
+
+    @property
+    def ends_by_time(self) -> bool:
+        """Whether a time may end the selection."""
+        return self.before is not None and self.in_order is not None
+
+
+class SelectionEnd(NamedTuple):
+    """The packet after which no further one can be selected: its number, and the offset in the buffer of its batch at
+    which its record ends."""
+
+    number: int
+    record_end: int
+
+
+class OrderBreach(NamedTuple):
+    """The first packet that is earlier than `in_order` allows: its number, the offset of its record in the buffer of
+    its batch, its section's number, and by how many nanoseconds it is earlier than a packet before it."""
+
+    number: int
+    record_at: int
+    section: int
+    nanoseconds: int
 
 
 class Select(Step):
     """Passes on the packets that the criteria select.
 
     `selected_in_all` is how many packets of the whole capture the criteria select without `first`, `last` and `invert`;
-    only `last` needs this number. `left_out` counts packets that are dropped because they have no time. Raises
+    only `last` needs this number. With `stops`, nothing is selected behind `end`, which is set when no further packet
+    can be selected. `breach` is set at the first packet that `in_order` does not allow; `in_order` then counts no more.
+    `left_out` counts packets that are dropped because they have no time. Raises
     FormatError if a time that is needed cannot be determined.
     """
 
-    def __init__(self, criteria: Criteria, left_out: Counter[str], selected_in_all: int | None = None) -> None:
+    def __init__(
+        self,
+        criteria: Criteria,
+        left_out: Counter[str],
+        selected_in_all: int | None = None,
+        *,
+        stops: bool = False,
+    ) -> None:
         super().__init__()
+        self._stops = stops
+        self.end: SelectionEnd | None = None
+        self.breach: OrderBreach | None = None
+        self._order = PacketOrder(criteria.in_order) if criteria.in_order is not None else None
         self._criteria = criteria
         self._left_out = left_out
         lowest = 0 if criteria.last is None or selected_in_all is None else max(0, selected_in_all - criteria.last)
@@ -78,6 +127,7 @@ class Select(Step):
         self._has_relative_times = any(each is not None and each.relative for each in (criteria.after, criteria.before))
         self._first_packet_time: Fraction | None = None  # relative times are counted from it
         self._tick_ranges = array("Q")
+        self._end_ranges = array("Q")  # the times with which `before` has ended, if packets are `in_order`
         self._interface_ranges = array("Q")
         self._unknown_times: set[int] = set()  # ids of interfaces whose times cannot be determined
 
@@ -89,6 +139,9 @@ class Select(Step):
 
     def _section(self, section: Section) -> Iterable[Item]:
         self._tick_ranges, self._interface_ranges, self._unknown_times = array("Q"), array("Q"), set()
+        self._end_ranges = array("Q")
+        if self._order is not None:
+            self._order.begin_section()
         return (section._replace(changed=True),)
 
     def _batch(self, batch: PacketBatch) -> Iterable[Item]:
@@ -103,9 +156,16 @@ class Select(Step):
             self._kernels.rows_in_ranges(batch.columns, rows, self._interface_ranges, mask)
         if criteria.comment is not None or criteria.direction is not None:
             self._apply_options(batch, mask)
+        unknown, timeless = rows, b""
         if criteria.after is not None or criteria.before is not None:
-            self._apply_times(batch, mask)
+            unknown, timeless = self._apply_times(batch, mask)
         self._apply_first_and_last(mask)
+        stop = self._find_end(batch, mask)
+        if unknown < stop:
+            interface = batch.interfaces[batch.columns.interface[unknown]]
+            raise FormatError(f"packet {batch.number(unknown)}: {interface.time_error}")
+        if timeless and not criteria.invert:
+            self._left_out["packets-without-time"] += timeless.count(1, 0, stop)
         if criteria.invert:
             mask = mask.translate(_INVERTED)
         if self._own_columns.capacity < rows:
@@ -137,27 +197,77 @@ class Select(Step):
                 return False
         return comment is None or any(comment.search(text) for text in options.comments)
 
-    def _apply_times(self, batch: PacketBatch, mask: bytearray) -> None:
-        columns, rows = batch.columns, batch.rows
+    def _apply_times(self, batch: PacketBatch, mask: bytearray) -> tuple[int, bytes]:
+        """Set to 0 the mask of the rows outside the times. Return the first row, else the number of rows, whose time is
+        needed and cannot be determined, and a mask of the rows that are dropped because they have no time; empty if
+        there are none."""
+        columns, rows, timeless = batch.columns, batch.rows, b""
         self._extend_tick_ranges(batch)
+        unknown = rows
         if self._unknown_times:
-            for row, interface in enumerate(columns.interface[:rows]):
-                if interface in self._unknown_times and mask[row] and columns.record_type[row] != SIMPLE_PACKET:
-                    raise FormatError(f"packet {batch.number(row)}: {batch.interfaces[interface].time_error}")
-        if SIMPLE_PACKET in columns.record_type[:rows].tobytes():
-            timeless = sum(
-                record_type == SIMPLE_PACKET and mask[row] for row, record_type in enumerate(columns.record_type[:rows])
+            needed = (
+                row
+                for row, interface in enumerate(columns.interface[:rows])
+                if interface in self._unknown_times and mask[row] and columns.record_type[row] != SIMPLE_PACKET
             )
-            if timeless and not self._criteria.invert:
-                self._left_out["packets-without-time"] += timeless
+            unknown = next(needed, rows)
+            mask[unknown:] = bytes(rows - unknown)
+        if SIMPLE_PACKET in columns.record_type[:rows].tobytes():
+            timeless = bytes(
+                record_type == SIMPLE_PACKET and chosen for record_type, chosen in zip(columns.record_type[:rows], mask)
+            )
         self._kernels.rows_in_ranges(columns, rows, self._tick_ranges, mask)
+        return unknown, timeless
+
+    def _find_end(self, batch: PacketBatch, mask: bytearray) -> int:
+        """Look whether a row of the batch ends the selection, and whether the times keep their order. Return after how
+        many rows reading stops."""
+        criteria, rows = self._criteria, batch.rows
+        last, ends = rows, rows  # the rows that end the selection, without and with regard to times
+        if self.end is None and criteria.can_end:
+            if criteria.first is not None and self.selected >= criteria.first:
+                last = mask.rfind(1)
+            if criteria.packets is not None and (number := criteria.packets[-1][1]) is not None:
+                last = min(last, max(0, number - batch.first_number))
+            ends = min(last, self._first_late_row(batch))
+        self._check_order(batch, min(rows, ends + 1) if self._stops else rows)
+        row = ends if self._order is not None else last
+        if row == rows:
+            return rows
+        columns = batch.columns
+        self.end = SelectionEnd(batch.number(row), columns.record_at[row] + columns.record_length[row])
+        if not self._stops:
+            return rows
+        mask[row + 1 :] = bytes(rows - row - 1)
+        return row + 1
+
+    def _first_late_row(self, batch: PacketBatch) -> int:
+        """Return the first row after which no packet can be before the time `before`, since packets are in order; the
+        number of rows if there is none."""
+        if self._order is None or not self._criteria.ends_by_time:
+            return batch.rows
+        late = bytearray(b"\1") * batch.rows
+        self._kernels.rows_in_ranges(batch.columns, batch.rows, self._end_ranges, late)
+        row = late.find(1)
+        return batch.rows if row < 0 else row
+
+    def _check_order(self, batch: PacketBatch, stop: int) -> None:
+        """Look for a row before `stop` that is earlier than `in_order` allows."""
+        found = None if self._order is None else self._order.first_breach(batch, stop)
+        if found is not None:
+            row, nanoseconds = found
+            self.breach = OrderBreach(
+                batch.number(row), batch.columns.record_at[row], batch.section.number, nanoseconds
+            )
+            self._order = None
 
     def _extend_tick_ranges(self, batch: PacketBatch) -> None:
         """Add the ranges of ticks of new interfaces; make all of them again once the first packet's time is known."""
         after, before = self._criteria.after, self._criteria.before
         if self._has_relative_times and self._first_packet_time is None:
             self._first_packet_time = _first_time(batch)
-            self._tick_ranges = array("Q") if self._first_packet_time is not None else self._tick_ranges
+            if self._first_packet_time is not None:
+                self._tick_ranges, self._end_ranges = array("Q"), array("Q")
         for interface in batch.interfaces[len(self._tick_ranges) // RANGE :]:
             if interface.time_error:
                 self._unknown_times.add(interface.id)
@@ -167,6 +277,11 @@ class Select(Step):
                 self._tick_ranges.extend(NEVER)
             else:
                 self._tick_ranges.extend((max(0, lowest), min(highest, MOST_TICKS), 0))
+            if before is not None and self._criteria.in_order is not None:
+                late = before._replace(seconds=before.seconds + self._criteria.in_order)
+                end = self._first_tick(late, interface)
+                never = interface.time_error or end > MOST_TICKS
+                self._end_ranges.extend(NEVER if never else (max(0, end), MOST_TICKS, 0))
 
     def _first_tick(self, moment: Moment, interface: Interface) -> int:
         """Return the first tick of an interface that is not before the moment."""

@@ -57,6 +57,34 @@ _READ = (
     ),
 )
 
+_ENDED = (
+    Option(
+        "stop_early",
+        "flag",
+        "Of pcapng, read nothing after the last packet",
+        READ,
+        ("convert", "split"),
+        manual="read nothing after the last selected packet: with `--first`, with `--packets` whose last range has an "
+        "end, or with `--before` and `--in-order`. A pcap capture is read no further even without this option. In "
+        "pcapng, names, secrets and statistics may follow, which this option leaves out. `--strict`, a sidecar, "
+        "`--last`, `--invert`, `--interface`, `--set-interface` and an output that replaces IN need the whole capture, "
+        "which is then read to its end",
+    ),
+    Option(
+        "in_order",
+        "optional",
+        "Times go back by at most SLACK; default: 1s",
+        READ,
+        ("convert", "split"),
+        "SLACK",
+        example="5s",
+        manual="with `--before`: promise that the times of packets go back by no more than SLACK (`--in-order=5s`; "
+        "default: 1 s), so that a packet that is late enough ends the selection, as the last one of `--first` does. "
+        "The value follows an `=`. A packet that breaks the promise counts as damage (status 3), and the capture is "
+        "then read on",
+    ),
+)
+
 _KEEP_SNAPLEN = (
     "To pcapng: state the snaplen of the input, even if packets are longer. libpcap stops reading such a file at the "
     "first longer packet. Default: if packets are longer, state 262144 or the length of the longest packet."
@@ -368,4 +396,4 @@ _REPORTED = (
     HELP._replace(group=REPORTED, commands=ALL, manual="Show a page with a line for each option."),
 )
 
-READING_AND_WRITING = _READ + _WRITTEN + _SIDECARS + _REPORTED
+READING_AND_WRITING = _READ + _ENDED + _WRITTEN + _SIDECARS + _REPORTED

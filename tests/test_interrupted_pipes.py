@@ -1,0 +1,359 @@
+"""Ctrl-C while `convert` or `split` reads a pipe: the capture ends with what came so far, and the output is finished.
+
+The other signals, and other inputs, are in `test_kill.py`.
+"""
+
+import contextlib
+import fcntl
+import gzip
+import io
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import wire
+from command_line import COMMAND, default_signals
+from folders import file_names
+
+import pcapconv
+from pcapconv.io import interruption
+from pcapconv.io.interruption import Interruption
+
+PATIENCE = 20  # seconds until a test fails that would hang
+T = 1_700_000_000
+HEADER = wire.pcap_header()
+ONE, TWO, THREE = (wire.pcap_record(T + at, at, b"no other variant of pcap has this") for at in range(3))
+PCAPNG = wire.section_header() + wire.interface()
+BLOCK = wire.enhanced_packet(0, T * 10**6, b"packet")
+GAVE_UP = "pcapconv: interrupted before it was done: an unfinished output file was not kept\n"
+
+
+def finished(target: str | Path, packets: str) -> str:
+    return f"pcapconv: {target}: {packets} written; interrupted, so the capture ends with what came until then\n"
+
+
+class Reading:
+    """The command, which has read what was written to its stdin, and waits for more."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self.process = process
+
+    def write(self, data: bytes) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+    def interrupt(self, number: signal.Signals = signal.SIGINT) -> None:
+        assert self.process.poll() is None
+        self.process.send_signal(number)
+
+    def end(self) -> tuple[int, str]:
+        """The status, and what stderr has."""
+        assert self.process.stderr is not None
+        status = self.process.wait(PATIENCE)
+        return status, self.process.stderr.read().decode()
+
+
+@contextlib.contextmanager
+def reading(*arguments: str | Path, begin: bytes = HEADER + ONE) -> Iterator[Reading]:
+    """The command reads `begin` from a pipe, which is known when its output, a second pipe, has some of it."""
+    process = subprocess.Popen(
+        [COMMAND, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=default_signals,
+    )
+    started = Reading(process)
+    try:
+        started.write(begin)
+        yield started
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            with contextlib.suppress(BrokenPipeError):
+                if pipe is not None:
+                    pipe.close()
+
+
+def wait_until_read(process: "subprocess.Popen[bytes]") -> None:
+    """Wait until the command has emptied the pipe."""
+    assert process.stdin is not None
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        left = int.from_bytes(fcntl.ioctl(process.stdin, termios.FIONREAD, bytes(4)), sys.byteorder)
+        if not left:
+            return
+        time.sleep(0.01)
+    pytest.fail("the command does not read")
+
+
+def wait_for_handlers(pid: int) -> None:
+    """Wait until the command handles SIGTERM."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+        handled = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+        if int(handled.split()[1], 16) >> signal.SIGTERM - 1 & 1:
+            return
+        time.sleep(0.01)
+    pytest.fail("the command does not start")
+
+
+# ---------------------------------------------------------------- what came is kept
+
+
+def test_the_output_is_finished_when_the_writer_closes_the_pipe(tmp_path: Path) -> None:
+    out = tmp_path / "out.pcap"
+    with reading("convert", "-", out) as command:
+        wait_until_read(command.process)
+        command.interrupt()
+        command.write(TWO)  # as tcpdump does
+        assert file_names(tmp_path) == []
+        command.close()
+        assert command.end() == (130, finished(out, "2 packets"))
+    assert out.read_bytes() == HEADER + ONE + TWO
+
+
+def test_it_is_finished_though_the_writer_does_not_close_the_pipe(tmp_path: Path) -> None:
+    out = tmp_path / "out.pcap"
+    with reading("convert", "-", out) as command:
+        wait_until_read(command.process)
+        command.interrupt()
+        assert command.end() == (130, finished(out, "1 packet"))
+    assert out.read_bytes() == HEADER + ONE
+
+
+def test_a_writer_that_never_stops_is_left(tmp_path: Path) -> None:
+    out = tmp_path / "out.pcap"
+    with reading("convert", "-", out) as command:
+        wait_until_read(command.process)
+        command.interrupt()
+        with contextlib.suppress(BrokenPipeError):
+            while True:
+                command.write(TWO)
+        status, message = command.end()
+    count = (len(out.read_bytes()) - len(HEADER)) // len(ONE)
+    assert (status, message) == (130, finished(out, f"{count:,} packets"))
+
+
+@pytest.mark.parametrize("cut", [1, 8, 16, 17, len(ONE) - 1])
+def test_a_part_of_a_packet_is_no_damage(cut: int, tmp_path: Path) -> None:
+    out = tmp_path / "out.pcap"
+    with reading("convert", "-", out, begin=HEADER + ONE + TWO[:cut]) as command:
+        wait_until_read(command.process)
+        command.interrupt()
+        command.close()
+        assert command.end() == (130, finished(out, "1 packet"))
+    assert out.read_bytes() == HEADER + ONE
+
+
+@pytest.mark.parametrize("cut", [1, 8, 12, len(BLOCK) - 1])
+def test_a_part_of_a_block_is_no_damage(cut: int, tmp_path: Path) -> None:
+    out = tmp_path / "out.pcapng"
+    with reading("convert", "-", out, begin=PCAPNG + BLOCK + BLOCK[:cut]) as command:
+        wait_until_read(command.process)
+        command.interrupt()
+        command.close()
+        assert command.end() == (130, finished(out, "1 packet"))
+    assert out.read_bytes() == PCAPNG + BLOCK
+
+
+def test_compressed_data_that_was_cut_off_is_no_damage(tmp_path: Path) -> None:
+    out, data = tmp_path / "out.pcap", gzip.compress(HEADER + ONE + TWO, mtime=0)
+    with reading("convert", "-", out, begin=gzip.compress(HEADER + ONE) + data[:12]) as command:
+        wait_until_read(command.process)
+        command.interrupt()
+        command.close()
+        assert command.end() == (130, finished(out, "1 packet"))
+    assert out.read_bytes() == HEADER + ONE
+
+
+def test_damage_before_it_stays_damage(tmp_path: Path) -> None:
+    out = tmp_path / "out.pcapng"
+    broken = BLOCK[:20] + b"\xff\xff" + BLOCK[22:]  # a captured length for which the block has no room
+    with reading("convert", "-", out, begin=PCAPNG + broken + BLOCK) as command:
+        wait_until_read(command.process)
+        command.interrupt()
+        command.close()
+        status, message = command.end()
+    assert (status, "captured length" in message, message.endswith(finished(out, "1 packet"))) == (130, True, True)
+
+
+def test_the_report_says_so(tmp_path: Path) -> None:
+    with reading("convert", "-", tmp_path / "out.pcap", "--report", tmp_path / "report.json") as command:
+        wait_until_read(command.process)
+        command.interrupt()
+        command.close()
+        assert command.end()[0] == 130
+    assert json.loads((tmp_path / "report.json").read_text())["interrupted"] is True
+
+
+def test_a_pipe_that_waits_in_a_temporary_file(tmp_path: Path) -> None:
+    out = tmp_path / "out.pcap"
+    with reading("convert", "-", out, "--last", "1", begin=HEADER + ONE + TWO + THREE[:9]) as command:
+        wait_until_read(command.process)
+        command.interrupt()
+        command.close()
+        assert command.end() == (130, finished(out, "1 packet"))
+    assert out.read_bytes() == HEADER + TWO
+
+
+def test_the_parts_of_a_split(tmp_path: Path) -> None:
+    template = tmp_path / "{index}.pcap"
+    with reading("split", "-", template, "--max-packets", "2", begin=HEADER + ONE + TWO + THREE) as command:
+        wait_until_read(command.process)
+        command.interrupt()
+        command.close()
+        status, message = command.end()
+    assert (status, message) == (130, finished(template, "3 packets").replace("written", "written into 2 parts"))
+    assert len(file_names(tmp_path)) == 2
+
+
+def test_a_pipeline(tmp_path: Path) -> None:
+    with reading("convert", "-", "-", "--to", "pcap") as command:
+        wait_until_read(command.process)
+        command.interrupt()
+        command.write(TWO)
+        command.close()
+        assert command.end() == (130, finished("stdout", "2 packets"))
+        assert command.process.stdout is not None
+        assert command.process.stdout.read() == HEADER + ONE + TWO
+    assert file_names(tmp_path) == []
+
+
+def test_a_pipeline_whose_reader_has_ended_too() -> None:
+    with reading("convert", "-", "-", "--to", "pcap") as command:
+        wait_until_read(command.process)
+        assert command.process.stdout is not None
+        command.process.stdout.close()
+        command.interrupt()
+        command.write(TWO)
+        command.close()
+        assert command.end() == (130, GAVE_UP)
+
+
+# ---------------------------------------------------------------- giving up
+
+
+def test_a_second_one_gives_up(tmp_path: Path) -> None:
+    with reading("convert", "-", tmp_path / "out.pcap") as command:
+        wait_until_read(command.process)
+        while command.process.poll() is None:  # one that comes too soon after another is no second one
+            command.process.send_signal(signal.SIGINT)
+            time.sleep(0.05)
+        assert command.end() == (130, GAVE_UP)
+    assert file_names(tmp_path) == []
+
+
+def test_a_signal_of_another_kind_gives_up_at_once(tmp_path: Path) -> None:
+    with reading("convert", "-", tmp_path / "out.pcap") as command:
+        wait_until_read(command.process)
+        command.interrupt()
+        command.interrupt(signal.SIGTERM)
+        assert command.end() == (143, GAVE_UP)
+    assert file_names(tmp_path) == []
+
+
+@pytest.mark.parametrize("begin", [b"", HEADER[:9]], ids=["nothing", "part-of-a-header"])
+def test_nothing_to_finish(begin: bytes, tmp_path: Path) -> None:
+    with reading("convert", "-", tmp_path / "out.pcap", begin=begin) as command:
+        wait_for_handlers(command.process.pid)
+        wait_until_read(command.process)
+        time.sleep(0.3)  # nothing tells that it waits for its first bytes
+        command.interrupt()
+        command.close()
+        status, message = command.end()
+    assert (status, message.endswith(GAVE_UP)) == (130, True)
+    assert file_names(tmp_path) == []
+
+
+# ---------------------------------------------------------------- what takes the signal
+
+
+def test_only_a_pipe_is_ended() -> None:
+    """A file has its end in itself."""
+    seen: list[bool] = []
+    with interruption.finish_when_interrupted() as request:
+        pcapconv.convert(
+            io.BytesIO(HEADER + ONE), io.BytesIO(), to="pcap", progress=lambda _: seen.append(request.taken)
+        )
+        assert (seen, request.request(), request.requested) == ([False], False, False)
+
+
+def test_a_program_that_uses_the_library_is_interrupted_as_usual() -> None:
+    assert interruption.current() is None
+
+
+def test_one_request_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [5.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    request = Interruption()
+    assert not request.request()
+    request.taken = True
+    assert not request.expired
+    assert request.request()
+    assert (request.requested, request.expired) == (True, False)
+    assert not request.request()
+    now[0] += interruption.PATIENCE
+    assert request.expired
+
+
+# ---------------------------------------------------------------- at the keyboard
+
+CAPTURING = """
+import fcntl, os, pathlib, signal, termios, time
+def end(*_):
+    os.write(1, pathlib.Path("end").read_bytes())
+    os._exit(0)
+signal.signal(signal.SIGINT, end)
+os.write(1, pathlib.Path("begin").read_bytes())
+while fcntl.ioctl(1, termios.FIONREAD, bytes(4)) != bytes(4):
+    time.sleep(0.01)
+pathlib.Path("first").touch()
+time.sleep(60)
+"""
+
+
+def test_ctrl_c_at_a_terminal_ends_the_pipeline_and_leaves_the_capture(tmp_path: Path) -> None:
+    """The capturing program writes its last packets only then, as tcpdump does."""
+    out, script, first = tmp_path / "live.pcap", tmp_path / "capturing.py", tmp_path / "first"
+    script.write_text(CAPTURING)
+    (tmp_path / "begin").write_bytes(HEADER + ONE)
+    (tmp_path / "end").write_bytes(TWO)
+    line = f"{sys.executable} capturing.py | {COMMAND} convert - live.pcap; echo status $? done"
+    pid, terminal = pty.fork()
+    if not pid:
+        default_signals()
+        os.chdir(tmp_path)
+        os.execvp("bash", ["bash", "--norc", "--noprofile", "-c", f"trap : INT; {line}"])
+    seen = b""
+    try:
+        end = time.monotonic() + PATIENCE
+        while not first.exists() and time.monotonic() < end:
+            time.sleep(0.01)
+        os.write(terminal, b"\x03")
+        with contextlib.suppress(OSError):  # the end of the terminal
+            while data := os.read(terminal, 65536):
+                seen += data
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(terminal)
+    assert b"live.pcap: 2 packets written; interrupted, so the capture ends with what came until then" in seen
+    assert b"status 130 done" in seen
+    assert out.read_bytes() == HEADER + ONE + TWO
