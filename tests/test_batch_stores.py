@@ -192,7 +192,7 @@ def test_what_a_web_server_does_not_date_is_said_to_be_done_again(web: Web, list
     )
     assert done.returncode == 0
     assert done.stderr.decode() == (
-        "pcapconv: warning: 1 file comes from a server that says neither date nor ETag: --resume cannot tell whether "
+        "pcapconv: warning: 1 file comes from a server that gives neither date nor ETag: --resume cannot tell whether "
         "it changed, and converts it again\n"
     )
 
