@@ -247,7 +247,7 @@ def test_a_name_that_tells_only_the_compression(tmp_path: Path) -> None:
         better = f"{tmp_path}/x.pcapng.{SUFFIXES[name]}"
         with pytest.raises(
             UsageError,
-            match=rf"^{out}: its suffix tells the compression, not the format; name it {better}, or say to='pcap' or "
+            match=rf"^{out}: its suffix names a compression and no format; name it {better}, or give to='pcap' or "
             r"to='pcapng'$",
         ):
             pcapconv.convert(WEB_PCAP, out)

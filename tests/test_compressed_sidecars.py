@@ -61,7 +61,7 @@ def test_a_capture_that_is_another(lab: Path) -> None:
     other = lab / "other.pcap.gz"
     pcapconv.convert(WEB, lab / "b.pcap", sidecar=True)
     (lab / "b.pcap.meta.json").rename(lab / "other.pcap.gz.meta.json")
-    for change, fact in ((b"", "bytes instead of"), (b"\0", "its SHA-256 is another one")):
+    for change, fact in ((b"", "bytes instead of"), (b"\0", "its SHA-256 is different")):
         content = (lab / "a.pcap").read_bytes()
         other.write_bytes(gzip.compress(content[: -1 - 16 * (not change)] + change))
         with pytest.raises(SidecarError, match=fact):
@@ -135,7 +135,7 @@ def test_a_compressed_part_that_was_edited_or_damaged(parts: Path) -> None:
     content = path.read_bytes()
     for change, fact in (
         (gzip.compress(content + b"x"), "was edited since, .* it has .* bytes instead of"),
-        (gzip.compress(content[:-1] + bytes([content[-1] ^ 1])), "its SHA-256 is another one"),
+        (gzip.compress(content[:-1] + bytes([content[-1] ^ 1])), "its SHA-256 is different"),
         (gzip.compress(content) + b"?", "is damaged: the bytes from here on are no gzip data"),
         (gzip.compress(content)[:-9], "is damaged: the gzip data is cut off"),
     ):

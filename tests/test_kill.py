@@ -184,8 +184,9 @@ def feed_until_stuck(descriptor: int) -> None:
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
     rest = memoryview(HEADER + MANY * 10)
+    enough = len(rest) - 2**20  # what remains once the reader has begun: a pipe holds no more than 1 MiB
     while rest:
-        if not poll.poll(500):
+        if not poll.poll(500 if len(rest) < enough else PATIENCE * 1000):
             return
         with contextlib.suppress(BlockingIOError):
             rest = rest[os.write(descriptor, rest) :]
