@@ -244,8 +244,8 @@ def test_what_was_meant_to_be_a_capture_is_not_skipped_in_silence(
     done = run_in_process(capfd, source, out, "-q")
     assert done.status == 1
     assert sorted(done.err.splitlines()) == [
-        f"pcapconv: {source}/a.pcap.gz: not a pcap or pcapng capture, nothing could be decompressed: the gzip data is cut "
-        "off, at offset 4 of the compressed file",
+        f"pcapconv: {source}/a.pcap.gz: not a pcap or pcapng capture, nothing could be decompressed: the gzip data is "
+        "cut off, at offset 4 of the compressed file",
         f"pcapconv: {source}/b.pcap: the file is empty, not a pcap or pcapng capture",
     ]
 
