@@ -2,7 +2,9 @@
 
 import gzip
 import struct
+from random import Random
 
+import lz4.frame
 import pytest
 from compressing import COMPRESS, SKIPPABLE, bomb, compressed, each_compression, xz_with_dictionary, zstd_with_window
 from conversions import peak_memory
@@ -220,3 +222,15 @@ def test_a_bomb_with_damage_behind_it_is_salvaged_soon() -> None:
         size += len(piece)
     assert size == 40 * 2**20 - 1
     assert stream.damage is not None
+
+
+def test_an_lz4_frame_that_is_cut_at_the_end_of_a_large_block() -> None:
+    """The decompressor asks for input although it still has most of the block."""
+    data = Random(1).randbytes(2**22) + b"the next block"
+    frame = lz4.frame.compress(data, block_size=lz4.frame.BLOCKSIZE_MAX4MB)
+    header = 7 + 8 * bool(frame[4] & 8)
+    cut = header + 4 + (int.from_bytes(frame[header : header + 4], "little") & 0x7FFFFFFF)
+    for again in (True, False):
+        found, damage = decompressed(frame[:cut], again=again)
+        assert found == data[: 2**22]
+        assert damage == StreamDamage(cut, "the lz4 data is cut off", 0)

@@ -141,7 +141,7 @@ class Decompression:
                 self._at -= len(decompressor.unused_data or b"")  # the next member gets it; LZ4's may be None
                 return
             data = b""
-            if decompressor.needs_input:
+            if decompressor.needs_input and len(piece) < self._most:  # LZ4's asks for input while it still has output
                 if self._at == len(self._data):
                     yield b""
                 size = min(2 * size, self._largest_slice)
@@ -249,6 +249,6 @@ class _Replay:
             piece = self._decompressor.decompress(data, most)
             self._count += len(piece)
             yield piece
-            if self._decompressor.needs_input:
+            if self._decompressor.needs_input and len(piece) < most:
                 return
             data = b""
