@@ -1,9 +1,12 @@
 """Running the command: as it is installed, and in this process, which is faster."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import termios
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +16,7 @@ import wire
 
 from pcapconv import cli
 
+_PATIENCE = 20  # seconds until a test fails that would hang
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 FOLDER = Path(__file__).parent / "samples"
 WEB_PCAP, WEB_PCAPNG = FOLDER / "web.pcap", FOLDER / "web.pcapng"
@@ -73,3 +77,27 @@ def default_signals() -> None:
     """Have signals end the command, whatever the tests were started from: for `preexec_fn`."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+
+
+def wait_until_read(process: "subprocess.Popen[bytes]") -> None:
+    """Wait until the command has emptied the pipe."""
+    assert process.stdin is not None
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        left = int.from_bytes(fcntl.ioctl(process.stdin, termios.FIONREAD, bytes(4)), sys.byteorder)
+        if not left:
+            return
+        time.sleep(0.01)
+    pytest.fail("the command does not read")
+
+
+def wait_for_handlers(pid: int) -> None:
+    """Wait until the command handles SIGTERM."""
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+        handled = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+        if int(handled.split()[1], 16) >> signal.SIGTERM - 1 & 1:
+            return
+        time.sleep(0.01)
+    pytest.fail("the command does not start")

@@ -106,7 +106,8 @@ BATCH = '"options": "d", "root": "/r", "run": "n", "worker": '
             '"status": "damaged", "packets_read": 3, "packets_written": 2, "losses": {"names": 1}, "left_out": {}, '
             '"damage": ['
             + ", ".join(
-                f'{{"offset": {number}, "packet_number": 1, "reason": "cut off", "bytes_left_out": 2, "section": 0}}'
+                f'{{"offset": {number}, "packet_number": 1, "reason": "cut off", "bytes_left_out": 2, "section": 0, '
+                '"compressed_offset": null}'
                 for number in range(10)
             )
             + '], "damage_total": 12, "warnings": [], "warnings_total": 0, "key_log": true, "seconds": 0, '

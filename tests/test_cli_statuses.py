@@ -224,7 +224,7 @@ def test_the_suffix_tells_the_format(
     assert ((tmp_path / name).read_bytes()[:4] == b"\n\r\r\n") == (target_format == "pcapng")
 
 
-@pytest.mark.parametrize("name", ["out", "out.pcap.gz", "out.json", ".pcap", "out."])
+@pytest.mark.parametrize("name", ["out", "out.gz", "out.pcap.zip", "out.json", ".pcap", ".pcap.gz", "out."])
 def test_other_suffixes_tell_nothing(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run_in_process(capfd, "convert", WEB_PCAP, tmp_path / name).status == 2
     assert file_names(tmp_path) == []

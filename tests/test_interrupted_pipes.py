@@ -4,7 +4,6 @@ The other signals, and other inputs, are in `test_kill.py`.
 """
 
 import contextlib
-import fcntl
 import gzip
 import io
 import json
@@ -13,14 +12,13 @@ import pty
 import signal
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import wire
-from command_line import COMMAND, default_signals
+from command_line import COMMAND, default_signals, wait_for_handlers, wait_until_read
 from folders import file_names
 
 import pcapconv
@@ -87,30 +85,6 @@ def reading(*arguments: str | Path, begin: bytes = HEADER + ONE) -> Iterator[Rea
             with contextlib.suppress(BrokenPipeError):
                 if pipe is not None:
                     pipe.close()
-
-
-def wait_until_read(process: "subprocess.Popen[bytes]") -> None:
-    """Wait until the command has emptied the pipe."""
-    assert process.stdin is not None
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        left = int.from_bytes(fcntl.ioctl(process.stdin, termios.FIONREAD, bytes(4)), sys.byteorder)
-        if not left:
-            return
-        time.sleep(0.01)
-    pytest.fail("the command does not read")
-
-
-def wait_for_handlers(pid: int) -> None:
-    """Wait until the command handles SIGTERM."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-        handled = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
-        if int(handled.split()[1], 16) >> signal.SIGTERM - 1 & 1:
-            return
-        time.sleep(0.01)
-    pytest.fail("the command does not start")
 
 
 # ---------------------------------------------------------------- what came is kept
@@ -210,6 +184,32 @@ def test_a_pipe_that_waits_in_a_temporary_file(tmp_path: Path) -> None:
         command.close()
         assert command.end() == (130, finished(out, "1 packet"))
     assert out.read_bytes() == HEADER + TWO
+
+
+@pytest.mark.parametrize("cut", [1, 8, 12, len(BLOCK) - 1])
+def test_a_block_of_which_a_part_came_into_a_temporary_file(cut: int, tmp_path: Path) -> None:
+    out = tmp_path / "out.pcapng"
+    with reading("convert", "-", out, "--last", "1", begin=PCAPNG + BLOCK + BLOCK[:cut]) as command:
+        wait_until_read(command.process)
+        command.interrupt()
+        command.close()
+        assert command.end() == (130, finished(out, "1 packet"))
+    assert out.read_bytes() == PCAPNG + BLOCK
+
+
+@pytest.mark.parametrize(
+    "begin", [PCAPNG + BLOCK + BLOCK[:-1], gzip.compress(PCAPNG + BLOCK + BLOCK[:-1])[:-4]], ids=["plain", "gzip"]
+)
+def test_a_sidecar_of_a_capture_that_was_cut_off(begin: bytes, tmp_path: Path) -> None:
+    """What the pipe gave is decompressed into a temporary file before it is read."""
+    out = tmp_path / "out.pcap"
+    with reading("convert", "-", out, "--sidecar", begin=begin) as command:
+        wait_until_read(command.process)
+        command.interrupt()
+        command.close()
+        status, messages = command.end()
+    assert (status, messages.endswith(finished(out, "1 packet")), "offset" in messages) == (130, True, False)
+    assert out.read_bytes() == wire.pcap_header(snaplen=262144) + wire.pcap_record(T, 0, b"packet")
 
 
 def test_the_parts_of_a_split(tmp_path: Path) -> None:

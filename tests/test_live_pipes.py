@@ -23,6 +23,7 @@ from conversions import Sink
 
 import pcapconv
 from pcapconv.io.buffered_output import BufferedOutput
+from pcapconv.io.compression import compression_named
 from pcapconv.io.target import open_target
 
 PATIENCE = 20  # seconds
@@ -210,6 +211,25 @@ def test_packets_of_a_compressed_pipe_come_out_at_once() -> None:
             write(compressed(record(number)))
             assert taken(process, len(record(number))) == record(number)
         write(compressor.flush())
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd", "lz4"])
+def test_packets_come_out_of_a_compressed_pipe_at_once(name: str) -> None:
+    """Not from xz and bzip2, which have no sync flush."""
+    with conversion("-", "--to", "pcap", "--compress", name) as (process, write):
+        out, decompressor, found = cast(IO[bytes], process.stdout), compression_named(name).decompressor(), b""
+
+        def has_come(content: bytes) -> bool:
+            nonlocal found
+            while len(found) < len(content) and select.select([out], [], [], PATIENCE)[0]:
+                found += decompressor.decompress(os.read(out.fileno(), 2**16), 2**16)
+            return found == content
+
+        content = PCAP_HEADER
+        for number in range(3):
+            write(record(number) if number else content + record(number))
+            content += record(number)
+            assert has_come(content)
 
 
 def test_half_a_compressed_piece_holds_up_no_packet_before_it() -> None:

@@ -1,5 +1,6 @@
 """The hooks of `.pre-commit-hooks.yaml`, installed and run by the real pre-commit in a repository of their own."""
 
+import gzip
 import os
 import re
 import shutil
@@ -98,18 +99,21 @@ def repository(tool: Path, tmp_path_factory: pytest.TempPathFactory) -> Reposito
 
 def test_check_says_why_and_changes_nothing(repository: Repository) -> None:
     files = {"good.pcapng": NORMAL, "bad one.pcapng": OTHER, "letter.txt": OTHER, "none.pcap": TEXT}
+    files |= {"good.pcapng.gz": gzip.compress(NORMAL), "bad.pcapng.gz": gzip.compress(OTHER)}
     for name, content in files.items():
         (repository.folder / name).write_bytes(content)
     status, said = repository.run("pcapconv-check")
     assert status == 1, said
     assert re.search(r"^check that captures are in their normal form\.+Failed$", said, re.MULTILINE)
     reasons = "it is big-endian; times count in 10^-6 s, not in nanoseconds"
-    assert f"pcapconv: bad one.pcapng: not in its normal form: {reasons}" in said
+    for name in ("bad one.pcapng", "bad.pcapng.gz"):
+        assert f"pcapconv: {name}: not in its normal form: {reasons}" in said
     assert "pcapconv: none.pcap: not a pcap or pcapng capture" in said
-    assert "good.pcapng" not in said
+    assert "good.pcapng" not in said  # nor the compressed one
     assert "letter.txt" not in said
     assert {name: (repository.folder / name).read_bytes() for name in files} == files
     (repository.folder / "bad one.pcapng").unlink()
+    (repository.folder / "bad.pcapng.gz").unlink()
     (repository.folder / "none.pcap").unlink()
     status, said = repository.run("pcapconv-check")
     assert status == 0, said

@@ -131,6 +131,8 @@ def _values(name: str, node: Node) -> Iterator[str]:
             yield from _values(name, each)
     elif "enum" in node:
         yield " or ".join(f"`{each}`" for each in node["enum"] if each) if len(node["enum"]) < 4 else "text"
+        if None in node["enum"]:
+            yield "null"
     elif "const" in node:
         yield "boolean" if isinstance(node["const"], bool) else "text"
     else:

@@ -48,10 +48,8 @@ def normalize(
             raise UsageError("--check writes nothing, --in-place does; give one of them")
         if compress is not None or compress_level is not None:
             option = "--compress" if compress is not None else "--compress-level"
-            raise UsageError(
-                f"{option} is for IN and OUT; {'--check writes nothing' if check else ''}"
-                f"{'' if check else 'with --in-place files keep their compression'}"
-            )
+            why = "--check writes nothing" if check else "with --in-place files keep their compression"
+            raise UsageError(f"{option} is for IN and OUT; {why}")
         if report is not None or force:
             raise UsageError(f"{'--report' if report is not None else '--force'} is for IN and OUT")
         if as_json and in_place:

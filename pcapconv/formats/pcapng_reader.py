@@ -132,7 +132,7 @@ class PcapngReader:
             reason = f"block length {length} is more than the {LARGEST_RECORD} that pcapconv reads"
             yield from self._leave_out_doubtful(block_type, length, byte_order, reason)
         elif window.remaining is not None and length > window.remaining:
-            yield from self._leave_out_all(_cut_off(length, window.remaining))
+            yield from self._leave_out_rest(_cut_off(length, window.remaining))
         elif length > WINDOW_SIZE and not self._trailer_agrees(length, byte_order):
             reason = f"block length {length} is not repeated at its end"
             yield from self._leave_out_doubtful(block_type, length, byte_order, reason)

@@ -12,9 +12,7 @@ thread reads a pipe of the system only when bytes are there, so that `close` fin
 from __future__ import annotations
 
 import io
-import select
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
 from queue import Empty, Full, Queue
@@ -53,7 +51,6 @@ class DecompressedStream:
         self._piece = memoryview(b"")
         self._queue: Queue[bytes | BaseException | None] = Queue(_AHEAD)
         self._thread: threading.Thread | None = None
-        self._wait = _waiting_for(source)
         self._closed = False
         self._at_end = False
 
@@ -175,8 +172,8 @@ class DecompressedStream:
         if self._head:
             head, self._head = self._head, b""
             return head
-        while self._thread is not None and not self._wait(_MOMENT) and not self._closed:
-            pass
+        if self._thread is not None:
+            self._wait()
         if self._closed:
             return b""
         if len(self._buffer) < count:
@@ -189,17 +186,13 @@ class DecompressedStream:
             self._buffer = self._source.observer.exchange(self._buffer, 0, size, at)
         return data
 
+    def _wait(self) -> None:
+        """Wait until bytes of a pipe of the system can be read, or until the stream is closed. Does not wait for any
+        other source."""
+        if self._source.may_wait and isinstance(self._source.file, io.FileIO):
+            while not self._closed and not self._source.ready(_MOMENT):
+                pass
+
     def _read_at(self, offset: int, count: int) -> bytes:
         """Return bytes of the source at an offset."""
         return b"" if self._closed else self._source.peek(offset, count)
-
-
-def _waiting_for(source: Source) -> Callable[[float], bool]:
-    """Return a function that waits for bytes of a source at most so many seconds, and returns whether a read would
-    return at once; for anything but a pipe of the system, it returns True."""
-    raw = source.file
-    if source.seekable or not isinstance(raw, io.FileIO) or not hasattr(select, "poll"):
-        return lambda _: True
-    poll = select.poll()
-    poll.register(raw.fileno(), select.POLLIN)
-    return lambda seconds: bool(poll.poll(seconds * 1000))

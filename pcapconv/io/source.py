@@ -119,8 +119,10 @@ class Source:
         return self.position * self.decompressed.compressed_size // self.size
 
     def stand_for(self, other: Source) -> None:
-        """Take over the name, the path and the identity of another source, whose content this one has."""
+        """Take over the name, the path and the identity of another source, whose content this one has, and whether
+        Ctrl-C ended its reading."""
         self.name, self.path, self.fractions = other.name, other.path, other.fractions
+        self._interrupted = other.interrupted
         self._opened_as = other._opened_as
 
     @property

@@ -93,12 +93,12 @@ def normalize(
     whole = settings.strict or settings.on_loss == "fail" or settings.format == "pcap"
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, fractions=fractions))
-        compression = WriterSettings(settings.format, compress=compress, compress_level=compress_level)
-        compression = choose_compression(compression, target, opened)
+        writer = WriterSettings(settings.format, compress=compress, compress_level=compress_level)
+        writer = choose_compression(writer, target, opened)
         plan = _NormalizePlan(settings)
-        conversion = stack.enter_context(_open_conversion(opened, plan, compression, fsync=fsync, progress=progress))
+        conversion = stack.enter_context(_open_conversion(opened, plan, writer, fsync=fsync, progress=progress))
         conversion.survey()
-        compressed = compression.compress is not None
+        compressed = writer.compress is not None
         conversion.write_to(FileSink(open_target(target, force=force, whole=whole, compressed=compressed)))
         report = conversion.run()
         _check_left_out_blocks(report, settings)
@@ -145,13 +145,13 @@ def check_normal_form(
 def _open_conversion(
     source: Source,
     plan: _NormalizePlan,
-    compression: WriterSettings,
+    writer: WriterSettings,
     *,
     fsync: bool = True,
     progress: Callable[[int], object] | None = None,
 ) -> Conversion:
     settings = plan.settings
-    writer = compression._replace(nanoseconds=True, keep_snaplen=settings.keep_snaplen, takes_interface=False)
+    writer = writer._replace(nanoseconds=True, keep_snaplen=settings.keep_snaplen, takes_interface=False)
     return Conversion(source, ConversionSettings(writer, settings.strict, settings.on_loss, fsync, progress), plan)
 
 

@@ -64,11 +64,11 @@ _ENDED = (
         "Of pcapng, read nothing after the last packet",
         READ,
         ("convert", "split"),
-        manual="read nothing after the last selected packet: with `--first`, with `--packets` whose last range has an "
+        manual="Read nothing after the last selected packet: with `--first`, with `--packets` whose last range has an "
         "end, or with `--before` and `--in-order`. A pcap capture is read no further even without this option. In "
         "pcapng, names, secrets and statistics may follow, which this option leaves out. `--strict`, a sidecar, "
         "`--last`, `--invert`, `--interface`, `--set-interface` and an output that replaces IN need the whole capture, "
-        "which is then read to its end",
+        "which is then read to its end.",
     ),
     Option(
         "in_order",
@@ -78,10 +78,10 @@ _ENDED = (
         ("convert", "split"),
         "SLACK",
         example="5s",
-        manual="with `--before`: promise that the times of packets go back by no more than SLACK (`--in-order=5s`; "
+        manual="With `--before`: promise that the times of packets go back by no more than SLACK (`--in-order=5s`; "
         "default: 1 s), so that a packet that is late enough ends the selection, as the last one of `--first` does. "
         "The value follows an `=`. A packet that breaks the promise counts as damage (status 3), and the capture is "
-        "then read on",
+        "then read on.",
     ),
 )
 
@@ -126,9 +126,9 @@ _WRITTEN = (
         ("convert", "split", "join", "normalize"),
         choices=COMPRESSION_NAMES,
         example="zstd",
-        manual="how to compress the output: `gzip`, `zstd`, `xz`, `bzip2`, `lz4` or `none`; default: by the suffix "
-        "(`.gz`, `.zst`, `.xz`, `.bz2`, `.lz4`, as in `x.pcapng.gz`), stdout not at all, and an output that replaces "
-        "IN as IN is",
+        manual="How to compress the output: `gzip`, `zstd`, `xz`, `bzip2`, `lz4` or `none`. Default: by the suffix "
+        "(`.gz`, `.zst`, `.xz`, `.bz2`, `.lz4`, as in `x.pcapng.gz`); stdout not at all; an output that replaces IN "
+        "as IN is.",
     ),
     Option(
         "compress",
@@ -138,9 +138,9 @@ _WRITTEN = (
         BATCH,
         choices=COMPRESSION_NAMES,
         example="zstd",
-        manual="how to compress the targets, which get the suffix of this compression: `gzip`, `zstd`, `xz`, `bzip2`, "
-        "`lz4` or `none`; default: each target keeps the suffix of its source's name (`a.pcap.gz`, `a.pcapng.gz`) and "
-        "is compressed by it",
+        manual="How to compress the targets, which get the suffix of this compression: `gzip`, `zstd`, `xz`, `bzip2`, "
+        "`lz4` or `none`. Default: each target keeps the suffix of its source's name (`a.pcap.gz`, `a.pcapng.gz`) and "
+        "is compressed by it.",
     ),
     Option(
         "compress_level",
@@ -150,8 +150,8 @@ _WRITTEN = (
         WRITING,
         "N",
         example="9",
-        manual="the level of the compression; default in parentheses: gzip 1 to 9 (1; levels 1 to 3 take a tenth "
-        "of the time of the others), zstd 1 to 22 (3), xz 0 to 9 (4), bzip2 1 to 9 (9), lz4 0 to 16 (0)",
+        manual="The level of the compression, with the default in parentheses: gzip 1 to 9 (1; levels 1 to 3 take a "
+        "tenth of the time of the others), zstd 1 to 22 (3), xz 0 to 9 (4), bzip2 1 to 9 (9), lz4 0 to 16 (0).",
     ),
     Option(
         "force",

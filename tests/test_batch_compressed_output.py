@@ -97,8 +97,8 @@ def test_a_template(tmp_path: Path) -> None:
         ),
         (
             ("--target", "{stem}.gz"),
-            "{stem}.gz: its suffix tells the compression, not the format; name it {stem}.pcapng.gz, or say --to pcap "
-            "or --to pcapng",
+            "{stem}.gz: its suffix names a compression and no format; name it {stem}.pcapng.gz, or give --to pcap or "
+            "--to pcapng",
         ),
     ],
 )
