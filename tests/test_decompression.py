@@ -228,8 +228,8 @@ def test_a_bomb_with_damage_behind_it_is_salvaged_soon() -> None:
 
 
 def test_what_is_checked_at_the_end_of_an_xz_chunk_costs_one_byte() -> None:
-    """The library gives the last byte only with the next state of its decoder. What comes behind the chunk, padding,
-    the checksum of the block, the index and the footer, costs nothing."""
+    """The library loses the last byte in the call that checks. What is behind the chunk costs nothing: the padding and
+    the checksum of the block, the index and the footer."""
     data = WEB.read_bytes()
     packed = lzma.compress(data)
     chunk = 12 + 4 * (packed[12] + 1)  # behind the headers of stream and block
