@@ -18,8 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pcapconv
-from pcapconv import DamageError, PcapconvError
+from pcapconv import DamageError, PcapconvError, formats
 from pcapconv.describing import info
+from pcapconv.errors import NotACaptureError
+from pcapconv.io.source import open_source
 from pcapconv.model import Damage
 
 T = 1_714_564_800
@@ -143,6 +145,29 @@ def test_a_capture_that_cannot_be_read_because_the_data_ends(tmp_path: Path) -> 
     done = run_command("convert", tmp_path / "in.gz", tmp_path / "out.pcapng")
     assert done.status in (1, 3)
     assert f"offset {len(packed)} of the compressed file" in done.err
+
+
+@pytest.mark.parametrize("size", [2000, 2_000_000])
+def test_damage_that_leaves_no_capture_is_named(size: int) -> None:
+    """The block's bytes begin somewhere else, and its checksum is wrong. All of a large block is read to know that."""
+    packed = bytearray(COMPRESS["bzip2"](PCAP[:24] + Random(1).randbytes(size)))
+    packed[16] ^= 1  # the number of the row of the block that is the data
+    reason = r"the bzip2 data is corrupt \(Invalid data stream\), at offset \d+ of the compressed file$"
+    begin = "^input: not a pcap or pcapng capture, the bzip2 data in it begins with .*; "
+    with pytest.raises(NotACaptureError, match=begin + reason):
+        pcapconv.open(io.BytesIO(packed))
+    with pytest.raises(NotACaptureError, match=begin + reason):
+        formats.format_at(open_source(io.BytesIO(packed)))
+
+
+def test_damage_far_behind_what_is_no_capture_is_not_named() -> None:
+    packed = gzip.compress(b"text of a log\n" * 1_000_000) + b"?"
+    with pytest.raises(NotACaptureError, match=r"data in it begins with 'text of a log'$"):
+        pcapconv.open(io.BytesIO(packed))
+    packed = gzip.compress(b"text of a log\n" * 10) + b"?"
+    for source in sources(packed):
+        with pytest.raises(NotACaptureError, match="'text of a log'; the bytes from here on are no gzip data, at off"):
+            pcapconv.open(source)
 
 
 def test_damage_in_both() -> None:

@@ -55,6 +55,22 @@ def test_the_suffix_tells_the_compression(name: str, tmp_path: Path) -> None:
         assert content_of(out.read_bytes(), name) == AS_PCAPNG
 
 
+@pytest.mark.parametrize(
+    ("link", "file", "compression"), [("link.pcapng", "x.pcapng.gz", None), ("link.pcapng.gz", "x.pcapng", "gzip")]
+)
+def test_the_suffix_of_a_link_counts_not_that_of_its_file(
+    link: str, file: str, compression: str | None, tmp_path: Path
+) -> None:
+    """The name that the user gave."""
+    (tmp_path / file).write_bytes(b"before")
+    (tmp_path / link).symlink_to(file)
+    report = pcapconv.convert(WEB_PCAP, tmp_path / link, force=True)
+    assert report.target_compression == compression
+    content = (tmp_path / file).read_bytes()
+    assert (content if compression is None else content_of(content, compression)) == AS_PCAPNG
+    assert (tmp_path / link).is_symlink()
+
+
 @each_compression
 @pytest.mark.parametrize("capture", [WEB_PCAP.read_bytes(), LARGE], ids=["small", "large"])
 def test_the_argument_tells_the_compression(name: str, capture: bytes, tmp_path: Path) -> None:

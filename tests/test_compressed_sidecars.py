@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import run_command
 from compressing import COMPRESS, compressed, each_compression
 from conversions import Pipe
 
@@ -80,6 +81,32 @@ def test_an_edited_one_is_matched_by_fingerprints(lab: Path) -> None:
     assert report.source_compression == "gzip"
 
 
+def test_a_compressed_file_that_was_cut(lab: Path) -> None:
+    """The damage says why the size is another; fingerprints would match its packets."""
+    pcapconv.convert(WEB, lab / "a.pcap", sidecar=True, force=True)
+    packed = pack(lab)
+    packed.write_bytes(packed.read_bytes()[:800])
+    with pytest.raises(
+        SidecarError,
+        match=r"it has \d+ bytes instead of 4301; the gzip data is cut off, at offset 800 of the compressed file$",
+    ):
+        restored(packed)
+
+
+@pytest.mark.parametrize(("capture", "made_for"), [("a.pcap", "a.pcap.gz"), ("a.pcap.gz", "a.pcap")])
+def test_a_sidecar_under_the_name_before_compression_is_named(lab: Path, capture: str, made_for: str) -> None:
+    """It is not taken by itself: it may be of another file."""
+    (lab / "a.pcap").rename(lab / capture)
+    (lab / "a.pcap.meta.json").rename(lab / f"{made_for}.meta.json")
+    done = run_command("convert", lab / capture, lab / "out.pcapng", "--sidecar")
+    assert (done.status, done.out) == (1, b"")
+    assert done.err == (
+        f"pcapconv: {lab / capture}.meta.json: cannot open: no such file or directory; pcapconv convert --sidecar to "
+        f"pcap writes one, --sidecar-file names {lab / made_for}.meta.json, which is there\n"
+    )
+    assert restored(lab / capture, sidecar=False, sidecar_file=lab / f"{made_for}.meta.json") == WEB.read_bytes()
+
+
 def test_damage_of_the_compressed_data_is_reported(lab: Path) -> None:
     packed = pack(lab)
     packed.write_bytes(packed.read_bytes() + b"?")
@@ -128,6 +155,22 @@ def test_parts_that_were_compressed_are_joined(parts: Path) -> None:
         path.with_name(path.name + suffix).write_bytes(compressed(name, content[:40], content[40:]))
     pcapconv.join(parts / "in.meta.json", parts / "out.pcapng")
     assert (parts / "out.pcapng").read_bytes() == LINK_TYPES.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".xz", "", ".gz.zst"])
+def test_parts_that_were_compressed_again_are_joined(tmp_path: Path, suffix: str) -> None:
+    """With another compression, with none, or twice the suffix."""
+    (tmp_path / "in.pcapng").write_bytes(LINK_TYPES.read_bytes())
+    pcapconv.split(tmp_path / "in.pcapng", tmp_path / "{stem}-{link_type}.pcap.gz", by="link-type", sidecar=True)
+    paths = list(tmp_path.glob("*.pcap.gz"))
+    assert len(paths) > 1
+    for path in paths:
+        content = gzip.decompress(path.read_bytes())
+        path.unlink()
+        packed = content if not suffix else COMPRESS["xz" if suffix == ".xz" else "zstd"](content)
+        path.with_suffix(suffix).write_bytes(packed)
+    pcapconv.join(tmp_path / "in.meta.json", tmp_path / "out.pcapng")
+    assert (tmp_path / "out.pcapng").read_bytes() == LINK_TYPES.read_bytes()
 
 
 def test_a_compressed_part_that_was_edited_or_damaged(parts: Path) -> None:

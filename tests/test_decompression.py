@@ -1,7 +1,9 @@
 """Decompression: members one after the other, what may stand between them, damage, and limits of memory."""
 
 import gzip
+import lzma
 import struct
+from pathlib import Path
 from random import Random
 
 import lz4.frame
@@ -13,6 +15,7 @@ from pcapconv import FormatError
 from pcapconv.io.compression import COMPRESSIONS, recognise_compression
 from pcapconv.io.decompression import Decompression, StreamDamage
 
+WEB = Path(__file__).parent / "samples" / "web.pcap"
 DATA = b"".join(struct.pack("<IH", number * 2654435761 & 0xFFFFFFFF, number & 0xFF) for number in range(40_000))
 
 
@@ -222,6 +225,46 @@ def test_a_bomb_with_damage_behind_it_is_salvaged_soon() -> None:
         size += len(piece)
     assert size == 40 * 2**20 - 1
     assert stream.damage is not None
+
+
+def test_what_is_checked_at_the_end_of_an_xz_chunk_costs_one_byte() -> None:
+    """The library loses the last byte in the call that checks. What is behind the chunk costs nothing: the padding and
+    the checksum of the block, the index and the footer."""
+    data = WEB.read_bytes()
+    packed = lzma.compress(data)
+    chunk = 12 + 4 * (packed[12] + 1)  # behind the headers of stream and block
+    last = chunk + 5 + int.from_bytes(packed[chunk + 3 : chunk + 5], "big") + 1
+    assert packed[last + 1] == 0  # no further chunk
+    for at, lost in ((last - 1, 1), (last, 1), *((at, 0) for at in range(last + 2, len(packed)))):
+        damaged = bytearray(packed)
+        damaged[at] ^= 1
+        found, damage = decompressed(bytes(damaged))
+        assert found == data[: len(data) - lost], at
+        assert damage is not None
+        assert damage.offset >= last
+
+
+def test_a_wrong_checksum_of_a_bzip2_block_costs_its_last_byte() -> None:
+    data = WEB.read_bytes()
+    packed = bytearray(COMPRESS["bzip2"](data))
+    packed[10] ^= 1
+    assert decompressed(bytes(packed))[0] == data[:-1]
+    packed[10] ^= 1
+    packed[-1] ^= 0x80  # the checksum of the stream, or what fills its last byte
+    packed[-3] ^= 1
+    assert decompressed(bytes(packed))[0] == data
+
+
+def test_gzip_data_that_leads_before_its_first_byte_ends_there() -> None:
+    """A match of 3 bytes at distance 2 behind one byte: nothing is made up for it."""
+    bits = (
+        "1" + "10" + f"{0x30 + ord('a'):08b}" + "0000001" + "00001" + "0000000"
+    )  # last, fixed; a; length 3; distance 2
+    body = int(bits[::-1], 2).to_bytes((len(bits) + 7) // 8, "little")
+    found, damage = decompressed(bytes.fromhex("1f8b0800000000000003") + body + bytes(8))
+    assert found == b"a"
+    assert damage is not None
+    assert damage.reason == "the gzip data is corrupt (Error -3 Invalid lookback distance found)"
 
 
 def test_an_lz4_frame_that_is_cut_at_the_end_of_a_large_block() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import lzma
 import os
 import re
 import struct
@@ -58,9 +59,12 @@ NAMED = {
     "blf": (b"LOGG\x90\0\0\0" + bytes(40), "a BLF file .*; editcap -F pcapng"),
     "packetlogger": (LOGGED + packet_logger(0xFC, b"note"), "a PacketLogger file .* btsnoop"),
     "packetlogger, two records": (LOGGED, "a PacketLogger file"),
+    "packetlogger, like lzma": (packet_logger(0, bytes(84), "<") * 2, "a PacketLogger file"),
     "packetlogger, little-endian": (2 * packet_logger(0, b"\3\x0c\0", "<"), "a PacketLogger file"),
     "erf": (b"".join(erf(1_600_000_000 + n, bytes(60)) for n in range(3)), "an ERF capture .* editcap -F pcapng"),
     "erf, large packets": (b"".join(erf(1_600_000_000, bytes(1514)) for _ in range(9)), "an ERF capture"),
+    "lzma": (lzma.compress(PCAP, lzma.FORMAT_ALONE), "an LZMA file; .*: xz -d --format=lzma$"),
+    "lzma, size known": (b"\x5d\0\0\x80\0\xcd\x10" + bytes(7) + b"\x6a\x0e", "an LZMA file"),
     "etl": (etl(65536), "an ETL file .* etl2pcapng"),
     "tar": (TAR, "a tar archive; unpack it first: tar"),
     "7z": (b"7z\xbc\xaf\x27\x1c\0\4", "a 7z archive; unpack it first: 7z x"),
@@ -92,6 +96,7 @@ NOT_NAMED = {
     "one record like PacketLogger's": packet_logger(0, b"\3\x0c\0"),
     "PacketLogger, then something else": LOGGED + bytes(40),
     "a record of a kind that PacketLogger does not have": packet_logger(0x40, b"one") * 3,
+    "the parameters of lzma": b"\x5d\0\0\x80\0" + bytes(range(20)),
     "one record like ERF's": erf(1_600_000_000, bytes(60)),
     "ERF, then something else": erf(1_600_000_000, bytes(60)) * 3 + b"\xff" * 40,
     "records of two days": erf(1_600_000_000, bytes(60)) + erf(1_600_200_000, bytes(60)) * 2,

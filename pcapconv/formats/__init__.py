@@ -130,7 +130,11 @@ def _reader_in(window: Window, source: Source, content: DecompressedStream | Dec
         head = window.load_head(HEAD_SIZE)
     whole = window.remaining == len(head)
     compression = None if content is None else content.compression
-    damage = None if content is None else content.damage
+    damage = None
+    if content is not None and not _has_magic(head):
+        from pcapconv.formats.compressed_captures import damage_near_head
+
+        damage = damage_near_head(content)
     if recognise(head, source.name, whole=whole, compression=compression, damage=damage) == "pcapng":
         return PcapngReader(window)
     damaged_transfers.refuse_changed_line_ends(head, source.name, whole=whole)
@@ -161,17 +165,28 @@ def recognise(
         raise _nothing_inside(head, name, compression, damage)
     if not head:
         raise NotACaptureError(f"{name}: the file is empty, not a pcap or pcapng capture")
+    also = _damage_as_well(damage)
     if pcapng.from_text_transfer(head):
         how = f"it begins with {head[:4].hex(' ')}"
-        raise FormatError(damaged_transfers.TEXT_MODE.format(name=name, format="pcapng", how=how))
+        raise FormatError(damaged_transfers.TEXT_MODE.format(name=name, format="pcapng", how=how) + also)
     identified = not_captures.identify(head, whole=whole)
     beginning = quoted(head, min_shown=16) or head[:16].hex(" ")
     subject = "it" if compression is None else f"the {compression} data in it"
     raise NotACaptureError(
         f"{name}: not a pcap or pcapng capture, {subject} begins with {beginning}"
-        f"{f': it is {identified}' if identified else ''}",
+        f"{f': it is {identified}' if identified else ''}{also}",
         known=identified is not None,
     )
+
+
+def _damage_as_well(damage: StreamDamage | None) -> str:
+    """Return the end of a message about bytes that may be wrong because compressed data is damaged; "" without
+    damage."""
+    if damage is None:
+        return ""
+    from pcapconv.formats.compressed_captures import damage_in_words
+
+    return f"; {damage_in_words(damage)}"
 
 
 def _nothing_inside(head: bytes, name: str, compression: str, damage: StreamDamage | None) -> NotACaptureError:
@@ -188,10 +203,12 @@ def format_at(source: Source) -> str:
     """The format of a seekable source, whose position stays. Raises as `recognise` does, and FileError."""
     head = source.peek(0, HEAD_SIZE)
     if (compression := recognise_compression(head)) is not None:
-        from pcapconv.formats.compressed_captures import decompressed_head  # rarely needed
+        from pcapconv.formats.compressed_captures import LARGEST_BLOCK, decompressed_head  # rarely needed
 
         head, name, damage = decompressed_head(source, compression, HEAD_SIZE)
-        return recognise(head, source.name, compression=name, damage=damage)
+        if damage is None and not _has_magic(head):
+            head, name, damage = decompressed_head(source, compression, LARGEST_BLOCK)
+        return recognise(head[:HEAD_SIZE], source.name, compression=name, damage=damage)
     return recognise(head, source.name, whole=source.size == len(head))
 
 

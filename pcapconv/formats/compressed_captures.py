@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pcapconv.formats import Reader
 
 _ROOM = 2**18
+LARGEST_BLOCK = 2**20  # bytes; a block of bzip2 data has 900,000, and more only if bytes repeat
 
 
 def open_stream(source: Source, compression: Compression, head: bytes) -> DecompressedStream:
@@ -39,7 +40,7 @@ def open_stream(source: Source, compression: Compression, head: bytes) -> Decomp
 
 def decompressed_head(source: Source, compression: Compression, size: int) -> tuple[bytes, str, StreamDamage | None]:
     """Return the first `size` decompressed bytes of a seekable source, whose position stays; fewer if it has no more.
-    Also return the name of the compression, and the damage of its data if there are fewer. Raises FileError, and
+    Also return the name of the compression, and the damage of its data if that came soon. Raises FileError, and
     FormatError for data whose decompression would take too much memory."""
     position = 0
 
@@ -56,8 +57,7 @@ def decompressed_head(source: Source, compression: Compression, size: int) -> tu
             head += piece
             if len(head) >= size:
                 break
-    damage = decompression.damage if len(head) < size else None
-    return head[:size], decompression.compression.name, damage
+    return head[:size], decompression.compression.name, decompression.damage
 
 
 def plain_content(source: Source, stack: ExitStack, progress: Callable[[int], object] | None = None) -> Source:
@@ -90,6 +90,12 @@ def _spool_decompressed(source: Source, compression: Compression, progress: Call
     spooled.stand_for(source)
     spooled.decompressed = Decompressed(stream.compression, stream.damage, stream.position, source.size or 0)
     return spooled
+
+
+def damage_near_head(content: DecompressedStream | Decompressed) -> StreamDamage | None:
+    """Return damage that can be why the first bytes, which were read, are no capture: what follows is of no use then,
+    and `content` is read on, about as far as a block of bzip2 data goes. Raises FileError and FormatError."""
+    return content.damage_within(LARGEST_BLOCK) if isinstance(content, DecompressedStream) else content.damage
 
 
 def damage_in_words(damage: StreamDamage) -> str:

@@ -50,6 +50,7 @@ _MAGICS = (
     (0, b"\xfe\xff", _UTF_16),
 )
 _ETL = "an ETL file (Windows event trace); etl2pcapng, or pktmon etl2pcap on Windows, converts it"
+_LZMA = "an LZMA file; decompress it first: xz -d --format=lzma"
 _ERF = f"an ERF capture (Endace); {_EDITCAP}"
 _PACKET_LOGGER = (
     "a PacketLogger file (Apple, Bluetooth); Wireshark reads it, and what PacketLogger exports as btsnoop, editcap "
@@ -77,6 +78,7 @@ def identify(head: bytes, *, whole: bool) -> str | None:
         (_is_etl, _ETL),
         (_is_packet_logger, _PACKET_LOGGER),
         (_is_erf, _ERF),
+        (_is_lzma, _LZMA),
     )
     for recognises, what in without_magic:
         if recognises(head, whole):
@@ -144,6 +146,13 @@ def _erf_record(head: bytes, first: int, at: int) -> int:
     record_type, _, length, _, on_wire = unpack_from(">BBHHH", head, at + 8)
     sound = (record_type & 0x7F) in _ERF_TYPES and length > 16 and on_wire and abs(seconds - first) < _DAY
     return length if sound else 0
+
+
+def _is_lzma(head: bytes, _: bool) -> bool:
+    """Whether the bytes are the header of the LZMA format that came before xz: the usual parameters, the size of a
+    dictionary, and the size of the data, -1 if it is unknown; then the first byte of the data, which is 0."""
+    known = len(head) >= 14 and head[:3] == b"\x5d\0\0" and not head[13]
+    return known and (head[5:13] == b"\xff" * 8 or head[11:13] == b"\0\0")
 
 
 def _records_follow(head: bytes, whole: bool, record_length: Callable[[int], int]) -> bool:

@@ -65,6 +65,15 @@ class DecompressedStream:
         what is cut off is no damage."""
         return self._decompression.damage if self._at_end and not self.interrupted else None
 
+    def damage_within(self, count: int) -> StreamDamage | None:
+        """Return the damage that comes within about as many bytes from here on, which are read now and lost; from a
+        pipe, only what is known already. Raises as `readinto` does."""
+        with memoryview(bytearray(2**16)) as room:
+            stop = self.position + count
+            while self._source.seekable and self.position < stop and self.readinto(room):
+                pass
+        return None if self.interrupted else self._decompression.damage
+
     def readinto(self, room: memoryview) -> int:
         """Read available bytes into `room`; return their number, 0 at the end. Raises FileError; and FormatError if
         decompression would take too much memory."""

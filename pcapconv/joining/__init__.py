@@ -18,7 +18,7 @@ from pcapconv.formats import Reader
 from pcapconv.formats.compressed_captures import damage_in_words, plain_content
 from pcapconv.formats.output_compression import choose_compression
 from pcapconv.formats.settings import WriterSettings
-from pcapconv.io.compression import COMPRESSIONS
+from pcapconv.io.compression import COMPRESSIONS, split_suffix
 from pcapconv.io.paths import Writable, comparable_path, is_file_at, name_of
 from pcapconv.io.source import Source, open_source
 from pcapconv.io.source_digest import start_digest
@@ -107,12 +107,12 @@ def _open_part(document: Document, folder: str, part: CaptureFile, stack: ExitSt
 
 
 def _path_of_part(path: str) -> str:
-    """Return the path of a part: the one that the sidecar has, or the one that the part got when it was compressed or
-    decompressed by a program that changes the suffix."""
+    """Return the path of a part: the one that the sidecar has, or the one that the part got when it was compressed,
+    decompressed, or both, by programs that change the suffix."""
     if os.path.lexists(path):
         return path
-    without_suffix = [path.removesuffix(each.suffix) for each in COMPRESSIONS if path.endswith(each.suffix)]
-    others = [*without_suffix, *(path + each.suffix for each in COMPRESSIONS)]
+    stem, _ = split_suffix(path)
+    others = [stem, *(each + other.suffix for each in dict.fromkeys((path, stem)) for other in COMPRESSIONS)]
     return next(filter(os.path.lexists, others), path)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from pcapconv.errors import FileError, SidecarError
+from pcapconv.formats.compressed_captures import damage_in_words
+from pcapconv.io.compression import COMPRESSIONS, split_suffix
+from pcapconv.io.paths import SIDECAR_SUFFIX
 from pcapconv.io.source import Source
 from pcapconv.io.source_digest import Digest
 from pcapconv.sidecar.document import Document, open_document
@@ -19,11 +22,24 @@ def open_single_document(name: str, stack: ExitStack, files: SidecarFiles = THIS
         document = open_document(name, stack, files)
     except FileError as error:
         writes, names = call("pcapconv.convert", sidecar=True), argument("sidecar_file")
-        raise FileError(f"{error}; {writes} to pcap writes one, {names} names a different one") from None
+        other = _renamed_sidecar(name, files)
+        advice = f"{names} names a different one" if other is None else f"{names} names {other}, which is there"
+        raise FileError(f"{error}; {writes} to pcap writes one, {advice}") from None
     if len(document.header.captures) > 1:
         count = len(document.header.captures)
         raise SidecarError(f"{name}: it belongs to {count} captures; {call('pcapconv.join')} puts them together")
     return document
+
+
+def _renamed_sidecar(name: str, files: SidecarFiles) -> str | None:
+    """Return the name of the sidecar that the pcap file had before it was compressed or decompressed, None if there is
+    none."""
+    capture = name.removesuffix(SIDECAR_SUFFIX)
+    if capture == name:
+        return None
+    stem, _ = split_suffix(capture)
+    names = (each + SIDECAR_SUFFIX for each in (stem, *(stem + each.suffix for each in COMPRESSIONS)))
+    return next((each for each in names if each != name and files.exists(each)), None)
 
 
 def check_size(document: Document, source: Source) -> None:
@@ -31,7 +47,10 @@ def check_size(document: Document, source: Source) -> None:
     whole, so zeros at its end belong to packets. Raises SidecarError for another size."""
     size = document.header.captures[0].bytes
     if source.size != size:
-        raise wrong_capture(document, source, f"it has {source.size} bytes instead of {size}; {_advice(document)}")
+        fact = f"it has {source.size} bytes instead of {size}"
+        if source.decompressed is not None and (damage := source.decompressed.damage) is not None:
+            raise wrong_capture(document, source, f"{fact}; {damage_in_words(damage)}")
+        raise wrong_capture(document, source, f"{fact}; {_advice(document)}")
     source.complete = True
 
 
