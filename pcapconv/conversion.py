@@ -300,6 +300,8 @@ class Conversion:
                 self._decide_on_end(reader.format, hashed=hashed)
                 for item in apply_steps(self._steps(report), self.note_items(reader.items(), report)):
                     writer.write(item)
+                if self.source.pipe_reading is not None:
+                    self.source.pipe_reading.end()
                 writer.finish()
         finally:
             sink.end_run()

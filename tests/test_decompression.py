@@ -83,7 +83,10 @@ def test_frames_without_data_are_passed_over(name: str, size: int) -> None:
 
 def test_only_frames_without_data() -> None:
     assert decompressed(SKIPPABLE * 2) == (b"", None)
-    assert decompressed(SKIPPABLE * 2 + SKIPPABLE[:-1]) == (b"", StreamDamage(38, "the zstd data is cut off", 0))
+    assert decompressed(SKIPPABLE * 2 + SKIPPABLE[:-1]) == (
+        b"",
+        StreamDamage(38, "the zstd data is cut off", 0, cut_off=True),
+    )
     assert decompressed(SKIPPABLE + b"text") == (b"", StreamDamage(13, "the bytes from here on are no zstd data", 4))
 
 
@@ -113,7 +116,7 @@ def test_data_that_is_cut_off_anywhere(name: str, again: bool) -> None:
     for cut in [*range(10, 60), *range(60, len(packed), 9973), len(packed) - 1]:
         data, damage = decompressed(packed[:cut], again=again)
         assert DATA.startswith(data)
-        assert damage == StreamDamage(cut, f"the {name} data is cut off", 0)
+        assert damage == StreamDamage(cut, f"the {name} data is cut off", 0, cut_off=True)
         assert len(data) >= longest
         longest = len(data)
     assert longest == len(DATA)
@@ -201,7 +204,7 @@ def test_a_gzip_header_with_everything() -> None:
     for size in (1, 2**16):
         assert decompressed(packed, size=size) == (DATA, None)
     for cut in range(10, 10 + len(fields)):
-        assert decompressed(packed[:cut]) == (b"", StreamDamage(cut, "the gzip data is cut off", 0))
+        assert decompressed(packed[:cut]) == (b"", StreamDamage(cut, "the gzip data is cut off", 0, cut_off=True))
 
 
 def test_a_gzip_header_that_has_no_end() -> None:
@@ -276,4 +279,4 @@ def test_an_lz4_frame_that_is_cut_at_the_end_of_a_large_block() -> None:
     for again in (True, False):
         found, damage = decompressed(frame[:cut], again=again)
         assert found == data[: 2**22]
-        assert damage == StreamDamage(cut, "the lz4 data is cut off", 0)
+        assert damage == StreamDamage(cut, "the lz4 data is cut off", 0, cut_off=True)

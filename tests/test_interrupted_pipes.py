@@ -9,12 +9,14 @@ import io
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import wire
@@ -167,6 +169,74 @@ def test_damage_before_it_stays_damage(tmp_path: Path) -> None:
     assert (status, "captured length" in message, message.endswith(finished(out, "1 packet"))) == (130, True, True)
 
 
+def corrupt(data: bytes, at: int) -> bytes:
+    """The data with another byte at an offset, which may count from the end."""
+    changed = bytearray(data)
+    changed[at] ^= 0xFF
+    return bytes(changed)
+
+
+PACKED = gzip.compress(HEADER + ONE + TWO, mtime=0)
+DAMAGED_DATA = {
+    "checksum": corrupt(PACKED, -5),
+    "garbage": PACKED + b"garbage",
+    "member": PACKED + corrupt(PACKED, 10),  # the type of a deflate block
+}
+
+
+@pytest.mark.parametrize("strict", [False, True], ids=["", "strict"])
+@pytest.mark.parametrize("spooled", [False, True], ids=["", "last"])
+@pytest.mark.parametrize("name", DAMAGED_DATA)
+def test_damage_of_compressed_data_stays_damage(name: str, spooled: bool, strict: bool, tmp_path: Path) -> None:
+    """Only what is cut off may be the work of Ctrl-C, also if the writer does not close the pipe."""
+    out = tmp_path / "out.pcap"
+    options = ["--last", "2"] * spooled + ["--strict"] * strict
+    with reading("convert", "-", out, *options, begin=DAMAGED_DATA[name]) as command:
+        wait_until_read(command.process)
+        command.interrupt()
+        if spooled or strict:
+            command.close()
+        status, message = command.end()
+    damage = "gzip data" in message.split("\n")[0]
+    assert (status, damage, out.exists()) == (130, True, not strict)
+    assert message.endswith(GAVE_UP if strict else finished(out, "2 packets"))
+
+
+@pytest.mark.parametrize("arguments", [[], ["--last", "1"]], ids=["", "last"])
+def test_a_part_of_a_packet_before_corrupt_data_is_damage(arguments: list[str], tmp_path: Path) -> None:
+    out, part = tmp_path / "out.pcap", gzip.compress(HEADER + ONE + TWO[:20], mtime=0)
+    with reading("convert", "-", out, *arguments, begin=part + b"garbage") as command:
+        wait_until_read(command.process)
+        command.interrupt()
+        command.close()
+        status, message = command.end()
+    wrong = f"offset {len(HEADER + ONE)} (packet 2): the record has {len(TWO)} bytes, but 20 are left"
+    assert (status, wrong in message, "no gzip data" in message) == (130, True, True)
+    assert message.endswith(finished(out, "1 packet"))
+
+
+def test_a_sidecar_of_corrupt_data_has_its_damage(tmp_path: Path) -> None:
+    out, part = tmp_path / "out.pcap", gzip.compress(PCAPNG + BLOCK + BLOCK[:-1], mtime=0)
+    with reading("convert", "-", out, "--sidecar", begin=part + b"garbage") as command:
+        wait_until_read(command.process)
+        command.interrupt()
+        command.close()
+        status, message = command.end()
+    assert (status, "cut off or corrupt" in message, "no gzip data" in message) == (130, True, True)
+
+
+@pytest.mark.parametrize("cut", [3, 12], ids=str)
+def test_compressed_data_of_which_nothing_can_be_decompressed_yet(cut: int, tmp_path: Path) -> None:
+    """It ends after two seconds, too, though the writer goes on."""
+    with reading("convert", "-", tmp_path / "out.pcap", begin=PACKED[:cut]) as command:
+        wait_for_handlers(command.process.pid)
+        wait_until_read(command.process)
+        time.sleep(0.3)
+        command.interrupt()
+        status, message = command.end()
+    assert (status, message.endswith(GAVE_UP), file_names(tmp_path)) == (130, True, [])
+
+
 def test_the_report_says_so(tmp_path: Path) -> None:
     with reading("convert", "-", tmp_path / "out.pcap", "--report", tmp_path / "report.json") as command:
         wait_until_read(command.process)
@@ -195,6 +265,30 @@ def test_a_block_of_which_a_part_came_into_a_temporary_file(cut: int, tmp_path: 
         command.close()
         assert command.end() == (130, finished(out, "1 packet"))
     assert out.read_bytes() == PCAPNG + BLOCK
+
+
+@pytest.mark.parametrize(
+    "spooling", [["--last", "3"], ["--interface", "0"], ["--sidecar"]], ids=lambda each: each[0][2:]
+)
+def test_a_block_of_which_a_part_came_is_no_damage_with_strict(spooling: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "out.pcap"
+    with reading("convert", "-", out, "--strict", *spooling, begin=PCAPNG + BLOCK + BLOCK[:-1]) as command:
+        wait_until_read(command.process)
+        command.interrupt()
+        command.close()
+        status, messages = command.end()
+    assert (status, messages.endswith(finished(out, "1 packet")), "offset" in messages) == (130, True, False)
+
+
+def test_parts_with_a_sidecar_are_no_damage_with_strict(tmp_path: Path) -> None:
+    template = tmp_path / "{index}.pcap"
+    options = ["--by", "link-type", "--sidecar", "--strict"]
+    with reading("split", "-", template, *options, begin=PCAPNG + BLOCK + BLOCK[:-1]) as command:
+        wait_until_read(command.process)
+        command.interrupt()
+        command.close()
+        status, messages = command.end()
+    assert (status, "1 packet written into 1 part; interrupted" in messages, "offset" in messages) == (130, True, False)
 
 
 @pytest.mark.parametrize(
@@ -268,6 +362,84 @@ def test_a_signal_of_another_kind_gives_up_at_once(tmp_path: Path) -> None:
     assert file_names(tmp_path) == []
 
 
+def wait_for_output(process: "subprocess.Popen[bytes]") -> None:
+    assert process.stdout is not None
+    assert select.select([process.stdout], [], [], PATIENCE)[0]
+
+
+def test_the_first_one_gives_up_when_the_pipe_has_ended() -> None:
+    """All was read before the first byte was written; then nobody reads the output."""
+    begin = HEADER + ONE * 10_000
+    with reading("convert", "-", "-", "--to", "pcap", "--last", "10000", begin=begin) as command:
+        command.close()
+        wait_for_output(command.process)
+        began = time.monotonic()
+        command.interrupt()
+        assert command.end() == (130, GAVE_UP)
+        assert time.monotonic() - began < interruption.PATIENCE
+
+
+@pytest.mark.parametrize("options", [[], ["--compress", "gzip"]], ids=["plain", "gzip"])
+def test_one_gives_up_if_nobody_reads_the_output(options: list[str]) -> None:
+    """The pipe to which the command writes is full, and the pipe that it reads goes on."""
+    data = os.urandom(1000)  # which cannot be compressed
+    with reading("convert", "-", "-", "--to", "pcap", *options) as command:
+        assert command.process.stdin is not None
+        os.set_blocking(command.process.stdin.fileno(), False)
+        full = 0.0
+        while not full or time.monotonic() - full < 0.5:  # until it has taken nothing for half a second
+            try:
+                os.write(command.process.stdin.fileno(), wire.pcap_record(T, 0, data))
+                full = 0.0
+            except BlockingIOError:
+                full = full or time.monotonic()
+                time.sleep(0.01)
+        began = time.monotonic()
+        command.interrupt()
+        assert command.end() == (130, GAVE_UP)
+        assert interruption.PATIENCE <= time.monotonic() - began < interruption.PATIENCE + 3
+
+
+def test_a_reader_of_the_output_that_takes_its_time_gets_all() -> None:
+    """It begins to read within the two seconds."""
+    begin = HEADER + ONE * 10_000
+    with reading("convert", "-", "-", "--to", "pcap", begin=begin) as command:
+        wait_for_output(command.process)
+        wait_until_read(command.process)
+        command.interrupt()
+        command.close()
+        time.sleep(1)
+        assert command.process.stdout is not None
+        assert command.process.stdout.read() == begin
+        assert command.end() == (130, finished("stdout", "10,000 packets"))
+
+
+@pytest.mark.parametrize("options", [[], ["--last", "1"]], ids=["", "last"])
+def test_no_byte_came(options: list[str], tmp_path: Path) -> None:
+    """The capturing program may write all its packets only now; here it does not, and does not end."""
+    with reading("convert", "-", tmp_path / "out.pcap", *options, begin=b"") as command:
+        wait_for_handlers(command.process.pid)
+        time.sleep(0.5)  # nothing tells that it waits for its first bytes
+        began = time.monotonic()
+        command.interrupt()
+        assert command.end() == (130, GAVE_UP)
+        assert time.monotonic() - began < interruption.PATIENCE
+    assert file_names(tmp_path) == []
+
+
+def test_the_first_bytes_come_only_then(tmp_path: Path) -> None:
+    """As from tcpdump without -U, if it has captured little."""
+    out = tmp_path / "out.pcap"
+    with reading("convert", "-", out, begin=b"") as command:
+        wait_for_handlers(command.process.pid)
+        time.sleep(0.5)
+        command.interrupt()
+        command.write(HEADER + ONE)
+        command.close()
+        assert command.end() == (130, finished(out, "1 packet"))
+    assert out.read_bytes() == HEADER + ONE
+
+
 @pytest.mark.parametrize("begin", [b"", HEADER[:9]], ids=["nothing", "part-of-a-header"])
 def test_nothing_to_finish(begin: bytes, tmp_path: Path) -> None:
     with reading("convert", "-", tmp_path / "out.pcap", begin=begin) as command:
@@ -294,6 +466,31 @@ def test_only_a_pipe_is_ended() -> None:
         assert (seen, request.request(), request.requested) == ([False], False, False)
 
 
+class Seeing(io.BytesIO):
+    """An output that notes at each write whether Ctrl-C would end the pipe."""
+
+    def __init__(self, request: Interruption) -> None:
+        super().__init__()
+        self.request = request
+        self.taken: list[bool] = []
+
+    def write(self, data: Any) -> int:
+        self.taken.append(self.request.taken)
+        return super().write(data)
+
+
+def test_a_pipe_that_has_ended_is_not_ended_again() -> None:
+    """What is written then is no reason to wait for."""
+    read, write = os.pipe()
+    os.write(write, HEADER + ONE)
+    os.close(write)
+    seen: list[bool] = []
+    with interruption.finish_when_interrupted() as request, open(read, "rb", buffering=0) as pipe:
+        target = Seeing(request)
+        pcapconv.convert(pipe, target, to="pcap", progress=lambda _: seen.append(request.taken))
+    assert (seen, target.getvalue(), set(target.taken)) == ([True], HEADER + ONE, {False})
+
+
 def test_a_program_that_uses_the_library_is_interrupted_as_usual() -> None:
     assert interruption.current() is None
 
@@ -303,13 +500,18 @@ def test_one_request_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     request = Interruption()
     assert not request.request()
-    request.taken = True
+    request.begin_reading()
+    request.bytes_came = True
     assert not request.expired
     assert request.request()
     assert (request.requested, request.expired) == (True, False)
     assert not request.request()
-    now[0] += interruption.PATIENCE
-    assert request.expired
+    with request.writing_to_pipe():
+        now[0] += interruption.PATIENCE / 2
+        assert (request.expired, request.stuck) == (False, False)
+        now[0] += interruption.PATIENCE / 2
+        assert (request.expired, request.stuck) == (True, True)
+    assert not request.stuck
 
 
 # ---------------------------------------------------------------- at the keyboard

@@ -1,7 +1,8 @@
 """Turns SIGINT, SIGTERM and SIGHUP into exceptions, so that unfinished outputs are removed before the program ends.
 
 Strategy: the first SIGINT while `convert` or `split` reads a pipe raises nothing, but ends the pipe
-(`io.interruption`), since the program that writes it got the same Ctrl-C and writes its last packets only then.
+(`io.interruption`), since the program that writes it got the same Ctrl-C and writes its last packets only then. From
+then on, a timer looks whether the command is stuck in a pipe that nobody reads, and gives up as a second SIGINT does.
 
 Once the outputs of a command have their final names, only its last messages remain to be printed. The first signal
 after that is only recorded, and the command ends as usual. A second signal ends the command at once, since its messages
@@ -14,8 +15,11 @@ import contextlib
 import signal
 from collections.abc import Iterator
 from types import FrameType
+from typing import Any
 
 from pcapconv.io import commit, interruption
+
+_TICK = 0.1  # seconds between two looks
 
 _late_signals: list[int] = []  # signals that came after the outputs were committed
 _commits_before = 0  # `commit.commits` when the current output began
@@ -46,6 +50,7 @@ def raise_on_signals() -> Iterator[None]:
                     old_handlers[number] = signal.signal(number, _raise)
         yield
     finally:
+        _stop_timer()
         for number, handler in old_handlers.items():
             signal.signal(number, handler)
 
@@ -69,8 +74,33 @@ def begin_next_output() -> None:
 def _raise(number: int, _frame: FrameType | None) -> None:
     request = interruption.current() if number == signal.SIGINT else None
     if request is not None and request.request():
+        _start_timer()
         return
     if outputs_are_committed() and not _late_signals:
         _late_signals.append(number)
     else:
         raise Terminated(number)
+
+
+_old_alarm: list[Any] = []  # the handler of SIGALRM before the timer was started
+
+
+def _start_timer() -> None:
+    if hasattr(signal, "setitimer"):  # not on Windows
+        _old_alarm.append(signal.signal(signal.SIGALRM, _give_up_if_stuck))
+        signal.setitimer(signal.ITIMER_REAL, _TICK, _TICK)
+
+
+def _stop_timer() -> None:
+    if _old_alarm:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, _old_alarm.pop())
+
+
+def _give_up_if_stuck(_number: int, _frame: FrameType | None) -> None:
+    request = interruption.current()
+    if request is None:
+        _stop_timer()
+    elif request.stuck:
+        _stop_timer()
+        raise Terminated(signal.SIGINT)

@@ -61,7 +61,8 @@ def run_writing_command(
         except PcapconvError as error:
             if request is None or not request.requested:
                 raise
-            if not isinstance(error.__cause__, BrokenPipeError):  # Ctrl-C has also ended the reader of the output
+            # Ctrl-C has also ended the reader of the output, and a pipe that gave nothing is no capture
+            if request.bytes_came and not isinstance(error.__cause__, BrokenPipeError):
                 print_message(str(error))
             raise Terminated(signal.SIGINT) from error
         name = done.outputs[0] if done.parts is None else target

@@ -84,11 +84,9 @@ class Window:
             if self.stop == len(self.buffer):
                 self._grow()
             reading = self._source.pipe_reading
-            if reading is not None and not reading.wait(self._source):
-                return False
             at = self._source.position
             with memoryview(self.buffer) as view, view[self.stop :] as room:
-                count = self._source.readinto(room)
+                count = self._source.readinto(room) if reading is None else reading.readinto(self._source, room)
             if not count:
                 return False
             if self._source.size is None and at < FIRST_SIZE:
@@ -103,8 +101,10 @@ class Window:
     def load_head(self, size: int) -> bytes:
         """Return the next bytes, at most `size`, without taking them; from a pipe, the bytes that arrive without a long
         wait."""
-        while self.available < size and self._source.ready(_PATIENCE) and self.fill(self.available + 1):
-            pass
+        reading = self._source.pipe_reading
+        while self.available < size and not (reading is not None and reading.over):
+            if not self._source.ready(_PATIENCE) or not self.fill(self.available + 1):
+                break
         return self.head(size)
 
     def text_remark(self) -> str:

@@ -62,7 +62,7 @@ class BufferedOutput:
         self._circulating = _BUFFERS - 1 + 2 * hashed  # buffers besides the one that is filled
         self._hash = _sha256() if hashed else None
         self._overwritten = False
-        self._write: Callable[[memoryview], object] = self._write_to_file
+        self._write: Callable[[memoryview], object] = target.write
         self._compressed = None
         if compression is not None:
             from pcapconv.io.compressed_output import CompressedOutput  # a plain conversion starts faster without it
@@ -250,9 +250,6 @@ class BufferedOutput:
             self._sent += len(view)
             if self._sent == self._flush_at:
                 self._flush_file()
-
-    def _write_to_file(self, view: memoryview) -> None:
-        write_all(self._target.file, view)
 
     def _flush_file(self) -> None:
         """Let a compressor, and a file object of Python with a buffer of its own, give away all that was written."""

@@ -158,7 +158,7 @@ class CompressedOutput:
         if data:
             if self.digest is not None:
                 self.digest.update(data)
-            write_all(self._target.file, memoryview(data))
+            self._target.write(memoryview(data))
 
 
 def patched(pieces: Iterable[bytes], patches: Iterable[Patch]) -> Iterator[bytes]:

@@ -38,6 +38,7 @@ class DecompressedStream:
 
     size = None
     observer = None
+    ends_itself = True
 
     def __init__(self, source: Source, compression: Compression, head: bytes) -> None:
         """`head` are the bytes of the source that were read already."""
@@ -63,7 +64,8 @@ class DecompressedStream:
     def damage(self) -> StreamDamage | None:
         """The damage of the compressed data, once the reader has got all bytes before it. If Ctrl-C ended the reading,
         what is cut off is no damage."""
-        return self._decompression.damage if self._at_end and not self.interrupted else None
+        damage = self._decompression.damage if self._at_end else None
+        return None if damage is not None and damage.cut_off and self._source.interrupted else damage
 
     def damage_within(self, count: int) -> StreamDamage | None:
         """Return the damage that comes within about as many bytes from here on, which are read now and lost; from a
@@ -94,8 +96,8 @@ class DecompressedStream:
 
     @property
     def interrupted(self) -> bool:
-        """See `Source.interrupted`."""
-        return self._source.interrupted
+        """See `Source.interrupted`. False if other damage ended the bytes before."""
+        return self._source.interrupted and self.damage is None
 
     def ready(self, seconds: float) -> bool:
         """Return whether bytes, or the end, can be read within this number of seconds; False if that cannot be
@@ -181,9 +183,7 @@ class DecompressedStream:
         if self._head:
             head, self._head = self._head, b""
             return head
-        if self._thread is not None:
-            self._wait()
-        if self._closed:
+        if not self._may_read():
             return b""
         if len(self._buffer) < count:
             self._buffer = bytearray(count)
@@ -195,12 +195,15 @@ class DecompressedStream:
             self._buffer = self._source.observer.exchange(self._buffer, 0, size, at)
         return data
 
-    def _wait(self) -> None:
-        """Wait until bytes of a pipe of the system can be read, or until the stream is closed. Does not wait for any
-        other source."""
-        if self._source.may_wait and isinstance(self._source.file, io.FileIO):
-            while not self._closed and not self._source.ready(_MOMENT):
-                pass
+    def _may_read(self) -> bool:
+        """Wait until bytes of a pipe of the system can be read, or until its reading ends: then return False. Does not
+        wait for any other source."""
+        reading = self._source.pipe_reading
+        waits = self._source.may_wait and isinstance(self._source.file, io.FileIO)
+        while not self._closed and not (reading is not None and reading.over):
+            if not waits or self._source.ready(_MOMENT):
+                return True
+        return False
 
     def _read_at(self, offset: int, count: int) -> bytes:
         """Return bytes of the source at an offset."""

@@ -35,11 +35,13 @@ _ENOUGH = 2**18  # bytes that are delivered together
 
 class StreamDamage(NamedTuple):
     """Where and why decompression ended before the end of the input: `offset` counts compressed bytes, and
-    `bytes_left_out` those that were not decompressed."""
+    `bytes_left_out` those that were not decompressed. `cut_off` is true if the input ended within a member, and nothing
+    in it is wrong."""
 
     offset: int
     reason: str
     bytes_left_out: int
+    cut_off: bool = False
 
 
 class Decompressed(NamedTuple):
@@ -147,7 +149,9 @@ class Decompression:
                 size = min(2 * size, self._largest_slice)
                 slice_at, data = self._offset, self._take(size)
                 if not data:
-                    self._set_damage(slice_at, f"the {self.compression.name} data is cut off")
+                    self.damage = StreamDamage(
+                        slice_at, f"the {self.compression.name} data is cut off", self.consumed - slice_at, cut_off=True
+                    )
                     return
 
     def _salvage(

@@ -1,4 +1,4 @@
-"""What happens before each read of a pipe that may have to wait: what was read so far goes to the output.
+"""Reads a pipe; before a read that may have to wait, what was read so far goes to the output.
 
 Strategy: `poll` tells that a read would wait. Then the packets that were read are in the output's buffer
 already, since a reader yields all packets of its window before it reads more, and `flush` sends the buffer on its way.
@@ -23,7 +23,14 @@ _DELAY = 1.0  # seconds after which a message about a pipe that goes on is due
 
 
 class Waiting(Protocol):
-    """A pipe, or the decompressed bytes of one."""
+    """A pipe, or the decompressed bytes of one. With `ends_itself`, it ends by itself, behind its last bytes, when
+    nothing more may be read of the pipe."""
+
+    ends_itself: bool
+
+    def readinto(self, room: memoryview) -> int:
+        """Read available bytes into `room`; return their number, 0 at the end."""
+        ...
 
     def ready(self, seconds: float) -> bool:
         """Return whether bytes, or the end, can be read within this number of seconds."""
@@ -42,7 +49,7 @@ class PipeReading:
         self._message: Callable[[], object] | None = None
         self._message_due = 0.0
         if self._interruption is not None:
-            self._interruption.taken = True
+            self._interruption.begin_reading()
 
     @property
     def interrupted(self) -> bool:
@@ -53,10 +60,30 @@ class PipeReading:
         """Call `message` once, if the pipe still goes on in a second."""
         self._message, self._message_due = message, time.monotonic() + _DELAY
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing more may be read, since Ctrl-C has ended the reading, and the writer has not."""
+        return self._interruption is not None and self._interruption.requested and self._interruption.expired
+
+    def readinto(self, pipe: Waiting, room: memoryview) -> int:
+        """Wait for bytes, and read them into `room`; return their number, 0 if the pipe or its reading has ended.
+        Raises what the pipe's `readinto` raises."""
+        count = pipe.readinto(room) if self.wait(pipe) or pipe.ends_itself else 0
+        if count and self._interruption is not None:
+            self._interruption.bytes_came = True
+        elif not count:
+            self.end()
+        return count
+
+    def end(self) -> None:
+        """Note that nothing more will be read: Ctrl-C has nothing to end from now on, and gives up."""
+        if self._interruption is not None:
+            self._interruption.taken = False
+
     def wait(self, pipe: Waiting) -> bool:
         """Wait until bytes of the pipe, or its end, can be read. Return False if nothing more may be read."""
         flushed = self._flush is None
-        while not self._must_end():
+        while not self.over:
             if self._message is not None:
                 self._tell()
             if pipe.ready(_PAUSE):
@@ -68,10 +95,6 @@ class PipeReading:
             if pipe.ready(min(_SLICE if flushed else _MOMENT, left)):
                 return True
         return False
-
-    def _must_end(self) -> bool:
-        interruption = self._interruption
-        return interruption is not None and interruption.requested and interruption.expired
 
     def _tell(self) -> None:
         if self._message is not None and time.monotonic() >= self._message_due:

@@ -68,8 +68,8 @@ class Source:
     zeros at the end look like space that was never written. `decompressing` reads the source if the capture in it is
     compressed; it ends when the source is rewound or closed. `decompressed` is what is known of the compression if the
     source is a temporary file with the decompressed bytes of another source; None for any other source. `pipe_reading`
-    is asked before each read of a source that `may_wait`, None if nobody needs that. `interrupted` is True if Ctrl-C
-    ended the reading, so that the source may end within a packet.
+    reads a source that `may_wait`, None if nobody needs that. `interrupted` is True if Ctrl-C ended the reading, so
+    that the source may end within a packet. For `ends_itself`, see `pipe_reading.Waiting`.
     """
 
     observer: ReadObserver | None = None
@@ -78,6 +78,7 @@ class Source:
     decompressing: Decompressing | None = None
     decompressed: Decompressed | None = None
     pipe_reading: PipeReading | None = None
+    ends_itself = False
 
     def __init__(self, file: Any, name: str, *, owned: bool, path: str | None = None) -> None:
         self.file = file
@@ -132,7 +133,9 @@ class Source:
 
     @property
     def interrupted(self) -> bool:
-        """True if Ctrl-C ended the reading of a pipe."""
+        """True if Ctrl-C ended the reading of a pipe. False for its decompressed bytes if damage ended them before."""
+        if self.decompressed is not None and self.decompressed.damage is not None:
+            return False
         return self._interrupted or (self.pipe_reading is not None and self.pipe_reading.interrupted)
 
     def widen_pipe(self) -> None:
@@ -306,7 +309,7 @@ def spool(source: Source) -> Source:
     reading_pipe = PipeReading() if source.may_wait else None
     try:
         with memoryview(room) as view:
-            while (reading_pipe is None or reading_pipe.wait(source)) and (count := source.readinto(view)):
+            while count := source.readinto(view) if reading_pipe is None else reading_pipe.readinto(source, view):
                 with writing(TEMPORARY_FILE):
                     write_all(kept, view[:count])
         kept.seek(0)

@@ -21,6 +21,7 @@ import sys
 from typing import Any, Self
 
 from pcapconv.errors import FileError
+from pcapconv.io import interruption
 from pcapconv.io.final_names import UndoableNaming, exists, name_if_free, put_aside, temporary_name, unlink
 from pcapconv.io.paths import STDIO, Writable, create_error, exists_message, real_path
 from pcapconv.io.permissions import copy_permissions
@@ -70,6 +71,12 @@ class Target:
     def interim_name(self) -> str:
         """The name, for messages, of the file or stream that holds the bytes until `publish`."""
         return self.name
+
+    def write(self, view: memoryview) -> None:
+        """Write these bytes. Raises what the file raises."""
+        request = interruption.current() if self.shown_at_once else None
+        with contextlib.nullcontext() if request is None else request.writing_to_pipe():
+            write_all(self.file, view)
 
     def restart(self) -> None:
         """Remove the bytes that were written. Only if `seekable`. Raises FileError."""
