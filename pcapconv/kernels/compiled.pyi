@@ -56,7 +56,19 @@ def argsort(keys: array[int]) -> array[int]: ...
 def match_keys(
     a_keys: array[int], b_keys: array[int], partners: array[int]
 ) -> tuple[array[int], array[int], array[int]]: ...
-def reorder(columns: Columns, rows: int, order: array[int], into: Columns) -> None: ...
+def clear_numbers(numbers: array[int], limits: array[int], mask: bytearray) -> None: ...
+def gather_rows(
+    buffer: bytes | bytearray,
+    columns: Columns,
+    numbers: array[int],
+    order: array[int],
+    first: int,
+    out: bytearray,
+    offset: int,
+    into: Columns,
+    into_numbers: array[int],
+    row: int,
+) -> tuple[int, int, int, int]: ...
 def rows_with_metadata(buffer: bytes | bytearray, columns: Columns, rows: int, mask: bytearray) -> int: ...
 def fingerprints(
     buffer: bytes | bytearray, columns: Columns, first: int, stop: int, out: bytearray, offset: int
