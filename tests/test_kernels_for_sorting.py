@@ -1,4 +1,4 @@
-"""The kernels that sorting needs: `gather_rows` and `clear_numbers`."""
+"""The kernels about the order of packets: `gather_rows`, `clear_numbers` and `count_falls`."""
 
 from array import array
 from types import ModuleType
@@ -133,3 +133,28 @@ def test_columns_that_are_gathered_stay_as_they_are(kernels: ModuleType) -> None
     into, numbers = Columns(3), array("Q", NUMBERS)
     kernels.gather_rows(BUFFER, columns, NUMBERS, array("q", [2, 1]), 0, bytearray(99), 0, into, numbers, 0)
     assert all_columns(columns, 3) == before
+
+
+@pytest.mark.parametrize(
+    ("keys", "previous", "latest", "result"),
+    [
+        ([], 5, 9, (0, 0, 0, -1)),
+        ([5, 5, 6], 5, 5, (0, 3, 0, 2)),
+        ([4, 5, 9, 3, 2, MOST_TICKS], 5, 7, (3, 0, 7, 5)),
+        ([8, 9], 5, 9, (0, 2, 1, -1)),
+        ([0, MOST_TICKS, 0], 0, 0, (1, 2, MOST_TICKS, 1)),
+    ],
+)
+def test_falls_are_counted(
+    kernels: ModuleType, keys: list[int], previous: int, latest: int, result: tuple[int, ...]
+) -> None:
+    assert kernels.count_falls(array("Q", keys), previous, latest) == result
+
+
+@given(
+    keys=st.lists(st.one_of(st.integers(0, 5), st.integers(0, MOST_TICKS)), max_size=30),
+    previous=st.integers(0, MOST_TICKS),
+    latest=st.one_of(st.integers(0, 5), st.integers(0, MOST_TICKS)),
+)
+def test_parity_of_count_falls(compiled: ModuleType, keys: list[int], previous: int, latest: int) -> None:
+    agree(compiled, "count_falls", array("Q", keys), previous, latest)

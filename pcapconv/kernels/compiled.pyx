@@ -787,6 +787,25 @@ def first_too_early(columns, Py_ssize_t first, Py_ssize_t stop, uint64_t latest,
     return row, latest
 
 
+def count_falls(array.array keys, uint64_t previous, uint64_t latest):
+    cdef const uint64_t *key_of = table(keys, 0)
+    cdef Py_ssize_t size = len(keys), index, falls = 0, first = size, highest = -1
+    cdef uint64_t key, most = 0
+    with nogil:
+        for index in range(size):
+            key = key_of[index]
+            if key < previous:
+                falls += 1
+                if first == size:
+                    first = index
+            if key > latest:
+                latest, highest = key, index
+            elif latest - key > most:
+                most = latest - key
+            previous = key
+    return falls, first, most, highest
+
+
 def first_over_limit(columns, Py_ssize_t first, Py_ssize_t stop, array.array limits):
     cdef Py_ssize_t row = first
     cdef const uint32_t *captured_length = <const uint32_t *>column(columns, "captured_length", "I", stop)

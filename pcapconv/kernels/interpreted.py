@@ -58,7 +58,7 @@ from pcapconv.kernels.contract import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pcapconv.model import Columns
 
@@ -820,6 +820,26 @@ def first_too_early(columns: Columns, first: int, stop: int, latest: int, slack:
         elif latest - ticks > slack:
             return row, latest
     return stop, latest
+
+
+def count_falls(keys: Sequence[int], previous: int, latest: int) -> tuple[int, int, int, int]:
+    """Count the keys that are lower than the key before them; the one before the first is `previous`.
+
+    Returns (how many; the index of the first; by how much a key is lower than the highest before it, which is at least
+    `latest`, at most; the index of the highest key, -1 if none is above `latest`). If there is none, the index of the
+    first is the number of keys.
+    """
+    falls, first, most, highest = 0, len(keys), 0, -1
+    for index, key in enumerate(keys):
+        if key < previous:
+            falls += 1
+            first = min(first, index)
+        if key > latest:
+            latest, highest = key, index
+        elif latest - key > most:
+            most = latest - key
+        previous = key
+    return falls, first, most, highest
 
 
 def first_over_limit(columns: Columns, first: int, stop: int, limits: array[int]) -> int:

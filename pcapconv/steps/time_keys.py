@@ -62,16 +62,25 @@ class TimeKeys:
                 self._per_second, self._earliest = common, earliest
                 self._table, self._fits_kernel = array("Q"), True
 
-    def carry_times(self, batch: PacketBatch) -> Columns:
+    @property
+    def per_second(self) -> int:
+        """How many keys are in a second."""
+        return next(iter(self._distinct))[0] if len(self._distinct) == 1 else self._per_second
+
+    def carry_times(self, batch: PacketBatch, *, pass_over_unknown: bool = False) -> Columns:
         """Return the batch's columns, or copies in which packets without a time note the time before them. Raises
-        FormatError for a time that cannot be determined."""
+        FormatError for a time that cannot be determined; with `pass_over_unknown`, its packet counts as one without a
+        time."""
         columns, rows = batch.columns, batch.rows
+        if self._unknown:
+            columns = columns.with_copies(rows, "record_type")
+            for row, interface in enumerate(columns.interface[:rows]):
+                if interface in self._unknown and columns.record_type[row] != SIMPLE_PACKET:
+                    if not pass_over_unknown:
+                        raise FormatError(f"packet {batch.number(row)}: {self._unknown[interface]}")
+                    columns.record_type[row] = SIMPLE_PACKET
         types = columns.record_type[:rows].tobytes()
         timeless = types.count(SIMPLE_PACKET)
-        if self._unknown:
-            for row, interface in enumerate(columns.interface[:rows]):
-                if interface in self._unknown and types[row] != SIMPLE_PACKET:
-                    raise FormatError(f"packet {batch.number(row)}: {self._unknown[interface]}")
         if timeless:
             self._carries = True
             columns = columns.with_copies(rows, "ticks", "options_at")
