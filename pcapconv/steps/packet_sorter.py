@@ -25,9 +25,9 @@ from pcapconv.steps.time_keys import TimeKeys
 
 _RUN = 16 * 2**20  # bytes of packets that are sorted in memory
 _ROWS = 2**17  # packets of a run
-_PIECE = 256 * 1024  # bytes of packets in a piece, unless a single packet is longer
-_ROWS_OF_PIECE = 2**12
-_PIECES = 24 * 2**20  # bytes of all pieces that are in memory while runs are merged
+_PIECE = 128 * 1024  # bytes of packets in a piece, unless a single packet is longer
+_ROWS_OF_PIECE = 2**11
+_PIECES = 16 * 2**20  # bytes of all pieces that are in memory while runs are merged
 _MOST_RUNS = 64  # runs that are merged at once: for each output batch, every one is searched
 _OUTPUT = 512 * 1024  # bytes of packets in an output batch, unless a single packet is longer
 _ROWS_OF_OUTPUT = 2**13
