@@ -44,6 +44,7 @@ class PacketSorter:
         self._file: Any = None  # made for the first run
         self._file_end = 0
         self._packets = _Packets(0, 0)
+        self._gathered = _Packets(0, 0)
         self._runs: list[_Run] = []
         self._last_in_runs: Columns | None = None  # the last row of the last run
         self._first_batch: PacketBatch | None = None
@@ -147,7 +148,10 @@ class PacketSorter:
 
     def _gather(self, packets: _Packets, order: array[int]) -> Iterator[_Packets]:
         """Yield the rows that `order` lists."""
-        gathered, index = _Packets(_OUTPUT, _ROWS_OF_OUTPUT), 0
+        if not self._gathered.numbers:
+            self._gathered = _Packets(_OUTPUT, _ROWS_OF_OUTPUT)
+        gathered, index = self._gathered, 0
+        gathered.clear()
         while index < len(order):
             index, _ = gathered.add_rows(packets.buffer, packets.columns, packets.numbers, order, index)
             if gathered.rows:

@@ -25,6 +25,7 @@ from pcapconv.steps.time_scales import ADDEND_LIMIT, FACTOR_LIMIT, Scale
 
 _NO_PACKET_BEFORE = -1  # instead of an interface
 _LOWEST = Scale(0, 1, 0)  # of every time the lowest key
+_LAST_ENTRIES = [*_LOWEST.entry(0)] * 2  # of a table, after the interfaces: for no packet before, and for no time
 
 
 class TimeKeys:
@@ -41,7 +42,7 @@ class TimeKeys:
         self._distinct: set[tuple[int, int]] = set()  # the units of all others
         self._per_second = 1  # of the common unit
         self._earliest = 0  # no offset is lower; 0 or a negative power of two, so that it rarely changes
-        self._table = array("Q")  # for the kernel; of as many interfaces as it has entries
+        self._table = array("Q", _LAST_ENTRIES)  # for the kernel
         self._fits_kernel = True
         self._carries = False  # whether packets without a time have been met
         self._last = 0, _NO_PACKET_BEFORE  # ticks and interface of the last packet with a time
@@ -60,7 +61,7 @@ class TimeKeys:
                 earliest = 2 * earliest or -1
             if (common, earliest) != (self._per_second, self._earliest):
                 self._per_second, self._earliest = common, earliest
-                self._table, self._fits_kernel = array("Q"), True
+                self._table, self._fits_kernel = array("Q", _LAST_ENTRIES), True
 
     @property
     def per_second(self) -> int:
@@ -118,8 +119,7 @@ class TimeKeys:
         if self._fits_kernel:
             scaled = columns.with_copies(rows, "ticks")
             scaled.interface, scaled.record_type = interfaces[:], array("B", bytes(rows))
-            table = self._table + array("Q", [*_LOWEST.entry(0)] * 2)  # for no packet before, and for no time
-            if self._kernels.to_nanoseconds(scaled, 0, rows, table, False)[2] == MORE:
+            if self._kernels.to_nanoseconds(scaled, 0, rows, self._table, False)[2] == MORE:
                 return scaled.ticks
         scales = dict[int, Scale]()
         for number in distinct(interfaces):
@@ -134,9 +134,10 @@ class TimeKeys:
         return Scale(self._per_second // per_second, 1, (offset - self._earliest) * self._per_second)
 
     def _extend_table(self) -> None:
-        for unit in self._units[len(self._table) // NANOSECOND_SCALE :] if self._fits_kernel else ():
+        known = (len(self._table) - len(_LAST_ENTRIES)) // NANOSECOND_SCALE
+        for unit in self._units[known:] if self._fits_kernel else ():
             scale = self._scale(unit)
             if scale.factor >= FACTOR_LIMIT or scale.addend >= ADDEND_LIMIT:
                 self._fits_kernel = False
                 return
-            self._table.extend(scale.entry(0))
+            self._table[-len(_LAST_ENTRIES) : -len(_LAST_ENTRIES)] = array("Q", scale.entry(0))
