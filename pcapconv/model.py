@@ -306,7 +306,7 @@ class PacketBatch:
     * `rows`: the number of packets; `len()` gives it, too.
     * `section`: the `Section` of the packets. `interfaces` are its interfaces, by id.
     * `first_number`: the number in the capture, from 1, of the first packet. `numbers` has those of all packets if some
-      between them were left out.
+      between them were left out, or if packets were sorted.
     * `layout`: the format of the records, `"pcap"` or `"pcapng"`.
     * `contiguous`: whether the records of all rows follow each other in the buffer and no row was changed, so that a
       writer of the same format copies them in one piece.
@@ -392,6 +392,10 @@ class PacketBatch:
             all_numbers = count(self.first_number) if self._numbers is None else self._numbers
             self._numbers, self._mask = array("Q", compress(all_numbers, self._mask)), None
         return self._numbers
+
+    @numbers.setter
+    def numbers(self, numbers: Sequence[int] | None) -> None:
+        self._numbers, self._mask = numbers, None
 
     def slice(self, first: int, stop: int) -> PacketBatch:
         """A batch of the rows from `first` up to, but not including, `stop`. It has its own columns and shares the

@@ -22,6 +22,8 @@ import wire
 from wire import ByteOrder, In
 
 PACKET_BLOCKS = (wire.ENHANCED_PACKET, wire.SIMPLE_PACKET, wire.OBSOLETE_PACKET)
+EXPLAINING = (wire.SECTION_HEADER, wire.INTERFACE_DESCRIPTION, 4, 10, 0x80000001)  # names, secrets, processes
+CUSTOM_BLOCKS = (0xBAD, wire.CUSTOM_DO_NOT_COPY)
 DO_NOT_COPY = (wire.OPT_CUSTOM_TEXT_DO_NOT_COPY, wire.OPT_CUSTOM_BYTES_DO_NOT_COPY)
 NO_LIMIT = 262144
 DIRECTIONS = {"in": 1, "out": 2}
@@ -69,6 +71,7 @@ class Entry(NamedTuple):
 class Request(NamedTuple):
     """What to select and to edit. Times are (seconds, relative to the first packet)."""
 
+    sort: bool = False
     after: tuple[Fraction, bool] | None = None
     before: tuple[Fraction, bool] | None = None
     packets: Ranges | None = None
@@ -88,6 +91,7 @@ class Request(NamedTuple):
     def as_arguments(self) -> dict[str, Any]:
         """The request as arguments of `pcapconv.convert`."""
         said: dict[str, Any] = {
+            "sort": self.sort,
             "after": self.after and _moment(*self.after),
             "before": self.before and _moment(*self.before),
             "packets": self.packets and _ranges(self.packets),
@@ -107,7 +111,7 @@ class Request(NamedTuple):
 
     @property
     def selects(self) -> bool:
-        return self._replace(snaplen=None, front=0, end=0, shift=None, comments=()) != Request()
+        return self._replace(sort=False, snaplen=None, front=0, end=0, shift=None, comments=()) != Request()
 
     @property
     def edits(self) -> bool:
@@ -260,6 +264,40 @@ def without(raw: bytes, order: ByteOrder, codes: Iterable[int], add: bytes = b""
     return b"".join(kept) + add + (rest or bytes(4)), gone
 
 
+# ---------------------------------------------------------------- sorting
+
+
+def in_order(found: Sequence[Entry], request: Request) -> Sequence[Entry]:
+    """The entries as `sort` orders them: in each section what explains packets, the packets, everything else.
+
+    Raises ValueError for a packet whose time cannot be determined.
+    """
+    if not request.sort:
+        return found
+    ordered: list[Entry] = []
+    for number in dict.fromkeys(entry.section for entry in found):
+        before: list[Entry] = []
+        after: list[Entry] = []
+        timed: list[tuple[Fraction, Entry]] = []
+        latest: Fraction | None = None
+        for entry in (entry for entry in found if entry.section == number):
+            if entry.packet is None:
+                (after if timed and not _explains_packets(entry) else before).append(entry)
+                continue
+            if entry.packet.ticks is not None:
+                if entry.packet.time is None:
+                    raise ValueError("a time that nobody can tell")
+                latest = entry.packet.time
+            timed.append((Fraction(-(2**70)) if latest is None else latest, entry))
+        ordered += [*before, *(entry for _, entry in sorted(timed, key=lambda each: each[0])), *after]
+    return ordered
+
+
+def _explains_packets(entry: Entry) -> bool:
+    wireshark = entry.block_type in CUSTOM_BLOCKS and entry.raw[8:12] == struct.pack(entry.byte_order + "I", 32622)
+    return wireshark or entry.block_type in EXPLAINING
+
+
 # ---------------------------------------------------------------- selecting
 
 
@@ -268,6 +306,7 @@ def chosen(found: Sequence[Entry], request: Request) -> tuple[list[Packet], int]
 
     Raises ValueError if a time is needed that cannot be determined.
     """
+    found = in_order(found, request)
     every = [entry.packet for entry in found if entry.packet is not None]
     order = {entry.packet.number: entry.byte_order for entry in found if entry.packet is not None}
     stay = [packet for packet in every if _is_listed(packet, request) and _is_named(packet, request)]
@@ -297,7 +336,7 @@ def chosen(found: Sequence[Entry], request: Request) -> tuple[list[Packet], int]
 def last_needed(found: Sequence[Entry], request: Request) -> int | None:
     """The number of the packet after which no further one can be selected, whatever follows; None if one could be, or
     if the whole capture is needed."""
-    if request.invert or request.last is not None or request.interface:
+    if request.sort or request.invert or request.last is not None or request.interface:
         return None
     ends = []
     if request.first is not None:
@@ -439,7 +478,7 @@ def pcap_units(capture: bytes) -> int:
 
 def written(capture: bytes, to: str, request: Request, *, pipe: bool = False) -> Written:
     """The output in the input's own format, or pcapng from pcap."""
-    found = entries(capture)
+    found = in_order(entries(capture), request)
     stay, timeless = chosen(found, request)
     lost = Counter({"packets-without-time": timeless})
     if is_pcapng(capture):
@@ -552,7 +591,8 @@ def _written_from_pcap(
         longest = max((len(packet.data) for packet in out), default=0)
         if 0 < snaplen < longest and not pipe:
             snaplen = max(262144, longest)
-        return Written(_pcapng_of(header, found, out, snaplen), out, +lost)
+        made = _pcapng_of(header, entries(capture), out, snaplen, in_order=not request.sort)
+        return Written(made, out, +lost)
     if not request.edits:
         records = b"".join(entry.raw for entry in found if entry.packet and entry.packet.number in numbers)
         head = capture[: header.size]
@@ -562,7 +602,9 @@ def _written_from_pcap(
     return Written(_pcap_of(header, out, snaplen), out, +lost)
 
 
-def _pcapng_of(header: wire.PcapHeader, found: Sequence[Entry], out: list[Packet], snaplen: int) -> bytes:
+def _pcapng_of(
+    header: wire.PcapHeader, found: Sequence[Entry], out: list[Packet], snaplen: int, *, in_order: bool
+) -> bytes:
     write = In(header.byte_order)
     fcs = fcs_bits(header)
     stated = [(wire.IF_TSRESOL, b"\t")] if header.units == 10**9 else []
@@ -574,8 +616,10 @@ def _pcapng_of(header: wire.PcapHeader, found: Sequence[Entry], out: list[Packet
         if packet.interface.interface not in interfaces:  # right before its first packet, which need not stay
             interfaces.add(packet.interface.interface)
             blocks.append(described)
-        if packet.number in written:
+        if packet.number in written and in_order:
             blocks.append(_packet_block(written[packet.number], header.byte_order))
+    if not in_order:
+        blocks += [_packet_block(packet, header.byte_order) for packet in out]
     return write.section_header() + b"".join(blocks)
 
 

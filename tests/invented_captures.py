@@ -249,10 +249,11 @@ def selections(draw: st.DrawFn, capture: bytes) -> Request:
     if request.after and request.before and request.after[1] == request.before[1]:
         low, high = sorted((request.after, request.before))
         request = request._replace(after=low, before=high if high > low else None)
-    return request._replace(invert=draw(st.sampled_from([False, False, True])))
+    rarely = st.sampled_from([False, False, True])
+    return request._replace(invert=draw(rarely), sort=draw(rarely))
 
 
 @st.composite
 def edits(draw: st.DrawFn, kept: Sequence[Packet]) -> Request:
     """Requests with one to three editing arguments, for packets that are all in the output."""
-    return _request(draw, editing_fields(kept))
+    return _request(draw, editing_fields(kept))._replace(sort=draw(st.sampled_from([False, False, True])))

@@ -24,7 +24,18 @@ NAMES = sorted({option.name for option in OPTIONS})
 # The second implementations, and the arguments that each of them has.
 IN_SECOND_IMPLEMENTATIONS = {
     "expected.py": (
-        *("after", "before", "packets", "drop_packets", "first", "last", "interface", "comment_matches", "direction"),
+        *(
+            "sort",
+            "after",
+            "before",
+            "packets",
+            "drop_packets",
+            "first",
+            "last",
+            "interface",
+            "comment_matches",
+            "direction",
+        ),
         *("invert", "chop", "snaplen", "shift_time", "packet_comment"),
     ),
     "expected_normal_form.py": ("sort", "rebase_time", "mask_time", "keep", "strip"),
@@ -126,6 +137,7 @@ STATED_ARGUMENTS = {
 }
 WITH_FILES = {"extract_secrets", "inject_secrets"}  # which the fuzzer would have to write
 EVERYTHING = Request(
+    sort=True,
     after=(Fraction(1), False),
     before=(Fraction(2), False),
     packets=[(1, None)],
@@ -155,13 +167,13 @@ def test_hypothesis_invents_each_step_argument_of_the_second_implementation() ->
     found = packets(wire.pcap_header() + wire.pcap_record(1, 0, b"one"))
     selecting, editing = selecting_fields(found), editing_fields(found)
     assert [name for name, values in (selecting | editing).items() if values is None] == []
-    assert {*selecting, "invert", *editing} == set(Request._fields)
+    assert {*selecting, "invert", "sort", *editing} == set(Request._fields)
 
 
 def test_each_step_argument_has_values_that_are_refused() -> None:
     refused = {name for options, _ in nonsense.REFUSED for name in options}
     elsewhere = {name for names in REFUSED_ELSEWHERE.values() for name in names}
-    assert ARGUMENTS - refused - elsewhere == set()
+    assert ARGUMENTS - refused - elsewhere == {"sort"}  # which takes no value, and is always possible
 
 
 def test_the_fuzzer_chooses_each_step_argument() -> None:

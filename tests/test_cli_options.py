@@ -118,8 +118,7 @@ TIPS = {  # whole lines, and what is said of them
 }
 ELSEWHERE = {
     "merge": "mergecap -w OUT IN...",
-    "sort": "pcapconv normalize --sort ",
-    "reorder": "reordercap IN OUT",
+    "reorder": "pcapconv convert --sort IN OUT",
     "dedupe": "editcap -d IN OUT",
     "repair": "pcapconv convert IN OUT keeps all that is intact",
     "anonymize": "tcprewrite --seed",

@@ -1,5 +1,5 @@
 """The kernels for times, lengths and order: `to_nanoseconds`, `first_out_of_order`, `first_too_early`,
-`first_over_limit`, `same_data`, `argsort` and `reorder`."""
+`first_over_limit`, `same_data` and `argsort`."""
 
 from array import array
 from types import ModuleType
@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernel_rows import MOST, MOST_TICKS, agree, all_columns, column, packet_rows, unlike_rows, with_rows
+from kernel_rows import MOST, MOST_TICKS, agree, all_columns, column, packet_rows, with_rows
 
 from pcapconv.kernels.contract import BEYOND, FINER, MORE, NANOSECOND_SCALE, UNKNOWN
 from pcapconv.model import Columns
@@ -387,40 +387,3 @@ def test_argsort_refuses_other_numbers(kernels: ModuleType) -> None:
 @given(st.lists(st.one_of(st.integers(0, 5), st.integers(0, MOST_TICKS)), max_size=100))
 def test_parity_of_argsort(compiled: ModuleType, keys: list[int]) -> None:
     agree(compiled, "argsort", array("Q", keys))
-
-
-# ---------------------------------------------------------------- reorder
-
-
-@pytest.mark.parametrize("places", [[], [2], [2, 0, 1], [0, 0, 2, 2, 1]])
-def test_reorder(kernels: ModuleType, places: list[int]) -> None:
-    columns, into = unlike_rows(3), Columns(len(places) + 1)
-    before = all_columns(columns, 3)
-    assert kernels.reorder(columns, 3, array("q", places), into) is None
-    for name, values in before.items():
-        assert list(getattr(into, name)) == [*(values[place] for place in places), 0]
-    assert all_columns(columns, 3) == before
-
-
-@pytest.mark.parametrize(("places", "wrong"), [([0, 3], 1), ([-1], 0), ([0, 1, 2**63 - 1], 2)])
-def test_reorder_refuses_places_without_a_row(kernels: ModuleType, places: list[int], wrong: int) -> None:
-    into = Columns(3)
-    with pytest.raises(ValueError, match=f"entry {wrong} of the order is not a row"):
-        kernels.reorder(unlike_rows(3), 3, array("q", places), into)
-    assert all_columns(into, 3) == all_columns(Columns(3), 3)
-
-
-def test_reorder_refuses_short_columns_and_other_numbers(kernels: ModuleType) -> None:
-    with pytest.raises(ValueError, match="is not 2 values"):
-        kernels.reorder(Columns(2), 2, array("q", [0, 1]), Columns(1))
-    with pytest.raises(ValueError, match="an order that is not of signed 64-bit numbers"):
-        kernels.reorder(Columns(2), 2, array("i", [0, 1]), Columns(2))
-
-
-@given(data=st.data(), columns=packet_rows(64))
-def test_parity_of_reorder(compiled: ModuleType, data: st.DataObject, columns: Columns) -> None:
-    rows = data.draw(st.integers(0, columns.capacity))
-    places = data.draw(
-        st.lists(st.integers(-1, rows) if data.draw(st.booleans()) else st.integers(0, max(0, rows - 1)), max_size=6)
-    )
-    agree(compiled, "reorder", columns, rows, array("q", places), Columns(data.draw(st.integers(4, 6))))

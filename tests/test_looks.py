@@ -30,7 +30,7 @@ def test_info_is_painted_on_a_terminal_and_fits_it(columns: int) -> None:
     assert status == 0
     lines = seen.splitlines()
     assert lines[0].startswith("\x1b[1m/")
-    assert "\x1b[36mpackets\x1b[0m         32 (3,765 bytes captured of 3,765)" in lines
+    assert "\x1b[36mpackets\x1b[0m         32 (3,765 bytes captured of 3,765), in order" in lines
     assert max(display_width(without_colours(line)) for line in lines) <= columns
     assert "".join(without_colours(seen).split()) == "".join(printed_by("info", WEB).split())
 

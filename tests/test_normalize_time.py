@@ -265,7 +265,7 @@ def many_packets(write: In, sections: int = 3) -> tuple[bytes, list[tuple[int, i
 
 @pytest.mark.parametrize("run", [0, 1, 700, 5000, 2**24])
 def test_runs_that_do_not_fit_memory_are_merged(write: In, run: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pcapconv.normalizing.sort._RUN", run)
+    monkeypatch.setattr("pcapconv.steps.packet_sorter._RUN", run)
     capture, stated = many_packets(write)
     by_time = sorted(stated, key=lambda each: each[0])  # which is stable
     order = list(dict.fromkeys(each[1] for each in by_time))
@@ -294,9 +294,9 @@ def test_runs_are_written_and_read_in_pieces(write: In, rows: int, piece: int, m
     """Of any size: runs, and what of each is in memory at once."""
     capture, _ = many_packets(write)
     whole = normalized(capture, sort=True)
-    monkeypatch.setattr("pcapconv.normalizing.sort._ROWS", rows)
-    monkeypatch.setattr("pcapconv.normalizing.sort._PIECES", 0)
-    monkeypatch.setattr("pcapconv.normalizing.sort._SMALLEST", piece)
+    monkeypatch.setattr("pcapconv.steps.packet_sorter._ROWS", rows)
+    monkeypatch.setattr("pcapconv.steps.packet_sorter._PIECES", 0)
+    monkeypatch.setattr("pcapconv.steps.packet_sorter._PIECE", piece)
     assert normalized(capture, sort=True) == whole
 
 
@@ -321,9 +321,9 @@ def test_packets_of_the_same_time_stay_in_their_order(times: list[int], rows: in
     head = wire.section_header() + wire.interface(options=wire.options(NANO))
     ordered = [packets[number] for number in sorted(range(len(times)), key=times.__getitem__)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pcapconv.normalizing.sort._ROWS", rows)
-        patch.setattr("pcapconv.normalizing.sort._PIECES", 0)
-        patch.setattr("pcapconv.normalizing.sort._SMALLEST", piece)
+        patch.setattr("pcapconv.steps.packet_sorter._ROWS", rows)
+        patch.setattr("pcapconv.steps.packet_sorter._PIECES", 0)
+        patch.setattr("pcapconv.steps.packet_sorter._PIECE", piece)
         out = normalized(head + b"".join(packets), sort=True)
     assert out == SHB + IDB + b"".join(ordered)
 
@@ -333,10 +333,10 @@ def test_runs_of_long_packets_are_merged_a_few_at_a_time(
     write: In, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each has one packet in memory at least."""
-    monkeypatch.setattr("pcapconv.normalizing.sort._RUN", 1000)
-    monkeypatch.setattr("pcapconv.normalizing.sort._PIECES", 2500)
-    monkeypatch.setattr("pcapconv.normalizing.sort._SMALLEST", 100)
-    monkeypatch.setattr("pcapconv.normalizing.sort._MOST_RUNS", 5)
+    monkeypatch.setattr("pcapconv.steps.packet_sorter._RUN", 1000)
+    monkeypatch.setattr("pcapconv.steps.packet_sorter._PIECES", 2500)
+    monkeypatch.setattr("pcapconv.steps.packet_sorter._PIECE", 100)
+    monkeypatch.setattr("pcapconv.steps.packet_sorter._MOST_RUNS", 5)
     times = [number * 7 % 5 for number in range(count)]
     data = [bytes([number]) * (900 + number) for number in range(count)]
     capture = write.section_header() + write.interface(options=write.options(NANO))
@@ -347,7 +347,7 @@ def test_runs_of_long_packets_are_merged_a_few_at_a_time(
 
 
 def test_a_sorted_capture_stays_sorted_with_large_packets(write: In, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pcapconv.normalizing.sort._RUN", 100_000)
+    monkeypatch.setattr("pcapconv.steps.packet_sorter._RUN", 100_000)
     capture = write.section_header() + write.interface(options=write.options(NANO))
     for number in range(12):
         capture += write.enhanced_packet(0, 11 - number, bytes([number]) * 200_000)

@@ -15,7 +15,7 @@ import wire
 
 import pcapconv
 from pcapconv.io import read_write, source
-from pcapconv.normalizing import sort
+from pcapconv.steps import packet_sorter
 
 PLAIN = wire.pcap_header() + wire.pcap_record(1, 2, bytes(984)) * 300
 OPTIONS = wire.options((wire.OPT_COMMENT, b"kept"))
@@ -207,7 +207,7 @@ def written_by_all_commands(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("most", [997, 7919])
 def test_files_that_give_and_take_little_at_a_time(most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sort, "_RUN", 2**17)  # so that there are several
+    monkeypatch.setattr(packet_sorter, "_RUN", 2**17)  # so that there are several
     plain = written_by_all_commands(tmp_path / "plain")
     assert plain["b.pcapng"] == FALLING
     monkeypatch.setattr(Short, "most", most)

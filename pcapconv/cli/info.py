@@ -172,15 +172,25 @@ def _sidecar_facts(sidecar: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _facts(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
     captured, original = census["captured_bytes"], census["original_bytes"]
-    yield "packets", f"{census['packets']:,} ({counted(captured, 'byte')} captured of {original:,})"
+    order = census["order"]
+    ordered = ", in order" if order["in_order"] and census["packets"] > 1 else ""
+    yield "packets", f"{census['packets']:,} ({counted(captured, 'byte')} captured of {original:,}){ordered}"
     if census["first_time"] is not None:
         yield "time", f"{census['first_time']} to {census['last_time']} ({_duration_text(census['duration'])})"
+    if not order["in_order"]:
+        yield "order", _order_text(order)
     if without := census["packets_without_time"]:
         yield "", f"{counted(without, 'packet')} {'has' if without == 1 else 'have'} no time"
     if census["wireshark_numbers"] is not None:
         yield "numbers", _frame_number_text(**census["wireshark_numbers"])
     if census["format"] == "pcapng":
         yield from _sections(census)
+
+
+def _order_text(order: dict[str, Any]) -> str:
+    """Return where, and by how much, packets are not in the order of their times."""
+    places = "1 place" if order["places"] == 1 else f"{order['places']:,} places"
+    return f"times go back in {places}, first at packet {order['first_packet']}, by up to {order['goes_back']}"
 
 
 def _duration_text(duration: Duration) -> str:

@@ -16,13 +16,13 @@ from pcapconv.cli.options import options_of_command
 from pcapconv.formats import format_of
 from pcapconv.io.paths import STDIO
 
-_SORT = "pcapconv normalize --sort orders packets by time, and leaves out what is not in the normal form; Wireshark's "
+_SORT = "pcapconv convert --sort IN OUT orders packets by time"
 _OUTPUTS = ("OUT", "TEMPLATE", "DST")  # operands that name outputs
 _SIMILARITY = 0.7  # between a faulty and a suggested option name; 1 if they are equal
 _TASK_TIPS = {  # commands and options that users may expect, and what to use instead
     "merge": "Wireshark's mergecap merges captures by time: mergecap -w OUT IN...",
-    "sort": f"{_SORT}reordercap does nothing but sort: reordercap IN OUT",
-    "reorder": f"{_SORT}reordercap does nothing but sort: reordercap IN OUT",
+    "sort": _SORT,
+    "reorder": _SORT,
     "dedupe": "Wireshark's editcap leaves out duplicate packets: editcap -d IN OUT",
     "repair": "pcapconv convert IN OUT keeps all that is intact of a damaged capture, and names the damage",
     "anonymize": "pcapconv convert --strip names,comments,secrets,host,addresses leaves out what a capture says "

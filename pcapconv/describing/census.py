@@ -22,6 +22,7 @@ from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, 
 from pcapconv.report import MOST_LISTED
 from pcapconv.spec import option_lists, pcapng
 from pcapconv.spec.link_types import link_type_name
+from pcapconv.steps.packet_order import OrderCount
 from pcapconv.steps.snaplens import SnaplenLimits, longer_packet_notice
 
 _NEVER = 2**64 - 1  # the lowest ticks of an interface without packets
@@ -87,6 +88,7 @@ class Census:
         self._span: tuple[Fraction, Fraction] | None = None
         self._frame_numbers = _FrameNumbers()
         self._limits = SnaplenLimits()
+        self._order = OrderCount()
         self._decimal_places = 0  # the number that shows all times exactly
         self._captured = self._original = 0
         self._layout = ""
@@ -131,6 +133,7 @@ class Census:
             "packets_without_time": self._types[pcapng.SIMPLE_PACKET],
             "wireshark_numbers": self._frame_numbers.result(),
             **times,
+            "order": self._order_fields(),
             **{name: list(entries) for name, entries in lists.items()},
             "totals": {name: entries.total for name, entries in lists.items()},
             "packet_options": self._packet_options(),
@@ -178,6 +181,7 @@ class Census:
 
     def _add_batch(self, batch: PacketBatch) -> None:
         self._frame_numbers.add_batch(batch)
+        self._order.add_batch(batch)
         for row in self._limits.rows_above(batch) if self._with_offsets else ():
             number = batch.columns.interface[row]
             self._warnings.add_entry(
@@ -239,7 +243,17 @@ class Census:
             self._decimal_places = max(self._decimal_places, timestamps.digits(time_unit[0]))
         self._section_interfaces = []
         self._limits.begin_section()
+        self._order.begin_section()
         self._totals = array("Q")
+
+    def _order_fields(self) -> dict[str, Any]:
+        order = self._order
+        return {
+            "in_order": not order.places,
+            "places": order.places,
+            "first_packet": order.first_packet,
+            "goes_back": Duration(order.goes_back, self._decimal_places),
+        }
 
     def _packet_options(self) -> dict[str, int]:
         """Return the number of packet options by name."""

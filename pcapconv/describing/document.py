@@ -30,10 +30,10 @@ def _json_fields(fields: dict[str, Any]) -> dict[str, Any]:
     for name, value in fields.items():
         match value:
             case Duration():
-                json_fields["duration_ns"] = nanoseconds(value.seconds)
+                json_fields[f"{name}_ns"] = nanoseconds(value.seconds)
             case None if name == "duration":
                 json_fields["duration_ns"] = None
-            case dict() if name == "sidecar":
+            case dict() if name in ("order", "sidecar"):
                 json_fields[name] = _json_fields(value)
             case _:
                 json_fields[name] = value

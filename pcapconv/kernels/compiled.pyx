@@ -787,6 +787,25 @@ def first_too_early(columns, Py_ssize_t first, Py_ssize_t stop, uint64_t latest,
     return row, latest
 
 
+def count_falls(array.array keys, uint64_t previous, uint64_t latest):
+    cdef const uint64_t *key_of = table(keys, 0)
+    cdef Py_ssize_t size = len(keys), index, falls = 0, first = size, highest = -1
+    cdef uint64_t key, most = 0
+    with nogil:
+        for index in range(size):
+            key = key_of[index]
+            if key < previous:
+                falls += 1
+                if first == size:
+                    first = index
+            if key > latest:
+                latest, highest = key, index
+            elif latest - key > most:
+                most = latest - key
+            previous = key
+    return falls, first, most, highest
+
+
 def first_over_limit(columns, Py_ssize_t first, Py_ssize_t stop, array.array limits):
     cdef Py_ssize_t row = first
     cdef const uint32_t *captured_length = <const uint32_t *>column(columns, "captured_length", "I", stop)
@@ -897,19 +916,113 @@ def match_keys(array.array a_keys, array.array b_keys, array.array partners):
     return a_order, b_order, uneven
 
 
-def reorder(columns, Py_ssize_t rows, array.array order, into):
-    cdef Py_ssize_t size = len(order), index
+def clear_numbers(array.array numbers, array.array limits, mask):
+    cdef const uint64_t *number_of = table(numbers, 0)
+    cdef const uint64_t *limit = table(limits, 0)
+    cdef Py_ssize_t rows = len(numbers), ranges = len(limits) // 2, row, low, high, middle
+    cdef unsigned char *chosen
+    cdef Py_buffer view
+    PyObject_GetBuffer(mask, &view, PyBUF_WRITABLE)
+    try:
+        if view.len < rows:
+            raise ValueError(f"a mask of fewer than {rows} rows")
+        chosen = <unsigned char *>view.buf
+        with nogil:
+            for row in range(rows):
+                low, high = 0, ranges
+                while low < high:
+                    middle = (low + high) // 2
+                    if limit[2 * middle] <= number_of[row]:
+                        low = middle + 1
+                    else:
+                        high = middle
+                if low and number_of[row] <= limit[2 * low - 1]:
+                    chosen[row] = 0
+    finally:
+        PyBuffer_Release(&view)
+
+
+def gather_rows(
+    buffer, columns, array.array numbers, array.array order, Py_ssize_t first,
+    out, Py_ssize_t offset, into, array.array into_numbers, Py_ssize_t row
+):
+    cdef Py_ssize_t rows = min(len(columns.ticks), len(numbers)), room = min(len(into.ticks), len(into_numbers))
+    cdef Py_ssize_t size = len(order), index = first
     cdef ColumnPointers source = all_columns(columns, rows)
-    cdef ColumnPointers target = all_columns(into, size)
-    cdef const int64_t *row = <const int64_t *>order.data.as_voidptr
+    cdef ColumnPointers target = all_columns(into, room)
+    cdef const uint64_t *number_of = table(numbers, 0)
+    cdef uint64_t *new_number_of = table(into_numbers, 0)
+    cdef const int64_t *row_of = <const int64_t *>order.data.as_voidptr
+    cdef const unsigned char *bytes_in
+    cdef unsigned char *bytes_out
+    cdef int64_t at, record_at, data_at, options_at, length
+    cdef uint32_t record, captured, options, loose_data, loose_options
+    cdef bint data_inside, options_inside
+    cdef int status = MORE, problem = 0
+    cdef Py_buffer view, out_view
     if order.typecode != "q":
         raise ValueError("an order that is not of signed 64-bit numbers")
-    for index in range(size):
-        if not 0 <= row[index] < rows:
-            raise ValueError(f"entry {index} of the order is not a row")
-    with nogil:
-        for index in range(size):
-            copy_row(&source, row[index], &target, index)
+    PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
+    try:
+        PyObject_GetBuffer(out, &out_view, PyBUF_WRITABLE)
+        try:
+            if not 0 <= first <= size or not 0 <= offset <= out_view.len or not 0 <= row <= room:
+                raise ValueError("the range lies outside the buffer")
+            bytes_in, bytes_out = <const unsigned char *>view.buf, <unsigned char *>out_view.buf
+            with nogil:
+                while index < size:
+                    at = row_of[index]
+                    if not 0 <= at < rows:
+                        problem = 1
+                        break
+                    record_at, record = source.record_at[at], source.record_length[at]
+                    data_at, captured = source.data_at[at], source.captured_length[at]
+                    options_at, options = source.options_at[at], source.options_length[at]
+                    if (
+                        (record and not inside(record_at, record, view.len))
+                        or (captured and not inside(data_at, captured, view.len))
+                        or (options and not inside(options_at, options, view.len))
+                    ):
+                        problem = 2
+                        break
+                    data_inside = (
+                        record and captured <= record and record_at <= data_at
+                        and data_at - record_at <= <int64_t>(record - captured)
+                    )
+                    options_inside = (
+                        record and options <= record and record_at <= options_at
+                        and options_at - record_at <= <int64_t>(record - options)
+                    )
+                    loose_data = 0 if data_inside else captured
+                    loose_options = 0 if options_inside else options
+                    length = <int64_t>record + <int64_t>loose_data + <int64_t>loose_options
+                    if row == room or length > out_view.len - offset:
+                        status = FULL
+                        break
+                    copy_row(&source, at, &target, row)
+                    if record:
+                        memcpy(bytes_out + offset, bytes_in + record_at, record)
+                    if loose_data:
+                        memcpy(bytes_out + offset + <int64_t>record, bytes_in + data_at, loose_data)
+                    if loose_options:
+                        memcpy(bytes_out + offset + <int64_t>record + <int64_t>loose_data, bytes_in + options_at, loose_options)
+                    target.record_at[row] = offset
+                    target.data_at[row] = offset + (data_at - record_at if data_inside else <int64_t>record)
+                    if options:
+                        target.options_at[row] = offset + (options_at - record_at if options_inside else <int64_t>record + <int64_t>loose_data)
+                    new_number_of[row] = number_of[at]
+                    offset += length
+                    row += 1
+                    index += 1
+        finally:
+            PyBuffer_Release(&out_view)
+    finally:
+        PyBuffer_Release(&view)
+    if problem == 1:
+        raise ValueError(f"entry {index} of the order is not a row")
+    if problem == 2:
+        raise ValueError(f"row {at} lies outside its buffer")
+    return index, offset, row, status
 
 
 def rows_with_metadata(buffer, columns, Py_ssize_t rows, mask):

@@ -21,6 +21,7 @@ Block", and "Packet Block (obsolete)".
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from itertools import compress, repeat
 from struct import Struct, unpack
 from sys import byteorder
@@ -57,7 +58,7 @@ from pcapconv.kernels.contract import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pcapconv.model import Columns
 
@@ -821,6 +822,26 @@ def first_too_early(columns: Columns, first: int, stop: int, latest: int, slack:
     return stop, latest
 
 
+def count_falls(keys: Sequence[int], previous: int, latest: int) -> tuple[int, int, int, int]:
+    """Count the keys that are lower than the key before them; the one before the first is `previous`.
+
+    Returns (how many; the index of the first; by how much a key is lower than the highest before it, which is at least
+    `latest`, at most; the index of the highest key, -1 if none is above `latest`). If there is none, the index of the
+    first is the number of keys.
+    """
+    falls, first, most, highest = 0, len(keys), 0, -1
+    for index, key in enumerate(keys):
+        if key < previous:
+            falls += 1
+            first = min(first, index)
+        if key > latest:
+            latest, highest = key, index
+        elif latest - key > most:
+            most = latest - key
+        previous = key
+    return falls, first, most, highest
+
+
 def first_over_limit(columns: Columns, first: int, stop: int, limits: array[int]) -> int:
     """Find the first row whose captured length exceeds its interface's entry in `limits`; `stop` if there is none."""
     _check_columns(columns, stop)
@@ -876,17 +897,78 @@ def match_keys(
     return a_order, b_order, uneven
 
 
-def reorder(columns: Columns, rows: int, order: array[int], into: Columns) -> None:
-    """Copy the rows that `order` lists to the beginning of `into`, in that order; `into` must be other columns."""
+def clear_numbers(numbers: array[int], limits: array[int], mask: bytearray) -> None:
+    """Set to 0 the `mask` of each row whose packet number is in one of the ranges.
+
+    `limits` has the first and the last number of each range; ranges ascend, and do not overlap.
+    """
+    _check_table(numbers, 0)
+    _check_table(limits, 0)
+    if len(mask) < len(numbers):
+        raise ValueError(f"a mask of fewer than {len(numbers)} rows")
+    firsts, lasts = limits[::2], limits[1::2]
+    for row, number in enumerate(numbers):
+        index = bisect_right(firsts, number, 0, len(lasts)) - 1
+        if index >= 0 and number <= lasts[index]:
+            mask[row] = 0
+
+
+def gather_rows(
+    buffer: bytes | bytearray,
+    columns: Columns,
+    numbers: array[int],
+    order: array[int],
+    first: int,
+    out: bytearray,
+    offset: int,
+    into: Columns,
+    into_numbers: array[int],
+    row: int,
+) -> tuple[int, int, int, int]:
+    """Copy the rows that `order` lists, from its entry `first` on, with their bytes and their packet numbers.
+
+    The bytes go to `out` from `offset` on, the columns to `into` and the numbers to `into_numbers` from `row` on; all
+    of these must be others than those that are copied. Each row's record is followed by the packet's bytes and its
+    options if they are not in the record. Returns (the next entry of the order; the next offset in `out`; the next row
+    of `into`; MORE if all entries are done, else FULL).
+    """
+    size, rows, room = len(buffer), min(columns.capacity, len(numbers)), min(into.capacity, len(into_numbers))
     _check_columns(columns, rows)
-    _check_columns(into, len(order))
+    _check_columns(into, room)
+    _check_table(numbers, 0)
+    _check_table(into_numbers, 0)
     if order.typecode != "q":
         raise ValueError("an order that is not of signed 64-bit numbers")
-    for index, row in enumerate(order):
-        if not 0 <= row < rows:
+    if not 0 <= first <= len(order) or not 0 <= offset <= len(out) or not 0 <= row <= room:
+        raise ValueError("the range lies outside the buffer")
+    for index in range(first, len(order)):
+        source = order[index]
+        if not 0 <= source < rows:
             raise ValueError(f"entry {index} of the order is not a row")
-    for name, typecode in columns.TYPECODES.items():
-        getattr(into, name)[: len(order)] = array(typecode, map(getattr(columns, name).__getitem__, order))
+        record_at, record = columns.record_at[source], columns.record_length[source]
+        data_at, captured = columns.data_at[source], columns.captured_length[source]
+        options_at, options = columns.options_at[source], columns.options_length[source]
+        spans = ((record_at, record), (data_at, captured), (options_at, options))
+        if any(length and not 0 <= at <= size - length for at, length in spans):
+            raise ValueError(f"row {source} lies outside its buffer")
+        data_inside = record and captured <= record and record_at <= data_at <= record_at + record - captured
+        options_inside = record and options <= record and record_at <= options_at <= record_at + record - options
+        loose_data = 0 if data_inside else captured
+        loose_options = 0 if options_inside else options
+        end = offset + record + loose_data + loose_options
+        if row == room or end > len(out):
+            return index, offset, row, FULL
+        pieces = [(record_at, record), (data_at, loose_data), (options_at, loose_options)]
+        out[offset:end] = b"".join(buffer[at : at + length] for at, length in pieces if length)
+        for name in columns.TYPECODES:
+            getattr(into, name)[row] = getattr(columns, name)[source]
+        into.record_at[row] = offset
+        into.data_at[row] = offset + (data_at - record_at if data_inside else record)
+        if options:
+            into.options_at[row] = offset + (options_at - record_at if options_inside else record + loose_data)
+        into_numbers[row] = numbers[source]
+        offset, row = end, row + 1
+    return len(order), offset, row, MORE
 
 
 def rows_with_metadata(buffer: bytes | bytearray, columns: Columns, rows: int, mask: bytearray) -> int:

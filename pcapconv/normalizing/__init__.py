@@ -6,8 +6,7 @@
     normal_form       the normal form of options, interfaces and blocks, and which metadata it keeps
     survey            the first pass over a capture: collects everything that comes before the packets
     normalize_step    the second pass: yields what the survey collected, then the packets; and the step that masks times
-    sort              the step that orders packets by time, in memory or in a temporary file
-    trailing_blocks   keeps the blocks that come after all packets, in memory or in a temporary file
+    sort              the step that orders packets by time
     check_reasons     explains why a capture is not in its normal form, for `check_normal_form`
 """
 

@@ -12,12 +12,12 @@ from pcapconv.kernels.contract import MORE
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.normalizing.normal_form import NormalForm, pack
 from pcapconv.normalizing.survey import Survey
-from pcapconv.normalizing.trailing_blocks import TrailingBlocks
 from pcapconv.spec import bodies, option_lists, pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
 from pcapconv.steps.batch_rows import options_of_row, replace_options
 from pcapconv.steps.time_scales import Scale, TimeScales, scale_to_nanoseconds
+from pcapconv.steps.trailing_blocks import TrailingBlocks
 from pcapconv.timestamps import NANOSECONDS
 from pcapconv.wording import argument
 

@@ -168,13 +168,12 @@ class EditPackets(Step):
         """Remove the comments on the batch's packets from `_comments`, and return them by row."""
         if not self._comments:
             return {}
-        comments = {}
-        first, last = batch.number(0), batch.number(batch.rows - 1)
-        for number in [number for number in self._comments if first <= number <= last]:
-            row = number - batch.first_number if batch.numbers is None else _find_row(batch.numbers, number)
-            if row is not None:
-                comments[row] = self._comments.pop(number)
-        return comments
+        if batch.numbers is None:
+            first, end = batch.first_number, batch.first_number + batch.rows
+            rows = [(number - first, number) for number in self._comments if first <= number < end]
+        else:
+            rows = [(row, number) for row, number in enumerate(batch.numbers) if number in self._comments]
+        return {row: self._comments.pop(number) for row, number in rows}
 
     def _edit_options(
         self, batch: PacketBatch, comments: Mapping[int, Sequence[bytes]], lengths_before: array[int]
@@ -221,11 +220,3 @@ def _beyond_ticks(interface: Interface) -> str:
 
 def _is_no_hash(option: option_lists.Option) -> bool:
     return option.code != PACKET_HASH
-
-
-def _find_row(numbers: Sequence[int], number: int) -> int | None:
-    """Return the row of a packet number, among ascending ones; None if it is not among them."""
-    from bisect import bisect_left
-
-    row = bisect_left(numbers, number)
-    return row if row < len(numbers) and numbers[row] == number else None

@@ -1,16 +1,19 @@
 """Checks that the times of packets go back by no more than they may: `PacketOrder`, which `select` uses for `in_order`.
+`OrderCount` counts for `info` in how many places they go back.
 
-Strategy: times are compared in nanoseconds, across interfaces. Packets without a time, and those whose time nanoseconds
-since 1970 cannot express in 64 bits, are passed over.
+Strategy: `PacketOrder` compares times in nanoseconds, across interfaces, and passes over packets without a time, and
+those whose time nanoseconds since 1970 cannot express in 64 bits. `OrderCount` compares exact times.
 """
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING
 
-from pcapconv.kernels import choose
+from pcapconv.kernels import choose, interpreted
 from pcapconv.kernels.contract import MORE, MOST_TICKS
-from pcapconv.model import Interface, PacketBatch
+from pcapconv.model import Columns, Interface, PacketBatch
+from pcapconv.steps.time_keys import TimeKeys
 from pcapconv.steps.time_scales import TimeScales
 from pcapconv.timestamps import NANOSECONDS
 
@@ -50,3 +53,49 @@ class PacketOrder:
         for interface in interfaces[self._interfaces :]:
             self._scales.add_interface(interface, interface.id)
         self._interfaces = len(interfaces)
+
+
+class OrderCount:
+    """Counts the places in which times go back within a section: where a packet is earlier than the packet before it.
+
+    `places` is how many there are; `first_packet` the number of the first such packet; `goes_back` by how many seconds
+    a packet is earlier than a packet before it, at most. Packets without a time are passed over. Times are exact.
+    """
+
+    def __init__(self) -> None:
+        self._kernels = choose()
+        self._keys = TimeKeys()
+        self.places = 0
+        self.first_packet: int | None = None
+        self._most = 0, 1  # a fraction of a second
+        self.begin_section()
+
+    def begin_section(self) -> None:
+        """Begin a section, which has no interfaces yet."""
+        self._keys.begin_section()
+        self._previous = self._latest = Columns(0)  # of one row: the last packet, and the latest one
+
+    def add_batch(self, batch: PacketBatch) -> None:
+        """Count the places in a batch, and that between it and the batch before it."""
+        self._keys.add_interfaces(batch.interfaces)
+        columns, rows = self._keys.carry_times(batch, pass_over_unknown=True), batch.rows
+        keys = self._keys.keys(columns, rows)
+        previous, latest = (self._keys.keys(row, 1)[0] if row.capacity else 0 for row in (self._previous, self._latest))
+        fits = isinstance(keys, array) and max(previous, latest) <= MOST_TICKS
+        count_falls = self._kernels.count_falls if fits else interpreted.count_falls
+        falls, first, most, highest = count_falls(keys, previous, latest)
+        if falls and self.first_packet is None:
+            self.first_packet = batch.number(first)
+        self.places += falls
+        per_second = self._keys.per_second
+        if most * self._most[1] > self._most[0] * per_second:
+            self._most = most, per_second
+        self._previous = columns.copy(rows - 1, rows)
+        if highest >= 0 or not self._latest.capacity:
+            self._latest = columns.copy(highest, highest + 1) if highest >= 0 else self._previous
+
+    @property
+    def goes_back(self) -> Fraction:  # noqa: D102
+        from fractions import Fraction  # slow to import, and rarely needed
+
+        return Fraction(*self._most)

@@ -17,8 +17,8 @@ How to add a selecting or editing argument, in this order:
 
 Strategy: `convert`, `split` and `batch` take the same arguments; only this module knows all of them. Some arguments
 need a survey, a first pass over the capture: `last` needs the number of packets, `interface` and `set_interface` need
-the interfaces. The order of the steps is: select; leave out; then change and add, so that nothing that is added is left
-out again.
+the interfaces. The order of the steps is: sort; select; leave out; then change and add, so that nothing that is added
+is left out again.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from pcapconv.steps.edit_packets import EditPackets, PacketEdits
 from pcapconv.steps.relabel import SETTING_KEYS, Relabel, encode_text, interface_label, names_interface
 from pcapconv.steps.secrets import ExtractSecrets, InjectSecrets, parse_secrets
 from pcapconv.steps.select import DIRECTIONS, Criteria, Select
+from pcapconv.steps.sort import Sort
 from pcapconv.steps.strip import Strip, StripDoNotCopy
 from pcapconv.text import counted
 from pcapconv.wording import argument, arguments
@@ -73,6 +74,7 @@ class StepArguments(TypedDict, total=False):
     Times and durations are text. An argument that may be given several times is a sequence.
     """
 
+    sort: bool
     after: str | None
     before: str | None
     packets: str | None
@@ -114,8 +116,11 @@ class Plan(BasePlan):
     ) -> None:
         self._divided = divided
         _check_types(step_arguments)
+        self._sort = bool(step_arguments.get("sort", False))
         self._criteria = _criteria(step_arguments)._replace(in_order=_parse_slack(in_order))
         self._check_ends(stop_early, in_order)
+        if self._sort:  # then nothing depends on the order of the input
+            self._criteria = self._criteria._replace(in_order=None)
         self._packet_edits = _packet_edits(step_arguments)
         self._interface_settings = [
             argument_values.parse_interface_setting("set_interface", text, SETTING_KEYS)
@@ -153,8 +158,8 @@ class Plan(BasePlan):
 
     @property
     def selects_or_edits_packets(self) -> bool:
-        """Return whether packets may be left out or change."""
-        return self.selects_packets or self.edits_packets
+        """Return whether packets may be left out, change or move."""
+        return self._sort or self.selects_packets or self.edits_packets
 
     @property
     def adds_packet_comments(self) -> bool:
@@ -169,7 +174,7 @@ class Plan(BasePlan):
     @property
     def can_end(self) -> bool:
         """Return whether the selection may end before the capture does."""
-        return self._criteria.can_end and not self.needs_survey
+        return self._criteria.can_end and not self.needs_survey and not self._sort
 
     @property
     def end(self) -> SelectionEnd | None:
@@ -203,7 +208,10 @@ class Plan(BasePlan):
         interface_check = _InterfaceCheck(names)
         if self._criteria.last is not None:
             without_last = self._criteria._replace(first=None, last=None, invert=False)
-            self._selected_in_all = Select(without_last, Counter()).count(interface_check(items))
+            items = interface_check(items)
+            if self._sort and self._criteria.has_relative_times:  # they begin with the earliest packet
+                items = Sort()(items)
+            self._selected_in_all = Select(without_last, Counter()).count(items)
         else:
             for _ in interface_check(items):
                 pass
@@ -220,9 +228,10 @@ class Plan(BasePlan):
 
     def steps(self, left_out: Counter[str]) -> list[Step]:
         """Return new steps for one run, in their order. They count by kind, in `left_out`, what they leave out."""
-        steps: list[Step] = []
+        steps: list[Step] = [Sort()] if self._sort else []
         if self.selects_packets:
-            self._select = Select(self._criteria, left_out, self._selected_in_all, stops=self.stops)
+            in_all, stops = self._selected_in_all, self.stops
+            self._select = Select(self._criteria, left_out, in_all, stops=stops, ascending=not self._sort)
             steps.append(self._select)
         if self.extract_to is not None:
             self._extract = ExtractSecrets()
@@ -283,7 +292,7 @@ def _check_types(step_arguments: StepArguments) -> None:
     for name, value in step_arguments.items():
         if name not in StepArguments.__annotations__:
             raise TypeError(f"{name!r} is no argument")
-        if value is None or name == "invert":
+        if value is None or name in ("invert", "sort"):
             continue
         several = isinstance(value, list | tuple)
         expected_type: type = int if name in _WHOLE_NUMBERS else str

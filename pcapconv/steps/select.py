@@ -68,6 +68,11 @@ class Criteria(NamedTuple):
         return not self.invert and self.last is None and (self.first is not None or bounded or self.ends_by_time)
 
     @property
+    def has_relative_times(self) -> bool:
+        """Whether a time is counted from the first packet."""
+        return any(each is not None and each.relative for each in (self.after, self.before))
+
+    @property
     def ends_by_time(self) -> bool:
         """Whether a time may end the selection."""
         return self.before is not None and self.in_order is not None
@@ -97,8 +102,9 @@ class Select(Step):
     `selected_in_all` is how many packets of the whole capture the criteria select without `first`, `last` and `invert`;
     only `last` needs this number. With `stops`, nothing is selected behind `end`, which is set when no further packet
     can be selected. `breach` is set at the first packet that `in_order` does not allow; `in_order` then counts no more.
-    `left_out` counts packets that are dropped because they have no time. Raises
-    FormatError if a time that is needed cannot be determined.
+    `left_out` counts packets that are dropped because they have no time. `ascending` is false if packets were sorted,
+    so that their numbers do not ascend, and do not tell where the selection ends. Raises FormatError if a time that is
+    needed cannot be determined.
     """
 
     def __init__(
@@ -108,6 +114,7 @@ class Select(Step):
         selected_in_all: int | None = None,
         *,
         stops: bool = False,
+        ascending: bool = True,
     ) -> None:
         super().__init__()
         self._stops = stops
@@ -124,7 +131,8 @@ class Select(Step):
         self._kernels = choose()
         self._own_columns = Columns(0)
         self._gaps = list(_gaps(criteria.packets or ()))
-        self._has_relative_times = any(each is not None and each.relative for each in (criteria.after, criteria.before))
+        self._has_relative_times = criteria.has_relative_times
+        self._ascending = ascending
         self._first_packet_time: Fraction | None = None  # relative times are counted from it
         self._tick_ranges = array("Q")
         self._end_ranges = array("Q")  # the times with which `before` has ended, if packets are `in_order`
@@ -148,9 +156,9 @@ class Select(Step):
         criteria, rows = self._criteria, batch.rows
         mask = bytearray(b"\1") * rows
         if criteria.packets is not None:
-            _clear_rows(mask, batch.first_number, self._gaps)
+            self._clear(batch, mask, self._gaps)
         if criteria.drop_packets:
-            _clear_rows(mask, batch.first_number, criteria.drop_packets)
+            self._clear(batch, mask, criteria.drop_packets)
         if criteria.interfaces:
             self._extend_interface_ranges(batch.interfaces)
             self._kernels.rows_in_ranges(batch.columns, rows, self._interface_ranges, mask)
@@ -172,6 +180,16 @@ class Select(Step):
             self._own_columns = Columns(batch.columns.capacity)
         chosen = select_rows(batch, mask, self._own_columns)
         return () if chosen is None else (chosen,)
+
+    def _clear(self, batch: PacketBatch, mask: bytearray, ranges: PacketRanges) -> None:
+        """Set to 0 the mask of the packets in these ranges."""
+        if batch.numbers is None:
+            _clear_rows(mask, batch.first_number, ranges)
+            return
+        limits = array(
+            "Q", [limit for first, last in ranges for limit in (first, MOST_TICKS if last is None else last)]
+        )
+        self._kernels.clear_numbers(array("Q", batch.numbers), limits, mask)
 
     def _extend_interface_ranges(self, interfaces: Sequence[Interface]) -> None:
         for interface in interfaces[len(self._interface_ranges) // RANGE :]:
@@ -224,7 +242,7 @@ class Select(Step):
         many rows reading stops."""
         criteria, rows = self._criteria, batch.rows
         last, ends = rows, rows  # the rows that end the selection, without and with regard to times
-        if self.end is None and criteria.can_end:
+        if self.end is None and self._ascending and criteria.can_end:
             if criteria.first is not None and self.selected >= criteria.first:
                 last = mask.rfind(1)
             if criteria.packets is not None and (number := criteria.packets[-1][1]) is not None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
 _HALF = 2**64
-_FACTOR_LIMIT, _ADDEND_LIMIT = 2**62, 2**126  # the kernel takes less than these
+FACTOR_LIMIT, ADDEND_LIMIT = 2**62, 2**126  # the kernel takes less than these
 _LARGEST_DIVISOR = 2**127  # used for every larger divisor, too: all of them exceed any ticks times their factor
 
 
@@ -65,7 +65,7 @@ def scale_to_ticks(interface: Interface, per_second: int) -> Scale:
     """Return the scale from times since 1970, of so many per second, to an interface's ticks."""
     factor, divisor = ratio(per_second, interface.ticks_per_second)
     addend = -interface.time_offset * interface.ticks_per_second
-    if factor >= _FACTOR_LIMIT or abs(addend) >= _ADDEND_LIMIT:
+    if factor >= FACTOR_LIMIT or abs(addend) >= ADDEND_LIMIT:
         return Scale(0, 1, 0, "more than a kernel can do")
     return Scale(factor, divisor, addend)
 

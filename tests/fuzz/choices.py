@@ -16,6 +16,7 @@ SHIFTS = ["1s", "-1s", "0.000000001s", "-0.0000001s", "1h", "-60000d", "100000d"
 COUNTS = [1, 1, 2, 3, 10, 1000]
 
 STEP_CHOICES: dict[str, list[Any]] = {
+    "sort": [True],
     "after": TIMES,
     "before": TIMES,
     "packets": ["1", "2-", "1-2,4-", "3,1", "2-2", "1000-"],

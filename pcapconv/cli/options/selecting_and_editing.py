@@ -7,6 +7,18 @@ from pcapconv.cli.options.groups import BATCH, CONVERTING, EDITED, SELECTED
 
 _SELECTED = (
     Option(
+        "sort",
+        "flag",
+        "Order packets by time, before all else",
+        SELECTED,
+        CONVERTING,
+        manual="Order the packets of each section by their exact times, before all other options apply. Packets of the "
+        "same time keep their order. A packet without a time stays behind the packet before it. Packets keep the "
+        "numbers that they have in the input; times after the first packet count from the earliest. Blocks between "
+        "packets come after the section's packets, but interfaces, names, secrets and processes come before them. The "
+        "whole capture is always read. More than 16 MiB of packets need a temporary file.",
+    ),
+    Option(
         "after",
         "text",
         "At or after TIME: 2024-05-01T12:00Z, +90s",

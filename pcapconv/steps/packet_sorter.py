@@ -1,0 +1,380 @@
+"""Orders any number of packets by time: used by the steps that sort a section, and by the normal form.
+
+Strategy: packets are copied into a buffer, with their records, columns and numbers. A full buffer is sorted and written
+to an unnamed temporary file as a run, in pieces. A run that begins where the previous one ended continues that one, so
+that packets in order are one run. To merge runs, a piece of each is in memory, and those packets are sorted
+that come before all packets still in the file. Packets of the same time keep their order, since sorting is stable and
+runs are merged in the order of the capture.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from struct import Struct
+from typing import Any, NamedTuple, Self
+
+from pcapconv.io.read_write import TEMPORARY_FILE, read_all, reading, write_all, writing
+from pcapconv.io.source import temporary_file
+from pcapconv.kernels import choose
+from pcapconv.kernels.contract import FULL
+from pcapconv.model import Columns, Interface, PacketBatch
+from pcapconv.steps.time_keys import TimeKeys
+
+_RUN = 16 * 2**20  # bytes of packets that are sorted in memory
+_ROWS = 2**17  # packets of a run
+_PIECE = 128 * 1024  # bytes of packets in a piece, unless a single packet is longer
+_ROWS_OF_PIECE = 2**11
+_PIECES = 16 * 2**20  # bytes of all pieces that are in memory while runs are merged
+_MOST_RUNS = 64  # runs that are merged at once: for each output batch, every one is searched
+_OUTPUT = 512 * 1024  # bytes of packets in an output batch, unless a single packet is longer
+_ROWS_OF_OUTPUT = 2**13
+_HEADER = Struct("<QQ")  # of a piece: its packets, and where their bytes end in it
+
+
+class PacketSorter:
+    """Takes the packets of a section, and returns them in order. Use it as a context manager. All methods raise
+    FileError."""
+
+    def __init__(self) -> None:
+        self._kernels = choose()
+        self._keys = TimeKeys()
+        self._file: Any = None  # made for the first run
+        self._file_end = 0
+        self._packets = _Packets(0, 0)
+        self._gathered = _Packets(0, 0)
+        self._runs: list[_Run] = []
+        self._last_in_runs: Columns | None = None  # the last row of the last run
+        self._first_batch: PacketBatch | None = None
+        self._has_format_only = False
+        self._in_order = array("q")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            with contextlib.suppress(OSError):  # the packets are not needed any more
+                self._file.close()
+
+    def add_batch(self, batch: PacketBatch) -> None:
+        """Add packets, and copy them. Raises FormatError for a time that cannot be determined."""
+        if self._first_batch is None:
+            self._first_batch = batch
+            if not self._packets.numbers:
+                self._packets = _Packets(_RUN, _ROWS)
+        self._has_format_only = self._has_format_only or bool(batch.format_only)
+        self._keys.add_interfaces(batch.interfaces)
+        columns = self._keys.carry_times(batch)
+        listed = range(batch.first_number, batch.first_number + batch.rows) if batch.numbers is None else batch.numbers
+        packets, numbers, order, row = self._packets, array("Q", listed), self._as_they_are(batch.rows), 0
+        while row < batch.rows:
+            row, status = packets.add_rows(batch.buffer, columns, numbers, order, row)
+            if status == FULL and packets.rows:
+                self._write_run(packets)
+                packets.clear()
+            elif status == FULL:
+                packets.buffer = bytearray(max(_RUN, _size_of(columns, row)))
+
+    def batches(self, interfaces: list[Interface]) -> Iterator[PacketBatch]:
+        """All packets in order, with their numbers, as batches with these interfaces. Then forget them."""
+        first = self._first_batch
+        if first is None:
+            return
+        self._keys.add_interfaces(interfaces)
+        for packets in self._sorted():
+            self._keys.forget_carried_times(packets.columns, packets.rows)
+            batch = PacketBatch(
+                packets.buffer,
+                packets.columns,
+                packets.rows,
+                first_number=packets.numbers[0],
+                section=first.section,
+                interfaces=interfaces,
+                count_format_only=first.count_format_only,
+            )
+            batch.numbers = packets.numbers[: packets.rows]
+            batch.contiguous = packets.only_records
+            batch.header_order = first.header_order
+            if self._has_format_only and first.count_format_only is not None:
+                batch.format_only = first.count_format_only(batch)
+            yield batch
+        self._clear()
+
+    def _clear(self) -> None:
+        self._keys.begin_section()
+        self._packets.clear()
+        self._runs, self._last_in_runs, self._first_batch = [], None, None
+        self._file_end, self._has_format_only = 0, False
+
+    def _sorted(self) -> Iterator[_Packets]:
+        """Yield all packets in order. What is yielded is valid until the next is asked for."""
+        packets = self._packets
+        if not self._runs:
+            order = self._order(packets)
+            if order is None:
+                yield packets
+            else:
+                yield from self._gather(packets, order)
+            return
+        if packets.rows:
+            self._write_run(packets)
+        self._packets = packets = _Packets(0, 0)  # memory is needed for the runs
+        while len(self._runs) > 2 and (
+            len(self._runs) > _MOST_RUNS or sum(run.longest for run in self._runs) > _PIECES
+        ):
+            self._merge_neighbours()
+        yield from self._merge(self._runs)
+
+    def _order(self, packets: _Packets) -> array[int] | None:
+        """Return the rows in the order of their times, or None if they are in order."""
+        keys = self._keys.keys(packets.columns, packets.rows)
+        if not isinstance(keys, array):
+            return array("q", sorted(range(packets.rows), key=keys.__getitem__))
+        columns = packets.columns.with_copies(0)
+        columns.ticks = keys
+        if self._kernels.first_out_of_order(columns, 0, packets.rows) == packets.rows:
+            return None
+        order: array[int] = self._kernels.argsort(keys)
+        return order
+
+    def _as_they_are(self, rows: int) -> array[int]:
+        """The order that changes nothing."""
+        if len(self._in_order) < rows:
+            self._in_order = array("q", range(rows))
+        return self._in_order[:rows]
+
+    def _gather(self, packets: _Packets, order: array[int]) -> Iterator[_Packets]:
+        """Yield the rows that `order` lists."""
+        if not self._gathered.numbers:
+            self._gathered = _Packets(_OUTPUT, _ROWS_OF_OUTPUT)
+        gathered, index = self._gathered, 0
+        gathered.clear()
+        while index < len(order):
+            index, _ = gathered.add_rows(packets.buffer, packets.columns, packets.numbers, order, index)
+            if gathered.rows:
+                yield gathered
+                gathered.clear()
+            else:
+                gathered.buffer = bytearray(_size_of(packets.columns, order[index]))
+
+    def _write_run(self, packets: _Packets) -> None:
+        """Sort packets, and write them to the file as a run, or as the continuation of the last one."""
+        if self._file is None:
+            self._file = temporary_file()
+        elif not self._file_end:
+            with writing(TEMPORARY_FILE):
+                self._file.truncate(0)
+        order = self._order(packets)
+        if order is None:
+            order = self._as_they_are(packets.rows)
+        begin, longest = self._file_end, self._write_pieces(packets, order)
+        if self._last_in_runs is not None and self._follows(packets.columns, order[0]):
+            last = self._runs.pop()
+            begin, longest = last.begin, max(last.longest, longest)
+        self._runs.append(_Run(begin, self._file_end, longest))
+        self._last_in_runs = packets.columns.copy(order[-1], order[-1] + 1)
+
+    def _follows(self, columns: Columns, row: int) -> bool:
+        """Return whether a row comes after the last run."""
+        assert self._last_in_runs is not None
+        (last,), (first,) = self._keys.keys(self._last_in_runs, 1), self._keys.keys(columns.copy(row, row + 1), 1)
+        return last <= first
+
+    def _write_pieces(self, packets: _Packets, order: array[int]) -> int:
+        """Append the rows that `order` lists to the file, in pieces. Return the size of the longest piece."""
+        piece, index, longest = _Packets(_HEADER.size + _PIECE, _ROWS_OF_PIECE, begin=_HEADER.size), 0, 0
+        with writing(TEMPORARY_FILE):
+            self._file.seek(self._file_end)
+        while index < len(order):
+            index, _ = piece.add_rows(packets.buffer, packets.columns, packets.numbers, order, index)
+            if not piece.rows:
+                piece.buffer = bytearray(_HEADER.size + _size_of(packets.columns, order[index]))
+                continue
+            length = piece.write_to(self._file)
+            self._file_end += length
+            longest = max(longest, length)
+            piece.clear()
+            if len(piece.buffer) > _HEADER.size + _PIECE:  # it was made for a packet of unusual size
+                piece.buffer = bytearray(_HEADER.size + _PIECE)
+        return longest
+
+    def _merge_neighbours(self) -> None:
+        """Merge neighbouring runs into fewer runs. This is needed if there are too many, or if their packets are so
+        long that memory cannot hold one packet of each run."""
+        runs, self._runs = self._runs, []
+        while runs:
+            count, longest = 0, 0
+            while count < len(runs) and (
+                count < 2 or (count < _MOST_RUNS and longest + runs[count].longest <= _PIECES)
+            ):
+                longest += runs[count].longest
+                count += 1
+            neighbours, runs = runs[:count], runs[count:]
+            begin, longest = self._file_end, 0
+            for packets in self._merge(neighbours):
+                longest = max(longest, self._write_pieces(packets, self._as_they_are(packets.rows)))
+            self._runs.append(_Run(begin, self._file_end, longest))
+
+    def _merge(self, runs: Sequence[_Run]) -> Iterator[_Packets]:
+        """Yield the packets of runs in order. What is yielded is valid until the next is asked for."""
+        readers = [_RunReader(self._file, run, self._keys) for run in runs]
+        merged = _Packets(0, 0)
+        while True:
+            readers = [reader for reader in readers if reader.has_more()]
+            if not readers:
+                return
+            taken = [(reader.packets, begin, end) for reader, begin, end in _next_rows(readers) if end > begin]
+            if len(taken) == 1:
+                ((packets, begin, end),) = taken
+                yield packets.part(begin, end)
+                continue
+            size, rows = sum(packets.end for packets, _, _ in taken), sum(end - begin for _, begin, end in taken)
+            if len(merged.buffer) < size or merged.columns.capacity < rows:
+                merged = _Packets(max(size, len(merged.buffer)), max(rows, merged.columns.capacity))
+            merged.clear()
+            for packets, begin, end in taken:
+                merged.add_rows(packets.buffer, packets.columns, packets.numbers, self._as_they_are(end), begin)
+            order = self._order(merged)
+            if order is None:
+                yield merged
+            else:
+                yield from self._gather(merged, order)
+
+
+class _Packets:
+    """Packets in a buffer, with columns and numbers: `rows` packets, whose bytes are from `begin` up to `end`."""
+
+    def __init__(self, size: int, rows: int, *, begin: int = 0) -> None:
+        self.buffer: bytearray | bytes = bytearray(size)
+        self.columns = Columns(rows)
+        self.numbers = array("Q", bytes(8 * rows))
+        self.begin = self.end = begin
+        self.rows = 0
+
+    @property
+    def only_records(self) -> bool:
+        """Whether the bytes are the packets' records, one after the other."""
+        lengths = self.columns.record_length[: self.rows]
+        return sum(lengths) == self.end - self.begin and 0 not in lengths
+
+    def clear(self) -> None:
+        """Remove all packets."""
+        self.end, self.rows = self.begin, 0
+
+    def add_rows(
+        self, buffer: bytes | bytearray, columns: Columns, numbers: array[int], order: array[int], first: int
+    ) -> tuple[int, int]:
+        """Add rows, as the kernel `gather_rows` does. Return the next entry of the order, and why the kernel
+        stopped."""
+        index: int
+        status: int
+        index, self.end, self.rows, status = choose().gather_rows(
+            buffer, columns, numbers, order, first, self.buffer, self.end, self.columns, self.numbers, self.rows
+        )
+        return index, status
+
+    def part(self, begin: int, end: int) -> _Packets:
+        """The rows from `begin` up to `end`, in the same buffer."""
+        part = _Packets(0, 0)
+        part.buffer, part.columns, part.numbers = self.buffer, self.columns.copy(begin, end), self.numbers[begin:end]
+        part.rows = end - begin
+        starts = self.columns.record_at
+        part.begin, part.end = starts[begin], self.end if end == self.rows else starts[end]
+        return part
+
+    def write_to(self, file: Any) -> int:
+        """Write the packets as a piece of a run: a header, for which the buffer has room, the bytes, the columns and
+        the numbers. Return the piece's length."""
+        assert isinstance(self.buffer, bytearray)
+        self.buffer[: _HEADER.size] = _HEADER.pack(self.rows, self.end)
+        columns = [*(getattr(self.columns, name) for name in Columns.TYPECODES), self.numbers]
+        listed = b"".join(memoryview(column)[: self.rows] for column in columns)
+        with writing(TEMPORARY_FILE), memoryview(self.buffer) as view:
+            write_all(file, view[: self.end])
+            write_all(file, memoryview(listed))
+        return self.end + len(listed)
+
+    def read_from(self, piece: bytes) -> int:
+        """Take the packets of a piece, behind which other bytes may follow. Return the piece's length."""
+        rows: int
+        at: int
+        rows, at = _HEADER.unpack_from(piece)
+        self.buffer, self.begin, self.end, self.rows = piece, _HEADER.size, at, rows
+        for name, typecode in (*Columns.TYPECODES.items(), ("numbers", "Q")):
+            column = array(typecode)
+            length = rows * column.itemsize
+            column.frombytes(memoryview(piece)[at : at + length])
+            setattr(self if name == "numbers" else self.columns, name, column)
+            at += length
+        return at
+
+
+class _Run(NamedTuple):
+    """A run in the file: the offsets of its begin and end, and the size of its longest piece."""
+
+    begin: int
+    end: int
+    longest: int
+
+
+class _RunReader:
+    """Reads a run from the file, piece by piece. Of the `packets` of the piece in memory, the rows before `row` were
+    taken already."""
+
+    def __init__(self, file: Any, run: _Run, keys: TimeKeys) -> None:
+        self._file = file
+        self._at, self._end, self._longest = run
+        self._time_keys = keys
+        self._keys: Sequence[int] = ()
+        self.packets = _Packets(0, 0)
+        self.row = 0
+
+    def has_more(self) -> bool:
+        """Return whether there is another packet, and read the next piece if need be."""
+        if self.row == self.packets.rows and self._at < self._end:
+            self._read_piece()
+        return self.row < self.packets.rows
+
+    def _read_piece(self) -> None:
+        with reading(TEMPORARY_FILE):
+            self._file.seek(self._at)
+            piece = read_all(self._file, min(self._longest, self._end - self._at))
+        self._at += self.packets.read_from(piece)
+        self.row = 0
+        self._keys = self._time_keys.keys(self.packets.columns, self.packets.rows)
+
+    @property
+    def limit(self) -> int | None:
+        """The key of the last packet in memory; packets still in the file have this key or a higher one. None if no
+        packets of the run are left in the file."""
+        return None if self._at == self._end else self._keys[-1]
+
+    def take_rows(self, limit: int | None, *, including: bool) -> tuple[int, int]:
+        """Take the next packets in memory with keys before `limit`, or also at `limit` if `including`; all if it is
+        None. Return the first row and the one after the last."""
+        first = self.row
+        if limit is None:
+            self.row = self.packets.rows
+        else:
+            self.row = (bisect_right if including else bisect_left)(self._keys, limit, first)
+        return first, self.row
+
+
+def _next_rows(readers: list[_RunReader]) -> list[tuple[_RunReader, int, int]]:
+    """Take, from each run, the packets that come before all packets still in the file.
+
+    No packet in the file has a key below the lowest limit. The first run with that limit may have more packets of the
+    same key in the file, and later runs' packets of that key come after these. So packets of that key are taken only
+    from this run and the runs before it.
+    """
+    limits = [(limit, index) for index, reader in enumerate(readers) if (limit := reader.limit) is not None]
+    limit, first = min(limits, default=(None, 0))
+    return [(reader, *reader.take_rows(limit, including=index <= first)) for index, reader in enumerate(readers)]
+
+
+def _size_of(columns: Columns, row: int) -> int:
+    """The most bytes that a row takes."""
+    return columns.record_length[row] + columns.captured_length[row] + columns.options_length[row]
