@@ -25,7 +25,7 @@ NAMES = sorted({option.name for option in OPTIONS})
 IN_SECOND_IMPLEMENTATIONS = {
     "expected.py": (
         *("after", "before", "packets", "drop_packets", "first", "last", "interface", "comment_matches", "direction"),
-        *("invert", "chop", "snaplen", "shift_time", "packet_comment"),
+        *("dedup", "dedup_ignore", "dedup_skip", "invert", "chop", "snaplen", "shift_time", "packet_comment"),
     ),
     "expected_normal_form.py": ("sort", "rebase_time", "mask_time", "keep", "strip"),
     "test_split_oracle.py": ("max_packets", "max_bytes", "interval", "align", "by"),
@@ -135,6 +135,9 @@ EVERYTHING = Request(
     interface=["0"],
     comment_matches="a",
     direction="in",
+    dedup=1,
+    dedup_ignore=["length"],
+    dedup_skip=1,
     invert=True,
     snaplen=1,
     front=1,
