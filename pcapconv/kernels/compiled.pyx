@@ -1288,25 +1288,23 @@ cdef struct HeldPacket:
     uint64_t digest
     int64_t older     # the serial number of the packet before it in its chain
     int64_t at        # where its bytes are: in all bytes that were kept, or ~offset in the buffer
-    uint64_t number
+    uint64_t number   # in a window of time, of the latest packet with these bytes in one period
     uint32_t length   # of the bytes that are compared
     uint32_t captured
     uint32_t original
     uint32_t group
 
 
-cdef struct HeldTimes:  # of the packets with the same bytes in one period
-    int_128_t period
+cdef struct HeldTimes:  # of all packets with the same bytes in one period
     int_128_t earliest
     int_128_t latest
     uint64_t earliest_number
-    uint64_t latest_number
 
 
 cdef enum:
     FEW_PACKETS = 1024
     FEW_BYTES = 1 << 20
-    MOST_BYTES = 1 << 25
+    MOST_BYTES = 1 << 24
 
 
 cdef class RepeatWindow:
@@ -1342,34 +1340,32 @@ cdef class RepeatWindow:
         free(self.kept)
 
     cdef int grow(self) except -1:
-        """Make room for twice as many packets, FEW_PACKETS at first."""
-        cdef int64_t capacity = FEW_PACKETS, serial, slot
-        cdef HeldPacket *held
-        cdef HeldTimes *times = NULL
-        cdef int64_t *heads
-        if self.capacity:
-            capacity = 2 * self.capacity
-        held = <HeldPacket *>malloc(capacity * sizeof(HeldPacket))
-        heads = <int64_t *>malloc(2 * capacity * sizeof(int64_t))
-        if self.timed:
-            times = <HeldTimes *>malloc(capacity * sizeof(HeldTimes))
-        if held == NULL or heads == NULL or (self.timed and times == NULL):
-            free(held)
-            free(heads)
-            free(times)
+        """Make room for twice as many packets, FEW_PACKETS at first. Arrays grow where they are, if the system can."""
+        cdef int64_t old = self.capacity, capacity = 2 * old if old else FEW_PACKETS, serial, slot
+        cdef void *larger = realloc(self.held, capacity * sizeof(HeldPacket))
+        if larger == NULL:
             raise MemoryError
-        memset(heads, 0xFF, 2 * capacity * sizeof(int64_t))
+        self.held = <HeldPacket *>larger
+        if self.timed:
+            larger = realloc(self.times, capacity * sizeof(HeldTimes))
+            if larger == NULL:
+                raise MemoryError
+            self.times = <HeldTimes *>larger
+        free(self.heads)
+        self.capacity = 0
+        self.heads = <int64_t *>malloc(2 * capacity * sizeof(int64_t))
+        if self.heads == NULL:
+            raise MemoryError
+        memset(self.heads, 0xFF, 2 * capacity * sizeof(int64_t))
         for serial in range(self.oldest, self.next):
             slot = serial & (capacity - 1)
-            held[slot] = self.held[serial & (self.capacity - 1)]
-            if self.timed:
-                times[slot] = self.times[serial & (self.capacity - 1)]
-            held[slot].older = heads[held[slot].digest & (2 * capacity - 1)]
-            heads[held[slot].digest & (2 * capacity - 1)] = serial
-        free(self.held)
-        free(self.heads)
-        free(self.times)
-        self.held, self.heads, self.times, self.capacity = held, heads, times, capacity
+            if slot >= old:
+                self.held[slot] = self.held[slot - old]
+                if self.timed:
+                    self.times[slot] = self.times[slot - old]
+            self.held[slot].older = self.heads[self.held[slot].digest & (2 * capacity - 1)]
+            self.heads[self.held[slot].digest & (2 * capacity - 1)] = serial
+        self.capacity = capacity
         return 0
 
     cdef int push(self, HeldPacket packet) except -1 nogil:
@@ -1410,7 +1406,9 @@ cdef class RepeatWindow:
                 and other.captured == packet.captured
                 and other.original == packet.original
                 and other.group == packet.group
-                and (not self.timed or self.times[serial & (self.capacity - 1)].period == period)
+                and (
+                    not self.timed or floored(self.times[serial & (self.capacity - 1)].earliest, self.width) == period
+                )
             ):
                 if other.at < 0:
                     same = not memcmp(buffer + ~other.at, data, packet.length)
@@ -1436,16 +1434,16 @@ cdef class RepeatWindow:
         serial = self.look_up(packet, period, buffer)
         if serial >= 0:
             times = self.times + (serial & (self.capacity - 1))
-            found = times.latest_number
+            found = self.held[serial & (self.capacity - 1)].number
             if time >= times.latest:
-                times.latest, times.latest_number = time, packet.number
+                times.latest, self.held[serial & (self.capacity - 1)].number = time, packet.number
             if time < times.earliest:
                 times.earliest, times.earliest_number = time, packet.number
             return found
         packet.digest = self.digest_in(digest, period - 1)
         serial = self.look_up(packet, period - 1, buffer)
         if serial >= 0 and time - self.times[serial & (self.capacity - 1)].latest <= self.window:
-            found = self.times[serial & (self.capacity - 1)].latest_number
+            found = self.held[serial & (self.capacity - 1)].number
         if not found:
             packet.digest = self.digest_in(digest, period + 1)
             serial = self.look_up(packet, period + 1, buffer)
@@ -1457,8 +1455,8 @@ cdef class RepeatWindow:
         packet.digest = self.digest_in(digest, period)
         self.push(packet[0])
         times = self.times + ((self.next - 1) & (self.capacity - 1))
-        times.period, times.earliest, times.latest = period, time, time
-        times.earliest_number = times.latest_number = packet.number
+        times.earliest = times.latest = time
+        times.earliest_number = packet.number
         return found
 
     cdef uint64_t digest_in(self, uint64_t digest, int_128_t period) noexcept nogil:
