@@ -14,6 +14,7 @@ from expected import Request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented_captures import WINDOWS, invented_pcap, invented_pcapng, selections
+from terminals import on_terminal
 from wire import In
 
 import pcapconv
@@ -234,6 +235,33 @@ def test_split_and_command_line(tmp_path: Path) -> None:
     )
     assert done.status == 0
     assert b'"repeats_total": 0' in done.out
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "line"),
+    [
+        (b"abcd", [], "; no packet repeats another"),
+        (b"aabb", [], "; 2 packets repeat others"),
+        (b"aabc", ["--invert"], "; 1 packet repeats another"),
+        (b"aabc", ["--first", "1"], "; no packet repeats another; reading ended at byte 41"),
+    ],
+)
+def test_the_closing_line(data: bytes, options: list[str], line: str, tmp_path: Path) -> None:
+    (tmp_path / "in.pcap").write_bytes(pcap(In(wire.LITTLE), data.decode()))
+    status, seen = on_terminal(
+        "stderr", "convert", tmp_path / "in.pcap", tmp_path / "out.pcap", "--dedup", "4", *options
+    )
+    assert status == 0
+    assert line in " ".join(seen.split())
+
+
+def test_the_closing_line_names_the_option_that_finds_repeats_across_interfaces(tmp_path: Path) -> None:
+    write = In(wire.LITTLE)
+    packets = write.enhanced_packet(0, 0, b"a") + write.enhanced_packet(1, 0, b"a")
+    (tmp_path / "in.pcapng").write_bytes(write.section_header() + write.interface(1) * 2 + packets)
+    status, seen = on_terminal("stderr", "convert", tmp_path / "in.pcapng", tmp_path / "out.pcapng", "--dedup", "50ms")
+    line = "no packet repeats another of its interface, but 1 packet does of another interface, which --dedup-ignore "
+    assert (status, line in " ".join(seen.split())) == (0, True)
 
 
 # ---------------------------------------------------------------- memory
