@@ -1331,6 +1331,10 @@ cdef class RepeatWindow:
         if self.timed:
             self.window = int_128(window >> 64, window & 0xFFFFFFFFFFFFFFFF)
             self.width = self.window if self.window > 0 else 1
+        self.kept = <unsigned char *>malloc(FEW_BYTES)
+        if self.kept == NULL:
+            raise MemoryError
+        self.kept_size = FEW_BYTES
         self.grow()
 
     def __dealloc__(self):
@@ -1485,7 +1489,7 @@ cdef class RepeatWindow:
                 self.kept_base += dead
                 self.kept_used -= dead
                 if self.kept_used + packet.length > self.kept_size:
-                    size = max(FEW_BYTES, 2 * self.kept_size if 2 * self.kept_size <= MOST_BYTES else self.kept_size)
+                    size = 2 * self.kept_size if 2 * self.kept_size <= MOST_BYTES else self.kept_size
                     size = max(size, self.kept_used + <int64_t>packet.length)
                     kept = <unsigned char *>realloc(self.kept, size)
                     if kept == NULL:
