@@ -98,8 +98,9 @@ class Report:
       written.
     * `found_in_sidecar`: of a capture that was edited after its sidecar was written, how many packets were recognised;
       None for any other capture.
-    * `repeats`, `repeats_total`: which packets repeat one before them, with its number, and how many do. At most 1,000
-      are listed. `repeats_total` is None without `dedup`.
+    * `repeats`, `repeats_total`: the packets that repeat one before them, each with its `number` and the number of a
+      packet that it `repeats`, and how many there are; at most 1,000 are listed. `repeats_total` is None without
+      `dedup`.
     * `repeats_across`: if no packet repeats another, how many would if their interfaces were ignored.
     * `secrets_extracted`: the number of key logs; None without `extract_secrets`.
     * `parts`: the parts of a split, each with `name`, `packets`, `bytes`, `first_time` and `last_time`; if a sidecar

@@ -86,6 +86,16 @@ def test_rows_that_are_not_selected_are_not_there(kernels: ModuleType) -> None:
     assert (list(repeated), list(mask)) == ([0, 0, 0, 10], [1, 1, 0, 0])
 
 
+@DIGEST_BITS
+def test_each_bit_of_a_packet_counts(kernels: ModuleType, digest_bits: int) -> None:
+    for length in (*range(1, 41), 1514):
+        packet = bytes(range(7, 7 + length % 200)) + bytes(length - length % 200)
+        bits = [1 << bit for bit in range(0, 8 * length, 1 if length < 41 else 97)]
+        others = [(int.from_bytes(packet, "big") ^ bit).to_bytes(length, "big") for bit in bits]
+        window = kernels.RepeatWindow(2**20, Store(), None, digest_bits)
+        assert found_by(window, [packet, *others, packet]) == [0] * (1 + len(others)) + [1]
+
+
 def test_lengths_groups_and_first_bytes(kernels: ModuleType) -> None:
     def found(packets: list[bytes], **values: Any) -> list[int]:
         return found_by(kernels.RepeatWindow(9, Store()), packets, **values)
