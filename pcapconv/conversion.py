@@ -306,6 +306,7 @@ class Conversion:
         finally:
             sink.end_run()
         sink.fill_report(report)
+        self._plan.fill_report(report)
         if sink.divides or self._plan.selects_or_edits_packets:
             report.warn_of_no_packets()
         enough = not report.packets_read and report.other_blocks  # the warning about no packets says it all

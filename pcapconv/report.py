@@ -74,6 +74,13 @@ class CaptureFile(NamedTuple):
     file_sha256: str = ""
 
 
+class Repeat(NamedTuple):
+    """A repeated packet: its number, and that of a packet before it, which it repeats."""
+
+    number: int
+    repeats: int
+
+
 class Report:
     """What a conversion did. Counts by kind are mappings, kind → count; `docs/reference/json.md` lists the kinds.
 
@@ -91,6 +98,10 @@ class Report:
       written.
     * `found_in_sidecar`: of a capture that was edited after its sidecar was written, how many packets were recognised;
       None for any other capture.
+    * `repeats`, `repeats_total`: the packets that repeat one before them, each with its `number` and the number of a
+      packet that it `repeats`, and how many there are; at most 1,000 are listed. `repeats_total` is None without
+      `dedup`.
+    * `repeats_across`: if no packet repeats another, how many would if their interfaces were ignored.
     * `secrets_extracted`: the number of key logs; None without `extract_secrets`.
     * `parts`: the parts of a split, each with `name`, `packets`, `bytes`, `first_time` and `last_time`; if a sidecar
       was written, also with `sha256` and `link_type`. None for a conversion into one file.
@@ -122,6 +133,9 @@ class Report:
         self.sidecar_read: str | None = None
         self.found_in_sidecar: dict[str, Any] | None = None
         self.left_out: Counter[str] = Counter()
+        self.repeats: list[Repeat] = []
+        self.repeats_total: int | None = None
+        self.repeats_across = 0
         self.secrets_extracted: int | None = None
         self.parts: list[dict[str, Any]] | None = None
         self.oversized: dict[str, int] | None = None

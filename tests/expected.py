@@ -69,7 +69,8 @@ class Entry(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What to select and to edit. Times are (seconds, relative to the first packet)."""
+    """What to select and to edit. Times are (seconds, relative to the first packet); a window is a number of packets,
+    or a Fraction of seconds."""
 
     sort: bool = False
     after: tuple[Fraction, bool] | None = None
@@ -81,6 +82,9 @@ class Request(NamedTuple):
     interface: Sequence[str] = ()
     comment_matches: str | None = None
     direction: str | None = None
+    dedup: int | Fraction | None = None
+    dedup_ignore: Sequence[str] = ()
+    dedup_skip: int | None = None
     invert: bool = False
     snaplen: int | None = None
     front: int = 0
@@ -101,6 +105,9 @@ class Request(NamedTuple):
             "interface": list(self.interface),
             "comment_matches": self.comment_matches,
             "direction": self.direction,
+            "dedup": f"{decimal(self.dedup)}s" if isinstance(self.dedup, Fraction) else self.dedup,
+            "dedup_ignore": list(self.dedup_ignore),
+            "dedup_skip": self.dedup_skip,
             "invert": self.invert,
             "snaplen": self.snaplen,
             "chop": [each for each in (self.front, -self.end) if each],
@@ -325,12 +332,53 @@ def chosen(found: Sequence[Entry], request: Request) -> tuple[list[Packet], int]
             if (low is None or low <= cast(Fraction, packet.time))
             and (high is None or cast(Fraction, packet.time) < high)
         ]
+    stay = without_repeats(stay, request)
     begin = 0 if request.last is None else max(0, len(stay) - request.last)
     stay = stay[begin : request.first]
     if request.invert:
         numbers = {packet.number for packet in stay}
         return [packet for packet in every if packet.number not in numbers], 0
     return stay, timeless
+
+
+def without_repeats(found: Sequence[Packet], request: Request) -> list[Packet]:
+    """The packets that do not repeat one before them. Raises ValueError if a time is needed that nobody can tell."""
+    window = request.dedup
+    if window is None:
+        return list(found)
+    if isinstance(window, Fraction) and any(packet.ticks is not None and packet.time is None for packet in found):
+        raise ValueError("a time that nobody can tell")
+    return [packet for index, packet in enumerate(found) if not _repeated(found[:index], packet, request)]
+
+
+def _repeated(before: Sequence[Packet], packet: Packet, request: Request) -> list[Packet]:
+    """The packets in the window, among those before it, that the packet repeats."""
+    window = request.dedup
+    if isinstance(window, int):
+        before = before[-window:]
+    elif window is not None:
+        units = 2**32 * 5**12  # finer times are cut
+        before = [
+            other
+            for other in before
+            if packet.time is not None
+            and other.time is not None
+            and abs(packet.time * units // 1 - other.time * units // 1) <= window * units
+        ]
+    return [other for other in before if _compared(other, request) == _compared(packet, request)]
+
+
+def _compared(packet: Packet, request: Request) -> tuple[object, ...]:
+    """What is the same in packets that repeat each other."""
+    interface = packet.interface
+    skip = request.dedup_skip or 0
+    return (
+        len(packet.data),
+        packet.data[skip:] if len(packet.data) > skip else packet.data,
+        None if "length" in request.dedup_ignore else packet.original_length,
+        interface.link_type,
+        None if "interface" in request.dedup_ignore else (interface.section, interface.interface),
+    )
 
 
 def last_needed(found: Sequence[Entry], request: Request) -> int | None:

@@ -18,7 +18,8 @@ RESOLUTIONS = [None, 0, 1, 3, 6, 6, 9, 12, 0x80, 0x80 | 10, 0x80 | 20, 0x80 | 33
 FINEST = [19, 127, 0x80 | 127]
 NAMES = ["eth0", "1", "wlan0", "café", "1:0"]
 
-DATA = st.integers(0, 90).map(lambda size: bytes(range(7, 7 + size)))
+DATA = st.one_of(st.integers(0, 90), st.sampled_from([5, 20])).map(lambda size: bytes(range(7, 7 + size)))
+WINDOWS = [Fraction(0), Fraction(1, 10**6), Fraction(1, 4), Fraction(10**10)]  # of time
 LENGTHS = st.one_of(st.none(), st.integers(0, 120))
 MOMENTS = st.builds(
     lambda quarter, beside, unit: Fraction(quarter, 4) + Fraction(beside, unit),
@@ -215,6 +216,9 @@ def selecting_fields(found: Sequence[Packet]) -> Strategies:
         "interface": st.lists(names, min_size=1, max_size=2) if found else None,
         "comment_matches": st.sampled_from(["retry", "^drop$", "", "r.*p", r"\\xe9"]),
         "direction": st.sampled_from(["in", "out"]),
+        "dedup": st.one_of(st.integers(1, len(found) + 1), st.sampled_from(WINDOWS)),
+        "dedup_ignore": st.sampled_from([["interface"], ["length"], ["interface", "length"]]),
+        "dedup_skip": st.sampled_from([1, 4, 14, 200]),
     }
 
 
@@ -249,6 +253,8 @@ def selections(draw: st.DrawFn, capture: bytes) -> Request:
     if request.after and request.before and request.after[1] == request.before[1]:
         low, high = sorted((request.after, request.before))
         request = request._replace(after=low, before=high if high > low else None)
+    if request.dedup is None and (request.dedup_ignore or request.dedup_skip):
+        request = request._replace(dedup=draw(st.one_of(st.just(4), st.sampled_from(WINDOWS))))
     rarely = st.sampled_from([False, False, True])
     return request._replace(invert=draw(rarely), sort=draw(rarely))
 

@@ -24,19 +24,9 @@ NAMES = sorted({option.name for option in OPTIONS})
 # The second implementations, and the arguments that each of them has.
 IN_SECOND_IMPLEMENTATIONS = {
     "expected.py": (
-        *(
-            "sort",
-            "after",
-            "before",
-            "packets",
-            "drop_packets",
-            "first",
-            "last",
-            "interface",
-            "comment_matches",
-            "direction",
-        ),
-        *("invert", "chop", "snaplen", "shift_time", "packet_comment"),
+        *("sort", "after", "before", "packets", "drop_packets", "first", "last", "interface", "comment_matches"),
+        *("direction", "dedup", "dedup_ignore", "dedup_skip", "invert", "chop", "snaplen", "shift_time"),
+        "packet_comment",
     ),
     "expected_normal_form.py": ("sort", "rebase_time", "mask_time", "keep", "strip"),
     "test_split_oracle.py": ("max_packets", "max_bytes", "interval", "align", "by"),
@@ -147,6 +137,9 @@ EVERYTHING = Request(
     interface=["0"],
     comment_matches="a",
     direction="in",
+    dedup=1,
+    dedup_ignore=["length"],
+    dedup_skip=1,
     invert=True,
     snaplen=1,
     front=1,

@@ -296,6 +296,7 @@ def test_reports_of_parts_and_sidecars(tmp_path: Path, monkeypatch: pytest.Monke
     other = wire.interface(101) + wire.enhanced_packet(1, 9, b"other")
     Path("a.pcapng").write_bytes(capture(secrets, *packets))
     Path("b.pcapng").write_bytes(capture(*packets, other))
+    Path("twice.pcapng").write_bytes(capture(*packets[:1] * 2))
     lines = [
         "convert a.pcapng a.pcap --sidecar --sidecar-fingerprints",
         "convert a.pcap back.pcapng --sidecar",
@@ -303,6 +304,7 @@ def test_reports_of_parts_and_sidecars(tmp_path: Path, monkeypatch: pytest.Monke
         "split a.pcapng large.pcapng --max-bytes 64B",
         "split b.pcapng {stem}-{link_type}.pcap --by link-type --sidecar",
         "join b.meta.json joined.pcapng",
+        "convert twice.pcapng once.pcapng --dedup 4",
         "convert a.pcapng key.pcapng --extract-secrets keys",
         "convert a.pcapng refused.pcap --on-loss fail",
     ]

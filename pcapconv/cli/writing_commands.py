@@ -22,6 +22,7 @@ from pcapconv.io.paths import SIDECAR_SUFFIX, STDIO
 from pcapconv.io.read_write import write_all
 from pcapconv.io.target import Target, open_target
 from pcapconv.report import LossError, Report
+from pcapconv.text import counted
 
 
 def run_writing_command(
@@ -73,8 +74,23 @@ def run_writing_command(
         show(f"{closing(done)}; interrupted, so the capture ends with what came until then")
         return INTERRUPTED
     if on_terminal:
-        print_line(closing(done) + _end_of_reading(done))
+        print_line(closing(done) + _repeats(done) + _end_of_reading(done))
     return DAMAGED if done.damage else 0
+
+
+def _repeats(report: Report) -> str:
+    """Return the part of a closing line that tells how many packets repeat others; empty without `--dedup`."""
+    if report.repeats_total is None:
+        return ""
+    if report.repeats_total:
+        return f"; {counted(report.repeats_total, 'packet repeats another', 'packets repeat others')}"
+    if not report.repeats_across:
+        return "; no packet repeats another"
+    across = counted(report.repeats_across, "packet does", "packets do")
+    return (
+        f"; no packet repeats another of its interface, but {across} of another interface, which "
+        "--dedup-ignore interface leaves out"
+    )
 
 
 def _end_of_reading(report: Report) -> str:

@@ -33,5 +33,6 @@ An output is a `Target`. It gets its final name at the end, and four modules do 
 | `paths.py` | which file a path leads to, and whether two paths mean the same file |
 | `name_template.py` | templates such as `{stem}-{index}.pcap`, for parts of a split and targets of a batch |
 | `scratch_file.py` | bytes that are written, then read again: in memory while few, then in a nameless temporary file |
+| `scratch_log.py` | bytes that are appended, read at any place and thrown away from the beginning, in such files |
 | `read_write.py` | reads and writes in full, and turns the errors of the system into a FileError |
 """

@@ -2,6 +2,7 @@
 
 from array import array
 
+from pcapconv.kernels.interpreted import ByteStore
 from pcapconv.model import Columns
 
 NAME: str
@@ -87,3 +88,20 @@ def swap_headers(buffer: bytearray, columns: Columns, rows: int, link_types: arr
 def count_packets(columns: Columns, rows: int, totals: array[int], types: array[int]) -> None: ...
 def count_options(buffer: bytes | bytearray, columns: Columns, rows: int, big: bool, counts: array[int]) -> None: ...
 def sum_options(buffer: bytes | bytearray, columns: Columns, rows: int, big: bool, sums: array[int]) -> None: ...
+
+class RepeatWindow:
+    first_cut: int
+    def __init__(self, most: int, store: ByteStore, window: int | None = None, digest_bits: int = 64) -> None: ...
+    def find(
+        self,
+        buffer: bytes | bytearray,
+        columns: Columns,
+        rows: int,
+        mask: bytearray,
+        first_number: int,
+        groups: array[int],
+        scales: array[int],
+        skip: int,
+        any_length: bool,
+        repeated: array[int],
+    ) -> int: ...

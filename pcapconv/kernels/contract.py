@@ -22,6 +22,7 @@ NANOSECOND_SCALE = 6  # `scales` of to_nanoseconds: values for each interface
 RANGE = 3  # `ranges` of rows_in_ranges: values for each interface
 SHIFT = 2  # `shifts` of shift_times: values for each interface
 TOTALS = 5  # `totals` of count_packets: values for each interface
+EXACT_SCALE = 5  # `scales` of RepeatWindow.find: values for each interface
 FINGERPRINT = 10  # `out` of fingerprints: bytes for each row
 
 # Entries of `counts` of count_options. Those before them count options by code, from 0 to 65535.

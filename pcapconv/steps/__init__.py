@@ -10,6 +10,7 @@ the base of all steps, has the rules. A plan (`BasePlan`) makes the steps of a c
 * Modules that help steps: `plan` checks the selecting and editing arguments and makes the steps in their order;
   `argument_values` parses the texts of arguments; `packet_sorter` orders any number of packets by time, with keys from
   `time_keys`; `trailing_blocks` keeps the blocks that come after them; `packet_order` checks by how much times go back;
+  `duplicates` finds packets that repeat others;
   `time_scales` turns times into nanoseconds; `batch_rows` selects rows of a batch and replaces their options.
 
 How the value of a selecting argument, for example `before`, flows from the command line to the packets:
@@ -169,6 +170,9 @@ class BasePlan:
     def steps(self, left_out: Counter[str]) -> list[Step]:  # noqa: ARG002
         """Return new steps for one run. They count by kind, in `left_out`, what they leave out."""
         return []
+
+    def fill_report(self, report: Report) -> None:
+        """Note in the report what the steps of the last run found."""
 
     def write_secrets(self, target: Target | None, report: Report) -> bool:  # noqa: ARG002
         """Write the secrets that the last run extracted, and return whether it extracted any. Raises FileError."""

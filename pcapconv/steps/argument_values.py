@@ -118,6 +118,21 @@ def parse_duration(name: str, text: str, *, signed: bool = False, positive: bool
     return length
 
 
+def parse_window(name: str, text: str, most: int) -> tuple[int | None, Fraction | None]:
+    """Parse a window: a number of packets up to `most`, or a length of time, which has a unit. Return the number and
+    None, or None and the length in seconds. Raises UsageError."""
+    if text.isascii() and text.isdecimal():
+        number = int(text) if len(text) <= _MOST_DIGITS else most + 1
+        if not 0 < number <= most:
+            raise UsageError(
+                f"{argument(name, text)}: a window has 1 to {most:,} packets, or is a length of time with a unit"
+            )
+        return number, None
+    if not text[-1:].isalpha() or not text.lstrip("+-")[:1].isdigit():
+        raise _refusal(name, text, "neither a number of packets nor a length of time with a unit", "4 or 50ms")
+    return None, parse_duration(name, text)
+
+
 def parse_size(name: str, value: int | str, *, least_bare: int = 1) -> int:
     """Parse a size, and return it in bytes.
 

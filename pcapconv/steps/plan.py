@@ -33,8 +33,9 @@ from pcapconv.errors import UsageError
 from pcapconv.io.paths import STDIO
 from pcapconv.io.read_write import write_all, writing
 from pcapconv.io.target import Target
-from pcapconv.model import Interface, Item
+from pcapconv.model import Interface, Item, Notice
 from pcapconv.steps import BasePlan, Step, argument_values
+from pcapconv.steps.duplicates import IGNORABLE, MOST_PACKETS, DedupRule
 from pcapconv.steps.edit_packets import EditPackets, PacketEdits
 from pcapconv.steps.relabel import SETTING_KEYS, Relabel, encode_text, interface_label, names_interface
 from pcapconv.steps.secrets import ExtractSecrets, InjectSecrets, parse_secrets
@@ -56,9 +57,10 @@ _MOST_RANGES_SHOWN = 5
 _MOST_BYTES = 2**32 - 1
 _SLACK = "1s"  # by how much times may go back, if `in_order` does not say it
 _MOST_COMMENTS = 16 * 2**20  # bytes of comments for one packet, characters of comments for the capture
-_WHOLE_NUMBERS = {"first", "last", "snaplen", "chop"}
+_WHOLE_NUMBERS = {"first", "last", "dedup_skip", "snaplen", "chop"}
 REPEATABLE = {
     "interface",
+    "dedup_ignore",
     "chop",
     "capture_comment",
     "packet_comment",
@@ -84,6 +86,9 @@ class StepArguments(TypedDict, total=False):
     interface: Sequence[str]
     comment_matches: str | None
     direction: Literal["in", "out"] | None
+    dedup: int | str | None
+    dedup_ignore: Sequence[str]
+    dedup_skip: int | None
     invert: bool
     snaplen: int | None
     chop: Sequence[int]
@@ -249,6 +254,18 @@ class Plan(BasePlan):
             steps.append(StripDoNotCopy(left_out))
         return steps
 
+    def fill_report(self, report: Report) -> None:
+        """Note in the report which packets repeat others."""
+        duplicates = None if self._select is None else self._select.duplicates
+        if duplicates is None:
+            return
+        report.repeats, report.repeats_total = duplicates.listed, duplicates.total
+        report.repeats_across = duplicates.across
+        if duplicates.first_cut is not None:
+            fact = f"more than {MOST_PACKETS:,} packets lie in the window of packet {duplicates.first_cut:,}"
+            advice = f"it is held against {MOST_PACKETS:,} of them; a shorter {argument('dedup')} compares all"
+            report.add_warning(Notice(None, f"{fact}: {advice}"))
+
     def write_secrets(self, target: Target | None, report: Report) -> bool:
         """Write the key logs that the last run extracted, and return whether it extracted any. Raises FileError."""
         if target is None:
@@ -295,6 +312,8 @@ def _check_types(step_arguments: StepArguments) -> None:
         if value is None or name in ("invert", "sort"):
             continue
         several = isinstance(value, list | tuple)
+        if name == "dedup" and isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
         expected_type: type = int if name in _WHOLE_NUMBERS else str
         if several and name not in REPEATABLE:
             raise UsageError(f"{argument(name, value)}: it can be given once only")
@@ -337,6 +356,7 @@ def _criteria(step_arguments: StepArguments) -> Criteria:
         interfaces=_texts(step_arguments, "interface"),
         comment=_pattern(step_arguments.get("comment_matches")),
         direction=direction,
+        dedup=_dedup_rule(step_arguments),
         invert=bool(step_arguments.get("invert", False)),
     )
     if criteria == Criteria(invert=True):
@@ -347,6 +367,25 @@ def _criteria(step_arguments: StepArguments) -> Criteria:
 
 def _parse_moment(name: str, text: str | None) -> Moment | None:
     return None if text is None else argument_values.parse_moment(name, text)
+
+
+def _dedup_rule(step_arguments: StepArguments) -> DedupRule | None:
+    """Return which packets repeat others, None without `dedup`. Raises UsageError."""
+    window, skip = step_arguments.get("dedup"), step_arguments.get("dedup_skip")
+    ignore = {kind for text in _texts(step_arguments, "dedup_ignore") for kind in text.split(",")}
+    if window is None:
+        for name, value in (("dedup_ignore", ",".join(sorted(ignore)) or None), ("dedup_skip", skip)):
+            if value is not None:
+                example = arguments(dedup=4, **{name: value})
+                raise UsageError(f"{argument(name, value)} goes with {argument('dedup')}, as in {example}")
+        return None
+    packets, seconds = argument_values.parse_window("dedup", str(window), MOST_PACKETS)
+    for kind in sorted(ignore.difference(IGNORABLE)):
+        raise UsageError(f"{argument('dedup_ignore', kind)}: must be {' or '.join(IGNORABLE)}, or both with a comma")
+    if skip is not None and skip > _MOST_BYTES:
+        raise UsageError(f"{argument('dedup_skip')}: packets have at most {_MOST_BYTES} bytes")
+    skip = 0 if skip is None else argument_values.parse_count("dedup_skip", skip)
+    return DedupRule(packets, seconds, frozenset(ignore), skip)
 
 
 def _parse_slack(in_order: bool | str) -> Fraction | None:

@@ -1,8 +1,9 @@
-"""The step that selects packets by time, number, interface, comment and direction.
+"""The step that selects packets by time, number, interface, comment and direction, and leaves out repeated ones.
 
 Strategy: each criterion sets to 0 the mask of the rows that it drops; for times and interfaces, which concern every
-packet, a kernel does this. Blocks that are not packets pass. `first` and `last` count the packets that all other
-criteria select; `last` needs the total of these packets, which a survey counts beforehand.
+packet, a kernel does this. Then `duplicates` does the same with the rows that repeat one that is still selected. Blocks
+that are not packets pass. `first` and `last` count the packets that all other criteria select; `last` needs the total
+of these packets, which a survey counts beforehand.
 
 When no further packet can be selected, `Select.end` is set. With `stops`, the step then selects none behind that
 packet, and whoever asks it for items reads no further: what comes out depends on the packets alone, not on the batches
@@ -27,6 +28,7 @@ from pcapconv.spec import ByteOrder, option_lists
 from pcapconv.spec.pcapng import PACKET_FLAGS, SIMPLE_PACKET
 from pcapconv.steps import Step
 from pcapconv.steps.batch_rows import select_rows
+from pcapconv.steps.duplicates import DedupRule, Duplicates
 from pcapconv.steps.packet_order import PacketOrder
 from pcapconv.steps.relabel import names_interface
 
@@ -45,9 +47,10 @@ PacketRanges = Sequence[tuple[int, int | None]]
 
 class Criteria(NamedTuple):
     """Which packets to select. A criterion that is None or empty selects all. `after` ≤ time < `before`; `packets` and
-    `drop_packets` are ascending ranges of packet numbers without overlaps. A packet is selected if all criteria select
-    it; with `invert`, if at least one criterion drops it. `in_order` is by how many seconds times may go back, None if
-    nothing is known of their order; it selects nothing, but tells where `before` ends."""
+    `drop_packets` are ascending ranges of packet numbers without overlaps. `dedup` looks only at packets that the
+    criteria but `first` and `last` select. A packet is selected if all criteria select it; with `invert`, if at least
+    one criterion drops it. `in_order` is by how many seconds times may go back, None if nothing is known of their
+    order; it selects nothing, but tells where `before` ends."""
 
     after: Moment | None = None
     before: Moment | None = None
@@ -58,6 +61,7 @@ class Criteria(NamedTuple):
     interfaces: Sequence[str] = ()
     comment: re.Pattern[str] | None = None
     direction: str | None = None
+    dedup: DedupRule | None = None
     invert: bool = False
     in_order: Fraction | None = None
 
@@ -102,9 +106,10 @@ class Select(Step):
     `selected_in_all` is how many packets of the whole capture the criteria select without `first`, `last` and `invert`;
     only `last` needs this number. With `stops`, nothing is selected behind `end`, which is set when no further packet
     can be selected. `breach` is set at the first packet that `in_order` does not allow; `in_order` then counts no more.
-    `left_out` counts packets that are dropped because they have no time. `ascending` is false if packets were sorted,
-    so that their numbers do not ascend, and do not tell where the selection ends. Raises FormatError if a time that is
-    needed cannot be determined.
+    `duplicates` knows the packets up to `end` that repeat others; it is None without `dedup`. `left_out` counts packets
+    that are dropped because they have no time. `ascending` is false if packets were sorted, so that their numbers do
+    not ascend, and do not tell where the selection ends. Raises FormatError if a time that is needed cannot be
+    determined.
     """
 
     def __init__(
@@ -121,6 +126,7 @@ class Select(Step):
         self.end: SelectionEnd | None = None
         self.breach: OrderBreach | None = None
         self._order = PacketOrder(criteria.in_order) if criteria.in_order is not None else None
+        self.duplicates = None if criteria.dedup is None else Duplicates(criteria.dedup)
         self._criteria = criteria
         self._left_out = left_out
         lowest = 0 if criteria.last is None or selected_in_all is None else max(0, selected_in_all - criteria.last)
@@ -139,6 +145,13 @@ class Select(Step):
         self._interface_ranges = array("Q")
         self._unknown_times: set[int] = set()  # ids of interfaces whose times cannot be determined
 
+    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:  # noqa: D102
+        try:
+            yield from super().__call__(items)
+        finally:
+            if self.duplicates is not None:
+                self.duplicates.close()
+
     def count(self, items: Iterator[Item]) -> int:
         """Count the packets that all criteria except `first`, `last` and `invert` select."""
         for _ in self(items):
@@ -150,6 +163,8 @@ class Select(Step):
         self._end_ranges = array("Q")
         if self._order is not None:
             self._order.begin_section()
+        if self.duplicates is not None:
+            self.duplicates.begin_section()
         return (section._replace(changed=True),)
 
     def _batch(self, batch: PacketBatch) -> Iterable[Item]:
@@ -167,11 +182,17 @@ class Select(Step):
         unknown, timeless = rows, b""
         if criteria.after is not None or criteria.before is not None:
             unknown, timeless = self._apply_times(batch, mask)
+        if self.duplicates is not None:
+            unknown = min(unknown, self.duplicates.find(batch, mask))
+            mask[unknown:] = bytes(rows - unknown)
         self._apply_first_and_last(mask)
         stop = self._find_end(batch, mask)
         if unknown < stop:
             interface = batch.interfaces[batch.columns.interface[unknown]]
             raise FormatError(f"packet {batch.number(unknown)}: {interface.time_error}")
+        if self.duplicates is not None:
+            last = rows if self.end is None else max(0, self.end.number + 1 - batch.first_number)
+            self.duplicates.note(batch, min(rows, last))
         if timeless and not criteria.invert:
             self._left_out["packets-without-time"] += timeless.count(1, 0, stop)
         if criteria.invert:

@@ -117,6 +117,44 @@ _SELECTED = (
         manual="Select packets that are marked as received (`in`) or sent (`out`) in the pcapng option `epb_flags`.",
     ),
     Option(
+        "dedup",
+        "text",
+        "Leave out repeats of N before, or within 50ms",
+        SELECTED,
+        CONVERTING,
+        "WINDOW",
+        example="4",
+        manual="Leave out packets that repeat one before them: packets with the same bytes, original length, link type "
+        "and interface. WINDOW is how many packets before it a packet is held against (`4` is what `editcap -d` and "
+        "`editcap -D 5` do), up to 1,048,576, or a length of time with a unit (`50ms`): a packet is held against those "
+        "before it in the file that are at most so much earlier or later. The packets before it are those that the "
+        "options above select; `--dedup` comes before `--first` and `--last`. The first packet stays. A packet that is "
+        "left out still counts for those behind it. The report names the first 1,000.",
+        page="how-to/select",
+    ),
+    Option(
+        "dedup_ignore",
+        "texts",
+        "For --dedup: what may differ: interface,length",
+        SELECTED,
+        CONVERTING,
+        "WHAT,...",
+        example="interface",
+        manual="What may differ in packets that repeat others for `--dedup`: `interface`, so that the same packet at "
+        "two interfaces counts, or `length`, the original length.",
+    ),
+    Option(
+        "dedup_skip",
+        "number",
+        "For --dedup: leave the first N bytes out",
+        SELECTED,
+        CONVERTING,
+        "N",
+        example="14",
+        manual="Do not compare the first N bytes of packets for `--dedup`. A packet of N bytes or fewer is compared "
+        "whole.",
+    ),
+    Option(
         "invert",
         "flag",
         "The packets that the options above drop",

@@ -1,0 +1,167 @@
+"""Finds packets that repeat an earlier one: `Duplicates`, which `select` uses for `dedup`.
+
+Strategy: the kernel `RepeatWindow` holds the packets of the window and compares. Packets can only be the same if their
+interfaces are in the same group: each interface is a group of its own, or each link type with `ignore` interface. Times
+are whole numbers of a unit in which every resolution down to 10^-12 s and 2^-32 s is exact; finer times are cut.
+
+As long as nothing repeats and there are several interfaces, a second, smaller window looks for packets that are the
+same but for the interface, so that the command line can name the argument that finds them.
+"""
+
+from __future__ import annotations
+
+from array import array
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from pcapconv.io.scratch_log import ScratchLog
+from pcapconv.kernels import choose
+from pcapconv.report import MOST_LISTED, Repeat
+from pcapconv.timestamps import ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from fractions import Fraction
+
+    from pcapconv.model import Interface, PacketBatch
+
+MOST_PACKETS = 2**20  # how many packets are held at most
+IGNORABLE = "interface", "length"
+
+_MOST_PACKETS_ACROSS = 2**16
+_UNITS = 2**32 * 5**12  # units of exact times in a second
+_LONGEST = 2**125  # units: farther apart than any two times
+_LARGEST_DIVISOR = 2**127  # used for every larger divisor, too: all of them exceed any ticks times their factor
+_WORD = 2**64
+
+
+class DedupRule(NamedTuple):
+    """Which packets repeat others: the window is the number of `packets` before a packet, or the length of time in
+    `seconds`; what `ignore` has of `IGNORABLE` may differ, and the first `skip` bytes may."""
+
+    packets: int | None
+    seconds: Fraction | None
+    ignore: Collection[str] = ()
+    skip: int = 0
+
+
+class Duplicates:
+    """The repeated packets of one run. `total` is how many were noted, `listed` are the first of them. `across` is how
+    many would repeat another if the interface were ignored; this is counted only as long as `total` is 0. `first_cut`
+    is the number of the first packet in whose window of time were more packets than are held; None if there is none."""
+
+    def __init__(self, rule: DedupRule) -> None:
+        self._search = _Search(rule, MOST_PACKETS)
+        self._search_across: _Search | None = None
+        if "interface" not in rule.ignore:
+            widened = rule._replace(ignore={"interface", *rule.ignore})
+            self._search_across = _Search(widened, _MOST_PACKETS_ACROSS)
+        self._interfaces = 0  # so far
+        self.total = self.across = 0
+        self.listed: list[Repeat] = []
+        self.first_cut: int | None = None
+
+    def begin_section(self) -> None:
+        """Begin a section, which has no interfaces yet."""
+        self._interfaces += self._search.begin_section()
+        if self._search_across is not None:
+            self._search_across.begin_section()
+
+    def find(self, batch: PacketBatch, mask: bytearray) -> int:
+        """Set to 0 the mask of the rows that repeat a packet. Return how many rows are done: all, or those before the
+        first whose time is needed and cannot be determined."""
+        if self._search_across is not None and self._interfaces + len(batch.interfaces) > 1:
+            self._search_across.find(batch, bytearray(mask))
+        return self._search.find(batch, mask)
+
+    def note(self, batch: PacketBatch, stop: int) -> None:
+        """Count and list the repeated packets among the rows before `stop` of the batch that `find` was called with."""
+        search, across = self._search, self._search_across
+        count = search.count(stop)
+        if count and len(self.listed) < MOST_LISTED:
+            pairs = ((batch.number(row), search.repeated[row]) for row in range(stop) if search.repeated[row])
+            self.listed += [Repeat(*pair) for pair in islice(pairs, MOST_LISTED - len(self.listed))]
+        self.total += count
+        if self.first_cut is None and 0 < search.first_cut < batch.first_number + stop:
+            self.first_cut = search.first_cut
+        if across is not None:
+            self.across += across.count(stop)
+            if self.total:
+                across.close()
+                self._search_across, self.across = None, 0
+
+    def close(self) -> None:
+        """Remove temporary files."""
+        self._search.close()
+        if self._search_across is not None:
+            self._search_across.close()
+
+
+class _Search:
+    """One search for repeated packets. `repeated` has, for each row of the last batch that was searched, the number of
+    a packet that it repeats, or 0."""
+
+    def __init__(self, rule: DedupRule, most: int) -> None:
+        self._rule = rule
+        self._store = ScratchLog()
+        held = most if rule.packets is None else min(most, rule.packets)
+        window = None if rule.seconds is None else min(_LONGEST, int(rule.seconds * _UNITS))
+        self._window = choose().RepeatWindow(held, self._store, window)
+        self._rows = 0  # of the last batch
+        self.repeated = array("Q")
+        self._groups, self._scales = array("Q"), array("Q")
+        self._groups_before = 0  # in earlier sections
+
+    @property
+    def first_cut(self) -> int:
+        """As in `RepeatWindow`."""
+        number: int = self._window.first_cut
+        return number
+
+    def begin_section(self) -> int:
+        """Begin a section, which has no interfaces yet; return how many the section before it had."""
+        interfaces = len(self._groups)
+        self._groups_before += interfaces
+        self._groups, self._scales = array("Q"), array("Q")
+        return interfaces
+
+    def find(self, batch: PacketBatch, mask: bytearray) -> int:
+        """Set to 0 the mask of the rows that repeat a packet, as in `Duplicates.find`."""
+        rule = self._rule
+        for interface in batch.interfaces[len(self._groups) :]:
+            own_group = self._groups_before + len(self._groups)
+            self._groups.append(interface.link_type if "interface" in rule.ignore else own_group)
+            self._scales.extend(_scale(interface))
+        if len(self.repeated) < batch.rows:
+            self.repeated = array("Q", bytes(8 * batch.columns.capacity))
+        rows: int = self._window.find(
+            batch.buffer,
+            batch.columns,
+            batch.rows,
+            mask,
+            batch.first_number,
+            self._groups,
+            self._scales,
+            rule.skip,
+            "length" in rule.ignore,
+            self.repeated,
+        )
+        self._rows = rows
+        return rows
+
+    def count(self, stop: int) -> int:
+        """Count the repeated packets among the rows before `stop` of the last batch, and take that batch as done."""
+        stop, self._rows = min(stop, self._rows), 0
+        return stop - self.repeated[:stop].count(0)
+
+    def close(self) -> None:
+        """Remove temporary files."""
+        self._store.close()
+
+
+def _scale(interface: Interface) -> tuple[int, ...]:
+    """Return the entry of an interface in the `scales` of `RepeatWindow.find`."""
+    factor, divisor = ratio(interface.ticks_per_second, _UNITS)
+    divisor = 0 if interface.time_error else min(divisor, _LARGEST_DIVISOR)
+    offset = interface.time_offset * _UNITS % _WORD**2
+    return factor, divisor % _WORD, divisor // _WORD, offset % _WORD, offset // _WORD
