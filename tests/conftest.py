@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -37,6 +38,7 @@ pytest.register_assert_rewrite(
 
 from pcapconv import kernels as choice  # noqa: E402 - only now it is the right one
 from pcapconv.errors import UsageError  # noqa: E402
+from pcapconv.io.compression import recognise_compression  # noqa: E402
 
 hypothesis.settings.register_profile("pcapconv", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("pcapconv")
@@ -57,7 +59,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         name = item.nodeid.partition("[")[0]
         of_hypothesis = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
-        reads_corpus = "corpus_file" in getattr(item, "fixturenames", ())
+        reads_corpus = not {"corpus_file", "compressed_corpus_file"}.isdisjoint(getattr(item, "fixturenames", ()))
         takes_long = any(item.get_closest_marker(marker) for marker in ("slow", "fuzz"))
         if name not in seen and not (of_hypothesis or reads_corpus or takes_long):
             item.add_marker("quick")
@@ -68,8 +70,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that takes `kernels` on each form that is tested, and one that takes a `corpus_file` on each file."""
     if "kernels" in metafunc.fixturenames:
         metafunc.parametrize("kernels", _forms(metafunc.module.__name__), indirect=True, scope="module")
-    if "corpus_file" in metafunc.fixturenames:
-        _parametrize_with_corpus(metafunc)
+    for name in {"corpus_file", "compressed_corpus_file"}.intersection(metafunc.fixturenames):
+        _parametrize_with_corpus(metafunc, name)
 
 
 def _forms(module: str) -> list[str]:
@@ -84,18 +86,25 @@ def _forms(module: str) -> list[str]:
     return ["interpreted", "compiled"] if module.startswith("test_kernels") else [choice.choose().NAME]
 
 
-def _parametrize_with_corpus(metafunc: pytest.Metafunc) -> None:
-    """One case for each file under PCAPCONV_CORPUS; without it, the test is skipped."""
+def _parametrize_with_corpus(metafunc: pytest.Metafunc, name: str) -> None:
+    """One case for each file under PCAPCONV_CORPUS, or for each compressed one; without it, the test is skipped."""
     corpus = os.environ.get("PCAPCONV_CORPUS")
     if not corpus:
         skipped = pytest.mark.skip(reason="PCAPCONV_CORPUS is not set")
-        metafunc.parametrize("corpus_file", [pytest.param(None, marks=skipped, id="corpus")])
+        metafunc.parametrize(name, [pytest.param(None, marks=skipped, id="corpus")])
         return
     folder = Path(corpus)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     if not files:
         raise pytest.UsageError(f"PCAPCONV_CORPUS={corpus}: no files are there")
-    metafunc.parametrize("corpus_file", files, ids=[path.relative_to(folder).as_posix() for path in files])
+    files = [path for path in files if _is_compressed(path) == (name == "compressed_corpus_file")]
+    metafunc.parametrize(name, files, ids=[path.relative_to(folder).as_posix() for path in files])
+
+
+@cache
+def _is_compressed(path: Path) -> bool:
+    with path.open("rb") as file:
+        return recognise_compression(file.read(10)) is not None
 
 
 @pytest.fixture(scope="session")

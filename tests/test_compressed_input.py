@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 import pytest
 import wire
 from command_line import COMMAND, run_command, run_in_process
-from compressing import COMPRESS, compressed, each_compression, xz_with_dictionary, zstd_with_window
+from compressing import COMPRESS, compressed, content_of, each_compression, xz_with_dictionary, zstd_with_window
 from conversions import Pipe, converted, packets, read, refused
 
 import pcapconv
@@ -20,6 +20,7 @@ from pcapconv import FormatError, TargetError, UsageError
 from pcapconv.describing import info
 from pcapconv.describing.text_form import write_text
 from pcapconv.errors import NotACaptureError
+from pcapconv.io.compression import recognise_compression
 from pcapconv.normalizing import check_normal_form
 
 WEB = Path(__file__).parent / "samples" / "web.pcapng"
@@ -281,3 +282,11 @@ def test_too_much_memory_behind_the_first_packets(tmp_path: Path) -> None:
 def test_a_sidecar_of_a_pipe_needs_a_name() -> None:
     with pytest.raises(UsageError, match="a pcap file on a pipe has no sidecar beside it"):
         pcapconv.convert(pipe(gzip.compress(PCAP)), io.BytesIO(), to="pcapng", sidecar=True)
+
+
+def test_a_compressed_corpus_file_reads_as_its_content(compressed_corpus_file: Path) -> None:
+    packed = compressed_corpus_file.read_bytes()
+    compression = recognise_compression(packed)
+    assert compression is not None
+    content = content_of(packed, compression.name)
+    assert converted(packed, "pcapng")[0] == converted(content, "pcapng")[0]

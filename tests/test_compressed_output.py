@@ -508,6 +508,9 @@ def test_plain_conversions_import_no_library_of_compression(tmp_path: Path) -> N
     import sys
 
     done = subprocess.run(
-        [sys.executable, "-c", program, str(WEB_PCAP), str(tmp_path / "x.pcapng")], capture_output=True, check=True
+        [sys.executable, "-c", program, str(WEB_PCAP), str(tmp_path / "x.pcapng")],
+        capture_output=True,
+        check=True,
+        cwd=tmp_path,  # where no source tree hides the installed package
     )
     assert done.stdout == b"[]\n"

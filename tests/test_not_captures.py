@@ -63,7 +63,7 @@ NAMED = {
     "packetlogger, little-endian": (2 * packet_logger(0, b"\3\x0c\0", "<"), "a PacketLogger file"),
     "erf": (b"".join(erf(1_600_000_000 + n, bytes(60)) for n in range(3)), "an ERF capture .* editcap -F pcapng"),
     "erf, large packets": (b"".join(erf(1_600_000_000, bytes(1514)) for _ in range(9)), "an ERF capture"),
-    "lzma": (lzma.compress(PCAP, lzma.FORMAT_ALONE), "an LZMA file; .*: xz -d --format=lzma$"),
+    "lzma": (lzma.compress(PCAP, lzma.FORMAT_ALONE), "an LZMA file; .*: unlzma$"),
     "lzma, size known": (b"\x5d\0\0\x80\0\xcd\x10" + bytes(7) + b"\x6a\x0e", "an LZMA file"),
     "etl": (etl(65536), "an ETL file .* etl2pcapng"),
     "tar": (TAR, "a tar archive; unpack it first: tar"),

@@ -50,7 +50,7 @@ _MAGICS = (
     (0, b"\xfe\xff", _UTF_16),
 )
 _ETL = "an ETL file (Windows event trace); etl2pcapng, or pktmon etl2pcap on Windows, converts it"
-_LZMA = "an LZMA file; decompress it first: xz -d --format=lzma"
+_LZMA = "an LZMA file; decompress it first: unlzma"
 _ERF = f"an ERF capture (Endace); {_EDITCAP}"
 _PACKET_LOGGER = (
     "a PacketLogger file (Apple, Bluetooth); Wireshark reads it, and what PacketLogger exports as btsnoop, editcap "
