@@ -58,9 +58,8 @@ def test_any_selection_with_dedup(data: st.DataObject) -> None:
     report = converted(capture, "pcapng", **request.as_arguments())[1] if not_refused(capture, request) else None
     if report is not None and request.first is None:
         whole = request._replace(last=None, invert=False)
-        found = expected.without_repeats(
-            expected.chosen(expected.entries(capture), whole._replace(dedup=None))[0], Request()
-        )
+        entries = expected.in_order(expected.entries(capture), request)
+        found = expected.without_repeats(expected.chosen(entries, whole._replace(dedup=None))[0], Request())
         numbers = [packet.number for packet in expected.without_repeats(found, whole)]
         assert [each.number for each in report.repeats] == [
             packet.number for packet in found if packet.number not in numbers
