@@ -29,10 +29,14 @@ def on_each(address: str, expression: str) -> list[Any]:
 
 
 def busy(address: str) -> int:
-    """The number of workers that are at work."""
+    """The number of workers that are at work; -1 if the client failed to connect, which it does when the scheduler's
+    first message comes together with another one."""
     client: Any = import_module("distributed").Client
-    with client(address, set_as_default=False) as connected:
-        active: dict[str, int] = connected.run(lambda dask_worker: len(dask_worker.active_threads))
+    try:
+        with client(address, set_as_default=False) as connected:
+            active: dict[str, int] = connected.run(lambda dask_worker: len(dask_worker.active_threads))
+    except (AssertionError, OSError):
+        return -1
     return sum(map(bool, active.values()))
 
 
