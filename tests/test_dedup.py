@@ -323,3 +323,10 @@ def test_repeats_are_editcap_s(judge: list[str], options: dict[str, Any], tmp_pa
     path.write_bytes(write.pcap_header() + b"".join(records))
     count = count_same_packets(path, written_by_editcap(path, tmp_path, *judge), **options)
     assert 0 < count < 400
+
+
+def test_repeats_of_sorted_packets_have_the_numbers_of_the_input(write: In) -> None:
+    times = (5, 3, 4, 1)
+    records = [write.pcap_record(T + time, 0, data) for time, data in zip(times, (b"a", b"b", b"a", b"b"))]
+    report = converted(write.pcap_header() + b"".join(records), "pcap", sort=True, dedup=1)[1]
+    assert report.repeats == [Repeat(2, 4), Repeat(1, 3)]

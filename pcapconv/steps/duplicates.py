@@ -50,12 +50,13 @@ class Duplicates:
     many would repeat another if the interface were ignored; this is counted only as long as `total` is 0. `first_cut`
     is the number of the first packet in whose window of time were more packets than are held; None if there is none."""
 
-    def __init__(self, rule: DedupRule) -> None:
-        self._search = _Search(rule, MOST_PACKETS)
+    def __init__(self, rule: DedupRule, *, ascending: bool = True) -> None:
+        """`ascending` is false if packets were sorted, so that their numbers do not ascend."""
+        self._search = _Search(rule, MOST_PACKETS, ascending=ascending)
         self._search_across: _Search | None = None
         if "interface" not in rule.ignore:
             widened = rule._replace(ignore={"interface", *rule.ignore})
-            self._search_across = _Search(widened, _MOST_PACKETS_ACROSS)
+            self._search_across = _Search(widened, _MOST_PACKETS_ACROSS, ascending=ascending)
         self._interfaces = 0  # so far
         self.total = self.across = 0
         self.listed: list[Repeat] = []
@@ -79,11 +80,11 @@ class Duplicates:
         search, across = self._search, self._search_across
         count = search.count(stop)
         if count and len(self.listed) < MOST_LISTED:
-            pairs = ((batch.number(row), search.repeated[row]) for row in range(stop) if search.repeated[row])
+            pairs = ((batch.number(row), search.repeated_by(row)) for row in range(stop) if search.repeated[row])
             self.listed += [Repeat(*pair) for pair in islice(pairs, MOST_LISTED - len(self.listed))]
         self.total += count
-        if self.first_cut is None and 0 < search.first_cut < batch.first_number + stop:
-            self.first_cut = search.first_cut
+        if self.first_cut is None and stop:
+            self.first_cut = search.cut_before(batch, stop)
         if across is not None:
             self.across += across.count(stop)
             if self.total:
@@ -98,11 +99,13 @@ class Duplicates:
 
 
 class _Search:
-    """One search for repeated packets. `repeated` has, for each row of the last batch that was searched, the number of
-    a packet that it repeats, or 0."""
+    """One search for repeated packets. `repeated` has, for each row of the last batch that was searched, the place of a
+    packet that it repeats, or 0. A place is the packet's number; if packets were sorted, it counts from 1 in their
+    order, and `_numbers` has the numbers of the last packets."""
 
-    def __init__(self, rule: DedupRule, most: int) -> None:
+    def __init__(self, rule: DedupRule, most: int, *, ascending: bool) -> None:
         self._rule = rule
+        self._ascending = ascending
         self._store = ScratchLog()
         held = most if rule.packets is None else min(most, rule.packets)
         window = None if rule.seconds is None else min(_LONGEST, int(rule.seconds * _UNITS))
@@ -111,12 +114,38 @@ class _Search:
         self.repeated = array("Q")
         self._groups, self._scales = array("Q"), array("Q")
         self._groups_before = 0  # in earlier sections
+        self._numbers = array("Q")
+        self._numbers_dropped = 0  # how many are no longer in `_numbers`
+
+    def repeated_by(self, row: int) -> int:
+        """Return the number of the packet that a row of the last batch repeats."""
+        return self._number_at(self.repeated[row])
+
+    def cut_before(self, batch: PacketBatch, stop: int) -> int | None:
+        """Return the number of the first packet for which the window held too few packets, if it is before the row
+        `stop` of the last batch; otherwise None."""
+        place: int = self._window.first_cut
+        end = batch.first_number + stop if self._ascending else self._end_of_numbers - batch.rows + stop + 1
+        return self._number_at(place) if 0 < place < end else None
 
     @property
-    def first_cut(self) -> int:
-        """As in `RepeatWindow`."""
-        number: int = self._window.first_cut
-        return number
+    def _end_of_numbers(self) -> int:
+        """The place of the last packet in `_numbers`."""
+        return self._numbers_dropped + len(self._numbers)
+
+    def _number_at(self, place: int) -> int:
+        return place if self._ascending else self._numbers[place - self._numbers_dropped - 1]
+
+    def _first_place(self, batch: PacketBatch) -> int:
+        """Return the place of a batch's first packet, and keep its packets' numbers if they were sorted."""
+        if self._ascending:
+            return batch.first_number
+        if len(self._numbers) > 2 * MOST_PACKETS:
+            del self._numbers[:MOST_PACKETS]
+            self._numbers_dropped += MOST_PACKETS
+        first = self._end_of_numbers + 1
+        self._numbers.extend(batch.number(row) for row in range(batch.rows))
+        return first
 
     def begin_section(self) -> int:
         """Begin a section, which has no interfaces yet; return how many the section before it had."""
@@ -139,7 +168,7 @@ class _Search:
             batch.columns,
             batch.rows,
             mask,
-            batch.first_number,
+            self._first_place(batch),
             self._groups,
             self._scales,
             rule.skip,

@@ -126,7 +126,7 @@ class Select(Step):
         self.end: SelectionEnd | None = None
         self.breach: OrderBreach | None = None
         self._order = PacketOrder(criteria.in_order) if criteria.in_order is not None else None
-        self.duplicates = None if criteria.dedup is None else Duplicates(criteria.dedup)
+        self.duplicates = None if criteria.dedup is None else Duplicates(criteria.dedup, ascending=ascending)
         self._criteria = criteria
         self._left_out = left_out
         lowest = 0 if criteria.last is None or selected_in_all is None else max(0, selected_in_all - criteria.last)
