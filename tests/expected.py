@@ -68,9 +68,12 @@ class Entry(NamedTuple):
     packet: Packet | None
 
 
+EDITING_FIELDS = ("snaplen", "front", "end", "cuts", "adjust", "shift", "start", "moments", "comments")
+
+
 class Request(NamedTuple):
     """What to select and to edit. Times are (seconds, relative to the first packet); a window is a number of packets,
-    or a Fraction of seconds."""
+    or a Fraction of seconds. `cuts` are (offset, from the end, number, negative for bytes before the offset)."""
 
     sort: bool = False
     after: tuple[Fraction, bool] | None = None
@@ -89,7 +92,11 @@ class Request(NamedTuple):
     snaplen: int | None = None
     front: int = 0
     end: int = 0
+    cuts: Sequence[tuple[int, bool, int]] = ()
+    adjust: bool = False
     shift: Fraction | None = None
+    start: Fraction | None = None
+    moments: Sequence[tuple[int, Fraction]] = ()
     comments: Sequence[tuple[int, str]] = ()
 
     def as_arguments(self) -> dict[str, Any]:
@@ -110,19 +117,26 @@ class Request(NamedTuple):
             "dedup_skip": self.dedup_skip,
             "invert": self.invert,
             "snaplen": self.snaplen,
-            "chop": [each for each in (self.front, -self.end) if each],
+            "chop": [
+                *(each for each in (self.front, -self.end) if each),
+                *(f"{'-' if from_end else ''}{offset}:{number}" for offset, from_end, number in self.cuts),
+            ],
+            "adjust_length": self.adjust,
             "shift_time": None if self.shift is None else decimal(self.shift),
+            "rebase_time": None if self.start is None else _moment(self.start, False),
+            "set_time": [f"{number}:{_moment(time, False)}" for number, time in self.moments],
             "packet_comment": [f"{number}:{text}" for number, text in self.comments],
         }
         return {name: value for name, value in said.items() if value not in (None, [], False)}
 
     @property
     def selects(self) -> bool:
-        return self._replace(sort=False, snaplen=None, front=0, end=0, shift=None, comments=()) != Request()
+        return self._replace(**{name: Request._field_defaults[name] for name in ("sort", *EDITING_FIELDS)}) != Request()
 
     @property
     def edits(self) -> bool:
-        return bool(self.front or self.end or self.snaplen is not None or self.shift or self.comments)
+        unedited = {name: Request._field_defaults[name] for name in EDITING_FIELDS}
+        return bool(self.shift) or self._replace(shift=None) != self._replace(**unedited)
 
 
 class Written(NamedTuple):
@@ -444,20 +458,46 @@ def _instant(moment: tuple[Fraction, bool] | None, start: Fraction | None) -> Fr
 # ---------------------------------------------------------------- editing
 
 
+def moving(stay: Sequence[Packet], request: Request) -> Request:
+    """The request with the `shift` by which the first of these packets that has a time gets the time `start`.
+
+    ValueError where this packet's time cannot be determined.
+    """
+    first = next((packet for packet in stay if packet.ticks is not None), None)
+    if request.start is None or first is None:
+        return request
+    if first.time is None:
+        raise ValueError("a time that nobody can tell")
+    return request._replace(shift=request.start - first.time)
+
+
+def _chopped(data: bytes, request: Request) -> bytes:
+    """The bytes that stay, one by one."""
+    size = len(data)
+    gone = [(0, request.front), (size - request.end, size)]
+    for offset, from_end, number in request.cuts:
+        place = size - offset if from_end else offset
+        if 0 <= place <= size:
+            gone.append((place, place + number) if number > 0 else (place + number, place))
+    return bytes(value for at, value in enumerate(data) if not any(start <= at < stop for start, stop in gone))
+
+
 def edited(packet: Packet, order: ByteOrder, request: Request, *, snaplen: int) -> tuple[Packet, Mapping[str, int]]:
     """The packet with what was asked for, and what it lost. `snaplen` is what its interface states afterwards.
 
-    ValueError where its time cannot be shifted, or it has no place for a comment.
+    ValueError where it cannot get its new time, or has no place for it or for a comment.
     """
     lost: Counter[str] = Counter()
-    data = packet.data[request.front :]
-    data = data[: max(0, len(data) - request.end)]
+    data = _chopped(packet.data, request)
+    original = packet.original_length
+    if request.adjust:
+        original = max(0, original - (len(packet.data) - len(data)))
     data = data[: request.snaplen]
-    new = packet._replace(data=data)
+    new = packet._replace(data=data, original_length=original)
     if data != packet.data:
         options, lost["packet-hashes"] = without(packet.options, order, [wire.EPB_HASH])
         new = new._replace(options=options)
-        read = min(packet.original_length, snaplen or 2**32)
+        read = min(original, snaplen or 2**32)
         if packet.ticks is None and read != len(data):
             new, lost["original-lengths"] = new._replace(original_length=len(data)), 1
     texts = [text.encode() for number, text in request.comments if number == packet.number]
@@ -466,13 +506,17 @@ def edited(packet: Packet, order: ByteOrder, request: Request, *, snaplen: int) 
             raise ValueError("a Simple Packet has no place for a comment")
         add = b"".join(wire.option(wire.OPT_COMMENT, text, byte_order=order) for text in texts)
         new = new._replace(options=without(new.options, order, [], add)[0])
-    if request.shift and packet.ticks is not None:
+    set_to = dict(request.moments).get(packet.number)
+    if set_to is not None and packet.ticks is None:
+        raise ValueError("a Simple Packet has no place for a time")
+    if packet.ticks is not None and (set_to is not None or request.shift):
         if packet.interface.unit is None:
             raise ValueError("a time that nobody can tell")
-        ticks = packet.ticks + request.shift / packet.interface.unit
+        time = cast(Fraction, packet.time) + (request.shift or 0) if set_to is None else set_to
+        ticks = (time - packet.interface.offset) / packet.interface.unit
         if ticks.denominator != 1 or not 0 <= ticks < 2**64:
             raise ValueError("its interface cannot state that time")
-        new = new._replace(ticks=int(ticks), time=cast(Fraction, packet.time) + request.shift)
+        new = new._replace(ticks=int(ticks), time=time)
     return new, +lost
 
 
@@ -528,6 +572,7 @@ def written(capture: bytes, to: str, request: Request, *, pipe: bool = False) ->
     """The output in the input's own format, or pcapng from pcap."""
     found = in_order(entries(capture), request)
     stay, timeless = chosen(found, request)
+    request = moving(stay, request)
     lost = Counter({"packets-without-time": timeless})
     if is_pcapng(capture):
         return _written_pcapng(found, stay, lost, request, pipe)

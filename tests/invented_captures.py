@@ -20,6 +20,11 @@ NAMES = ["eth0", "1", "wlan0", "café", "1:0"]
 
 DATA = st.one_of(st.integers(0, 90), st.sampled_from([5, 20])).map(lambda size: bytes(range(7, 7 + size)))
 WINDOWS = [Fraction(0), Fraction(1, 10**6), Fraction(1, 4), Fraction(10**10)]  # of time
+CUTS = st.tuples(
+    st.sampled_from([1, 4, 12, 64, 80]),  # 0 would be added to what is cut off the front
+    st.booleans(),
+    st.sampled_from([1, 4, 200, -1, -4, -200]),
+)
 LENGTHS = st.one_of(st.none(), st.integers(0, 120))
 MOMENTS = st.builds(
     lambda quarter, beside, unit: Fraction(quarter, 4) + Fraction(beside, unit),
@@ -192,6 +197,10 @@ def _moments(found: Sequence[Packet]) -> st.SearchStrategy[tuple[Fraction, bool]
     return st.one_of(absolute, absolute, grid, st.builds(lambda time: (max(time, Fraction(0)), True), MOMENTS))
 
 
+def _moments_alone(found: Sequence[Packet]) -> st.SearchStrategy[Fraction]:
+    return _moments(found).map(lambda moment: Fraction(START) if moment[1] else moment[0])
+
+
 def _is_short(time: Fraction) -> bool:
     try:
         decimal(time)
@@ -231,6 +240,14 @@ def editing_fields(kept: Sequence[Packet]) -> Strategies:
     numbers = st.sampled_from([packet.number for packet in kept]) if kept else st.nothing()
     comment = st.tuples(numbers, st.sampled_from(["seen", "", "twice: once", "café"]))
     return {
+        "cuts": st.lists(CUTS, min_size=1, max_size=3, unique_by=lambda cut: (cut[0], cut[1], cut[2] > 0)),
+        "adjust": st.just(True),
+        "start": _moments_alone(kept),
+        "moments": st.lists(
+            st.tuples(numbers, _moments_alone(kept)), min_size=1, max_size=2, unique_by=lambda pair: pair[0]
+        )
+        if kept
+        else None,
         "snaplen": st.sampled_from([1, 16, 63, 64, 65, 300]),
         "front": st.sampled_from([1, 4, 14, 200]),
         "end": st.sampled_from([1, 4, 7, 200]),
@@ -262,4 +279,7 @@ def selections(draw: st.DrawFn, capture: bytes) -> Request:
 @st.composite
 def edits(draw: st.DrawFn, kept: Sequence[Packet]) -> Request:
     """Requests with one to three editing arguments, for packets that are all in the output."""
-    return _request(draw, editing_fields(kept))._replace(sort=draw(st.sampled_from([False, False, True])))
+    request = _request(draw, editing_fields(kept))._replace(sort=draw(st.sampled_from([False, False, True])))
+    if request.adjust and not (request.front or request.end or request.cuts):
+        request = request._replace(cuts=[draw(CUTS)])
+    return request if request.start is None else request._replace(shift=None)

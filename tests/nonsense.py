@@ -21,6 +21,8 @@ NOTHING_TO_INVERT = (
 )
 THERE = "there is no such interface; there are 0:0 lo"
 COMMENT_FORM = "write NUMBER:TEXT, as in 17:retry; packets count from 1"
+TIME_FORM = "write NUMBER:TIME, as in 17:2024-05-01T12:00Z; packets count from 1"
+NOT_RELATIVE = "counts from the first packet, whose time may change; write a time, as in 2024-05-01T12:00:00Z"
 
 PARTS: list[tuple[dict[str, Any], str]] = [  # of a split
     ({"max_parts": 0}, f"`max_parts=0`: {FROM_1}"),
@@ -91,6 +93,44 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"chop": [0]}, "`chop=0`: write 14 to remove bytes at the front, -4 at the end of each packet"),
     ({"chop": 0}, "`chop=0`: write 14 to remove bytes at the front, -4 at the end of each packet"),
     ({"chop": [2**32]}, "`chop=`: packets have at most 4294967295 bytes"),
+    ({"chop": [10**60]}, "`chop=`: packets have at most 4294967295 bytes"),
+    ({"chop": ["4294967296:1"]}, "`chop=`: packets have at most 4294967295 bytes"),
+    ({"chop": ["1:-4294967296"]}, "`chop=`: packets have at most 4294967295 bytes"),
+    ({"chop": ["12:" + "9" * 5000]}, "`chop=`: packets have at most 4294967295 bytes"),
+    ({"chop": ["12:0"]}, "`chop='12:0'`: no bytes; write 12:4 to remove 4 bytes there"),
+    ({"chop": ["-12:0"]}, "`chop='-12:0'`: no bytes; write -12:4 to remove 4 bytes there"),
+    ({"chop": ["0:-4"]}, "`chop='0:-4'`: no bytes come before the first; write -4 to remove the last"),
+    ({"chop": ["12:"]}, "`chop='12:'`: neither a number of bytes nor OFFSET:N; write 14, -4 or 12:4"),
+    ({"chop": [":4"]}, "`chop=':4'`: neither a number of bytes nor OFFSET:N; write 14, -4 or 12:4"),
+    ({"chop": ["1:2:3"]}, "`chop='1:2:3'`: neither a number of bytes nor OFFSET:N; write 14, -4 or 12:4"),
+    ({"chop": ["front"]}, "`chop='front'`: neither a number of bytes nor OFFSET:N; write 14, -4 or 12:4"),
+    ({"chop": ""}, "`chop=''`: neither a number of bytes nor OFFSET:N; write 14, -4 or 12:4"),
+    ({"chop": ["4\n"]}, "`chop='4\\n'`: neither a number of bytes nor OFFSET:N; write 14, -4 or 12:4"),
+    ({"adjust_length": True}, "`adjust_length=True` goes with `chop=`, as in `chop=14, adjust_length=True`"),
+    (
+        {"adjust_length": True, "snaplen": 64, "chop": []},
+        "`adjust_length=True` goes with `chop=`, as in `chop=14, adjust_length=True`",
+    ),
+    ({"rebase_time": "yesterday"}, f"`rebase_time='yesterday'`: not a time; write {MOMENTS}"),
+    ({"rebase_time": "+5s"}, f"`rebase_time='+5s'`: {NOT_RELATIVE}"),
+    (
+        {"rebase_time": "0", "shift_time": "0s"},
+        "`shift_time='0s'` and `rebase_time='0'` both move all packets; give one of them",
+    ),
+    ({"rebase_time": ["0"]}, "`rebase_time=['0']`: it can be given once only"),
+    ({"set_time": ["5"]}, f"`set_time='5'`: {TIME_FORM}"),
+    ({"set_time": ["2024-05-01T12:00"]}, f"`set_time='2024-05-01T12:00'`: {TIME_FORM}"),
+    ({"set_time": ["0:5"]}, f"`set_time='0:5'`: {TIME_FORM}"),
+    ({"set_time": [":5"]}, f"`set_time=':5'`: {TIME_FORM}"),
+    ({"set_time": ["1:"]}, f"`set_time=''`: not a time; write {MOMENTS}"),
+    ({"set_time": ["1:noon"]}, f"`set_time='noon'`: not a time; write {MOMENTS}"),
+    ({"set_time": ["1:+5s"]}, f"`set_time='+5s'`: {NOT_RELATIVE}"),
+    ({"set_time": ["1:5", "1:6"]}, "`set_time='1:6'`: packet 1 has a time already; give it one"),
+    (
+        {"set_time": [f"{COUNT + 1}:5"]},
+        f"`set_time=`: packet {COUNT + 1} of the input is not among those written; "
+        "write NUMBER:TIME with the packet's number in the input, from 1",
+    ),
     ({"snaplen": 0}, f"`snaplen=0`: {FROM_1}"),
     ({"snaplen": 2**31}, "`snaplen=2147483648`: must be at most 2147483647"),
     ({"shift_time": "soon"}, "`shift_time='soon'`: not a length of time; write +1.5s, -250ms or 1h30m"),

@@ -25,8 +25,18 @@ NAMES = sorted({option.name for option in OPTIONS})
 IN_SECOND_IMPLEMENTATIONS = {
     "expected.py": (
         *("sort", "after", "before", "packets", "drop_packets", "first", "last", "interface", "comment_matches"),
-        *("direction", "dedup", "dedup_ignore", "dedup_skip", "invert", "chop", "snaplen", "shift_time"),
-        "packet_comment",
+        *(
+            "direction",
+            "dedup",
+            "dedup_ignore",
+            "dedup_skip",
+            "invert",
+            "chop",
+            "adjust_length",
+            "snaplen",
+            "shift_time",
+        ),
+        *("rebase_time", "set_time", "packet_comment"),
     ),
     "expected_normal_form.py": ("sort", "rebase_time", "mask_time", "keep", "strip"),
     "test_split_oracle.py": ("max_packets", "max_bytes", "interval", "align", "by"),
@@ -112,7 +122,9 @@ def test_nonsense_is_tried_with_each_option_that_takes_a_value() -> None:
     values = {option.name for option in OPTIONS if option.value}
     free = {option.name for option in OPTIONS if option.value and not option.choices}
     refused = {name for options, _ in nonsense.REFUSED + nonsense.PARTS for name in options}
-    assert free <= in_files(REFUSED_ELSEWHERE) | refused <= values | {"invert"}  # the only flag that is refused alone
+    assert (
+        free <= in_files(REFUSED_ELSEWHERE) | refused <= values | {"adjust_length", "invert"}
+    )  # flags that are refused alone
 
 
 # ---------------------------------------------------------------- selecting and editing arguments
@@ -144,7 +156,11 @@ EVERYTHING = Request(
     snaplen=1,
     front=1,
     end=1,
+    cuts=[(1, False, 1)],
+    adjust=True,
     shift=Fraction(1),
+    start=Fraction(1),
+    moments=[(1, Fraction(1))],
     comments=[(1, "a")],
 )
 

@@ -1,4 +1,4 @@
-"""The kernels that change rows: `cut_packets`, `shift_times` and `renumber`."""
+"""The kernels that change rows: `cut_packets`, `remove_bytes`, `shift_times` and `renumber`."""
 
 from array import array
 from types import ModuleType
@@ -60,7 +60,7 @@ def test_cut_packets_takes_bytes_off(
     kernels: ModuleType, captured: int, front: int, end: int, snaplen: int, off: int, left: int, place: int
 ) -> None:
     columns = with_rows(1, data_at=[place], captured_length=[captured], record_length=[99])
-    assert kernels.cut_packets(columns, 1, front, end, snaplen) == 1
+    assert kernels.cut_packets(columns, 1, front, end, snaplen, False) == 1
     assert (columns.data_at[0], columns.captured_length[0], columns.record_length[0]) == (place + off, left, 0)
 
 
@@ -74,7 +74,7 @@ def test_cut_packets_leaves_what_is_short_enough(
     columns = unlike_rows(1)
     columns.captured_length[0], columns.record_length[0], columns.data_at[0] = captured, 99, MAX_OFFSET
     before = all_columns(columns, 1)
-    assert kernels.cut_packets(columns, 1, front, end, snaplen) == 0
+    assert kernels.cut_packets(columns, 1, front, end, snaplen, False) == 0
     assert all_columns(columns, 1) == before
 
 
@@ -83,7 +83,7 @@ def test_cut_packets_changes_nothing_else(kernels: ModuleType) -> None:
     columns.data_at = array("q", [1, 2, 3, 4, 5])
     columns.captured_length = array("I", [4, 3, 2, 0, 9])
     before = all_columns(columns, 5)
-    assert kernels.cut_packets(columns, 4, 1, 1, 1) == 3
+    assert kernels.cut_packets(columns, 4, 1, 1, 1, False) == 3
     changed = {
         "data_at": [2, 3, 4, 4, 5],
         "captured_length": [1, 1, 0, 0, 9],
@@ -93,21 +93,120 @@ def test_cut_packets_changes_nothing_else(kernels: ModuleType) -> None:
 
 
 def test_cut_packets_counts_a_row_that_had_no_record(kernels: ModuleType) -> None:
-    assert kernels.cut_packets(with_rows(1, captured_length=[2]), 1, 0, 0, 1) == 1
+    assert kernels.cut_packets(with_rows(1, captured_length=[2]), 1, 0, 0, 1, False) == 1
 
 
 def test_cut_packets_of_no_rows(kernels: ModuleType) -> None:
-    assert kernels.cut_packets(Columns(0), 0, MOST, MOST, 0) == 0
-    assert kernels.cut_packets(with_rows(1, captured_length=[2]), 0, MOST, MOST, 0) == 0
+    assert kernels.cut_packets(Columns(0), 0, MOST, MOST, 0, False) == 0
+    assert kernels.cut_packets(with_rows(1, captured_length=[2]), 0, MOST, MOST, 0, False) == 0
 
 
 def test_cut_packets_refuses_a_place_behind_the_last_there_is(kernels: ModuleType) -> None:
     columns = with_rows(3, data_at=[MAX_OFFSET - 2, MAX_OFFSET - 1, 0], captured_length=[5] * 3, record_length=[9] * 3)
     with pytest.raises(ValueError, match="row 1 lies outside its buffer"):
-        kernels.cut_packets(columns, 3, 2, 0, MOST)
+        kernels.cut_packets(columns, 3, 2, 0, MOST, False)
     assert list(columns.data_at) == [MAX_OFFSET, MAX_OFFSET - 1, 0]
     assert list(columns.captured_length) == [3, 5, 5]
     assert list(columns.record_length) == [0, 9, 9]
+
+
+@pytest.mark.parametrize(
+    ("original", "front", "end", "snaplen", "adjusted"),
+    [
+        (10, 1, 2, MOST, 7),
+        (10, 0, 0, 5, 10),
+        (10, 3, 0, 5, 7),
+        (1500, 14, 4, MOST, 1490),
+        (1500, 4, 2, MOST, 1494),
+        (1500, 4, MOST, MOST, 1490),
+        (2, 1, 1, MOST, 0),
+        (1, 1, 1, MOST, 0),
+        (0, 1, 1, MOST, 0),
+        (MOST, MOST, MOST, 0, MOST - 10),
+    ],
+)
+def test_cut_packets_adjusts_original_lengths_by_what_is_taken_from_front_and_end(
+    kernels: ModuleType, original: int, front: int, end: int, snaplen: int, adjusted: int
+) -> None:
+    columns = with_rows(2, captured_length=[10, 0], original_length=[original, original])
+    assert kernels.cut_packets(columns, 2, front, end, snaplen, True) == 1
+    assert list(columns.original_length) == [adjusted, original]
+
+
+# ---------------------------------------------------------------- facts: remove_bytes
+
+
+@pytest.mark.parametrize(
+    ("places", "left"),
+    [
+        ([(4, 0, 0, 2)], b"012367"),
+        ([(4, 0, 2, 0)], b"014567"),
+        ([(4, 0, 1, 1)], b"012567"),
+        ([(3, 1, 0, 2)], b"012347"),
+        ([(3, 1, 2, 0)], b"012567"),
+        ([(4, 0, 0, MOST_TICKS)], b"0123"),
+        ([(4, 0, MOST_TICKS, 0)], b"4567"),
+        ([(0, 0, 0, 3)], b"34567"),
+        ([(0, 1, 3, 0)], b"01234"),
+        ([(8, 0, 2, 9)], b"012345"),
+        ([(8, 1, 9, 2)], b"234567"),
+        ([(9, 0, 5, 5)], b"01234567"),
+        ([(9, 1, 5, 5)], b"01234567"),
+        ([(MOST_TICKS, 0, 5, 5)], b"01234567"),
+        ([(MOST_TICKS, 1, MOST_TICKS, MOST_TICKS)], b"01234567"),
+        ([(0, 0, 9, 0), (0, 1, 0, 9), (4, 0, 0, 0)], b"01234567"),
+        ([(1, 0, 0, 1), (3, 0, 0, 1), (5, 0, 0, 1), (7, 0, 0, 1)], b"0246"),
+        ([(7, 0, 0, 1), (5, 0, 0, 1), (3, 0, 0, 1), (1, 0, 0, 1)], b"0246"),
+        ([(2, 0, 0, 3), (3, 0, 0, 3)], b"0167"),
+        ([(2, 0, 0, 4), (3, 0, 0, 1)], b"0167"),
+        ([(2, 0, 0, 2), (4, 0, 0, 2)], b"0167"),
+        ([(0, 0, 0, 4), (4, 0, 0, 4)], b""),
+        ([(1, 0, 1, 7)], b""),
+        ([(0, 0, 0, 1), (0, 1, 1, 0), (3, 0, 0, 2)], b"1256"),
+    ],
+)
+def test_remove_bytes_takes_them_from_anywhere(
+    kernels: ModuleType, places: list[tuple[int, int, int, int]], left: bytes
+) -> None:
+    buffer, out = b"<01234567>", bytearray(20)
+    columns = with_rows(1, data_at=[1], captured_length=[8], original_length=[50], record_length=[9])
+    cuts = table(*(value for place in places for value in place))
+    changed, used = kernels.remove_bytes(buffer, columns, 1, cuts, True, out, len(buffer))
+    at, length = columns.data_at[0], columns.captured_length[0]
+    assert (buffer + out)[at : at + length] == left
+    assert (changed, columns.record_length[0]) == ((0, 9) if len(left) == 8 else (1, 0))
+    assert columns.original_length[0] == 50 - (8 - len(left))
+    assert out[used:] == bytes(20 - used)
+    assert used in (0, len(left))
+    assert buffer == b"<01234567>"
+
+
+def test_remove_bytes_joins_one_packet_behind_the_other(kernels: ModuleType) -> None:
+    buffer, out = b"abcdefgh", bytearray(9)
+    columns = with_rows(
+        4, data_at=[0, 3, 0, 5], captured_length=[3, 5, 1, 3], original_length=[3, 5, 1, 9], record_length=[7] * 4
+    )
+    assert kernels.remove_bytes(buffer, columns, 4, table(1, 0, 0, 1), False, out, 1000) == (3, 8)
+    assert (list(columns.data_at), out) == ([1000, 1002, 0, 1006], b"acdfghfh\0")
+    assert list(columns.captured_length) == [2, 4, 1, 2]
+    assert list(columns.original_length) == [3, 5, 1, 9]
+    assert list(columns.record_length) == [0, 0, 7, 0]
+
+
+@pytest.mark.parametrize("place", [-(2**63), -1, 7, 2**63 - 1])
+def test_remove_bytes_refuses_a_packet_outside_its_buffer(kernels: ModuleType, place: int) -> None:
+    columns = with_rows(2, data_at=[0, place], captured_length=[2, 2], record_length=[9, 9])
+    with pytest.raises(ValueError, match="row 1 lies outside its buffer"):
+        kernels.remove_bytes(bytes(8), columns, 2, table(0, 0, 0, 1), False, bytearray(), 8)
+    assert list(columns.captured_length) == [1, 2]
+    assert list(columns.record_length) == [0, 9]
+
+
+def test_remove_bytes_refuses_a_packet_for_which_there_is_no_room(kernels: ModuleType) -> None:
+    columns = with_rows(2, captured_length=[4, 4], record_length=[9, 9])
+    with pytest.raises(ValueError, match="no room for row 1"):
+        kernels.remove_bytes(bytes(8), columns, 2, table(1, 0, 0, 1), False, bytearray(5), 8)
+    assert list(columns.captured_length) == [3, 4]
 
 
 # ---------------------------------------------------------------- facts: shift_times
@@ -285,12 +384,38 @@ def test_renumber_has_changed_the_rows_before_the_one_it_refuses(
 # ---------------------------------------------------------------- parity
 
 
-@given(data=st.data(), columns=packet_rows(len(BUFFER), 6), front=WORDS, end=WORDS, snaplen=WORDS)
+@given(
+    data=st.data(), columns=packet_rows(len(BUFFER), 6), lengths=st.tuples(WORDS, WORDS, WORDS), adjust=st.booleans()
+)
 def test_parity_of_cut_packets(
-    compiled: ModuleType, data: st.DataObject, columns: Columns, front: int, end: int, snaplen: int
+    compiled: ModuleType, data: st.DataObject, columns: Columns, lengths: tuple[int, int, int], adjust: bool
 ) -> None:
     rows = data.draw(st.one_of(st.just(columns.capacity), st.integers(-1, columns.capacity + 1)))
-    agree(compiled, "cut_packets", columns, rows, front, end, snaplen)
+    agree(compiled, "cut_packets", columns, rows, *lengths, adjust)
+
+
+NUMBERS = st.one_of(st.integers(0, 9), st.integers(0, 70), TICKS)
+PLACES = st.tuples(NUMBERS, st.sampled_from([0, 1, MOST_TICKS]), NUMBERS, NUMBERS)
+
+
+@given(
+    data=st.data(),
+    columns=packet_rows(len(BUFFER), 6),
+    places=st.lists(PLACES, max_size=5),
+    adjust=st.booleans(),
+    room=st.one_of(st.just(400), st.integers(0, 99)),
+)
+def test_parity_of_remove_bytes(
+    compiled: ModuleType,
+    data: st.DataObject,
+    columns: Columns,
+    places: list[tuple[int, int, int, int]],
+    adjust: bool,
+    room: int,
+) -> None:
+    rows = data.draw(st.one_of(st.just(columns.capacity), st.integers(-1, columns.capacity + 1)))
+    cuts = table(*(value for place in places for value in place))
+    agree(compiled, "remove_bytes", BUFFER, columns, rows, cuts, adjust, bytearray(room), len(BUFFER))
 
 
 @given(data=st.data(), shifts=st.lists(st.tuples(TICKS, st.sampled_from([0, 1, MOST_TICKS])), max_size=4))

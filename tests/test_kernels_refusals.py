@@ -18,7 +18,7 @@ from kernel_rows import (
     with_rows,
 )
 
-from pcapconv.kernels.contract import RANGE, SCALE, SHIFT, TOTALS
+from pcapconv.kernels.contract import CUT, RANGE, SCALE, SHIFT, TOTALS
 from pcapconv.model import Columns
 
 # ---------------------------------------------------------------- refusals: ValueError, never a crash
@@ -165,7 +165,10 @@ CALLS: dict[str, Callable[[ModuleType, Columns, int], object]] = {
         columns, rows, table(0, 9, 1), bytearray(9)
     ),
     "copy_rows": lambda kernels, columns, rows: kernels.copy_rows(columns, rows, bytearray(9), Columns(2)),
-    "cut_packets": lambda kernels, columns, rows: kernels.cut_packets(columns, rows, 1, 1, 1),
+    "cut_packets": lambda kernels, columns, rows: kernels.cut_packets(columns, rows, 1, 1, 1, False),
+    "remove_bytes": lambda kernels, columns, rows: kernels.remove_bytes(
+        b"", columns, rows, table(0, 0, 0, 1), False, bytearray(), 0
+    ),
     "shift_times": lambda kernels, columns, rows: kernels.shift_times(columns, rows, table(1, 0)),
     "renumber": lambda kernels, columns, rows: kernels.renumber(bytearray(), columns, rows, table(0), False),
     "copy_records": lambda kernels, columns, rows: kernels.copy_records(b"", columns, 0, rows, bytearray(), 0),
@@ -186,7 +189,8 @@ CALLS: dict[str, Callable[[ModuleType, Columns, int], object]] = {
 USED = {
     "rows_in_ranges": ["record_type", "ticks", "interface"],
     "copy_rows": list(Columns.TYPECODES),
-    "cut_packets": ["record_length", "data_at", "captured_length"],
+    "cut_packets": ["record_length", "data_at", "captured_length", "original_length"],
+    "remove_bytes": ["record_length", "data_at", "captured_length", "original_length"],
     "shift_times": ["record_length", "record_type", "ticks", "interface"],
     "renumber": ["record_at", "record_length", "record_type", "interface"],
     "copy_records": ["record_at", "record_length"],
@@ -232,6 +236,8 @@ def test_a_table_of_another_type_is_refused(kernels: ModuleType, typecode: str) 
         kernels.rows_in_ranges(columns, 1, bad(RANGE), bytearray(1))
     with pytest.raises(ValueError, match=refusal):
         kernels.shift_times(columns, 1, bad(SHIFT))
+    with pytest.raises(ValueError, match=refusal):
+        kernels.remove_bytes(b"", columns, 1, bad(CUT), False, bytearray(), 0)
     with pytest.raises(ValueError, match=refusal):
         kernels.renumber(bytearray(), columns, 1, bad(1), False)
     with pytest.raises(ValueError, match=refusal):

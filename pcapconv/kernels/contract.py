@@ -20,6 +20,7 @@ BEYOND = 7  # to_nanoseconds: 64 bits cannot hold the row's time in nanoseconds 
 SCALE = 6  # `scales` of encode_pcap: values for each interface
 NANOSECOND_SCALE = 6  # `scales` of to_nanoseconds: values for each interface
 RANGE = 3  # `ranges` of rows_in_ranges: values for each interface
+CUT = 4  # `cuts` of remove_bytes: values for each place
 SHIFT = 2  # `shifts` of shift_times: values for each interface
 TOTALS = 5  # `totals` of count_packets: values for each interface
 EXACT_SCALE = 5  # `scales` of RepeatWindow.find: values for each interface

@@ -133,6 +133,37 @@ def parse_window(name: str, text: str, most: int) -> tuple[int | None, Fraction 
     return None, parse_duration(name, text)
 
 
+def parse_chop(name: str, value: int | str, most: int) -> tuple[int, bool, int]:
+    """Parse the bytes to remove from packets, and return them as (offset, whether it counts from the end, number).
+
+    The value is a number of bytes, negative at the end (`14`, `-4`), or `OFFSET:N`, where OFFSET counts from the end if
+    it is negative, and N is negative for the bytes before it (`12:4`, `-8:-4`). Raises UsageError, also for an offset
+    and a number without any bytes, and for more than `most` bytes.
+    """
+    import re
+
+    text = str(value) if not isinstance(value, int) or abs(value) <= most else str(most + 1)
+    match = re.fullmatch(r"(?:([+-]?)([0-9]+):)?([+-]?)([0-9]+)", text, re.ASCII)
+    if match is None:
+        raise UsageError(f"{argument(name, value)}: neither a number of bytes nor OFFSET:N; write 14, -4 or 12:4")
+    sign, offset_digits, number_sign, digits = match.groups(default="")
+    if any(len(each) > _MOST_DIGITS or int(each or 0) > most for each in (offset_digits, digits)):
+        raise UsageError(f"{argument(name)}: packets have at most {most} bytes")
+    offset, number = int(offset_digits or 0), int(number_sign + digits)
+    if not number:
+        place = f"{sign}{offset}:" if offset_digits else ""
+        if not place:
+            raise UsageError(
+                f"{argument(name, value)}: write 14 to remove bytes at the front, -4 at the end of each packet"
+            )
+        raise UsageError(f"{argument(name, value)}: no bytes; write {place}4 to remove 4 bytes there")
+    if not offset_digits:
+        return 0, number < 0, number
+    if number < 0 and not offset:
+        raise UsageError(f"{argument(name, value)}: no bytes come before the first; write {number} to remove the last")
+    return offset, sign == "-" and offset > 0, number
+
+
 def parse_size(name: str, value: int | str, *, least_bare: int = 1) -> int:
     """Parse a size, and return it in bytes.
 

@@ -1,12 +1,15 @@
-"""Selects rows of a batch, returns a row's options, and replaces the options of rows."""
+"""Selects rows of a batch, finds rows by packet number, returns a row's options, and replaces the options of rows."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Mapping
+from typing import TypeVar
 
 from pcapconv.kernels import choose
 from pcapconv.model import Columns, PacketBatch
+
+_Value = TypeVar("_Value")
 
 
 def select_rows(batch: PacketBatch, mask: bytearray, into: Columns) -> PacketBatch | None:
@@ -31,6 +34,16 @@ def distinct(column: array[int]) -> Collection[int]:
     if column.tobytes() == column[:1].tobytes() * len(column):
         return column[:1]
     return dict.fromkeys(column)
+
+
+def pop_by_number(by_number: dict[int, _Value], batch: PacketBatch) -> dict[int, _Value]:
+    """Remove the values of the batch's packets from `by_number`, values by packet number, and return them by row."""
+    if batch.numbers is None:
+        first, end = batch.first_number, batch.first_number + batch.rows
+        rows = [(number - first, number) for number in by_number if first <= number < end]
+    else:
+        rows = [(row, number) for row, number in enumerate(batch.numbers) if number in by_number]
+    return {row: by_number.pop(number) for row, number in rows}
 
 
 def options_of_row(batch: PacketBatch, row: int) -> bytes:

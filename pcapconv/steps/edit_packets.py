@@ -1,8 +1,9 @@
-"""The step that edits packets: cuts their bytes, shifts their times, adds comments.
+"""The step that edits packets: cuts their bytes, adds comments.
 
-Strategy: kernels change whole columns; a packet that changes has no record any more, and is encoded from its fields. If
-a packet is cut, its hash is left out, since the hash is of all its bytes. An obsolete Packet Block that changes becomes
-an Enhanced Packet Block, which keeps the drop count.
+Strategy: kernels change whole columns; a packet that changes has no record any more, and is encoded from its fields. A
+packet that loses bytes in its middle is joined again behind the other bytes of its batch. If a packet is cut, its hash
+is left out, since the hash is of all its bytes. An obsolete Packet Block that changes becomes an Enhanced Packet Block,
+which keeps the drop count. `edit_times` changes times.
 """
 
 from __future__ import annotations
@@ -10,48 +11,56 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from pcapconv.errors import FormatError, PcapconvError, TargetError, UsageError
+from pcapconv.errors import TargetError, UsageError
 from pcapconv.kernels import choose
-from pcapconv.kernels.contract import MOST_TICKS, OPTION_COUNTS, SHIFT
+from pcapconv.kernels.contract import OPTION_COUNTS
 from pcapconv.model import Interface, Item, PacketBatch, Section
 from pcapconv.spec import option_lists
 from pcapconv.spec.pcapng import OBSOLETE_PACKET, PACKET_HASH, SIMPLE_PACKET
 from pcapconv.steps import Step
-from pcapconv.steps.batch_rows import options_of_row, replace_options
+from pcapconv.steps.batch_rows import options_of_row, pop_by_number, replace_options
 from pcapconv.steps.strip import make_enhanced
 from pcapconv.wording import argument
-
-if TYPE_CHECKING:
-    from fractions import Fraction
 
 _MAX_UINT32 = 2**32 - 1
 
 
+class Cut(NamedTuple):
+    """Bytes to remove from each packet: `before` bytes before an offset, and `after` bytes from it on. The offset
+    counts from the packet's end if `from_end`. A packet that is shorter than the offset stays as it is."""
+
+    offset: int
+    from_end: bool
+    before: int
+    after: int
+
+
 class PacketEdits(NamedTuple):
-    """The edits to do. `front` and `end` bytes are cut off packets, then packets are cut to `snaplen` bytes; `shift`
-    seconds are added to their times; `comments` has the comments to add, as encoded text, by packet number."""
+    """The edits to do. `front` and `end` bytes, and the bytes of `cuts`, are removed from packets; with
+    `adjust_length`, their original lengths become so much less. Then packets are cut to `snaplen` bytes. `comments` has
+    the comments to add, as encoded text, by packet number."""
 
     front: int = 0
     end: int = 0
+    cuts: Sequence[Cut] = ()
+    adjust_length: bool = False
     snaplen: int | None = None
-    shift: Fraction | None = None
     comments: Mapping[int, Sequence[bytes]] = {}
 
     @property
-    def cuts(self) -> bool:
+    def removes_bytes(self) -> bool:
         """Return whether packets may lose bytes."""
-        return bool(self.front or self.end or self.snaplen is not None)
+        return bool(self.front or self.end or self.cuts or self.snaplen is not None)
 
 
 class EditPackets(Step):
     """Edits packets. `left_out` counts the hashes of packets that were cut, and the original lengths of Simple Packets
     that had to be replaced, since such a block states no other length.
 
-    Raises TargetError for a time that its interface's ticks cannot hold, FormatError for a time that cannot be
-    determined, UsageError for a shift that is not a multiple of an interface's tick, and, after the last item,
-    UsageError for comments on packets that were not among the items.
+    Raises TargetError for a comment on a Simple Packet, and, after the last item, UsageError for comments on packets
+    that were not among the items.
     """
 
     def __init__(self, edits: PacketEdits, left_out: Counter[str]) -> None:
@@ -59,13 +68,18 @@ class EditPackets(Step):
         self._edits = edits
         self._left_out = left_out
         self._comments = dict(edits.comments)
-        self._shifts = array("Q")
+        front, end = min(edits.front, _MAX_UINT32), min(edits.end, _MAX_UINT32)
+        snaplen = _MAX_UINT32 if edits.snaplen is None else edits.snaplen
+        self._lengths = front, end, snaplen
+        self._places = array("Q")  # for the kernel `remove_bytes`, if it is needed
+        if edits.cuts:
+            for cut in (*edits.cuts, Cut(0, False, 0, front), Cut(0, True, end, 0)):
+                self._places.extend(map(int, cut))
+            self._lengths = 0, 0, snaplen
         self._option_counts = array("Q")  # made for the first packets with options
-        self._refused_shifts: dict[int, tuple[type[PcapconvError], str]] = {}  # interface id → why it cannot be shifted
         self._kernels = choose()
 
     def _section(self, section: Section) -> Iterable[Item]:
-        self._shifts, self._refused_shifts = array("Q"), {}
         return (section._replace(changed=True, raw=None if section.layout == "pcap" else section.raw),)
 
     def _end(self) -> Iterable[Item]:
@@ -86,26 +100,38 @@ class EditPackets(Step):
     def _batch(self, batch: PacketBatch) -> Iterable[Item]:
         batch.interfaces = self._interfaces
         lengths_before = batch.columns.captured_length[: batch.rows]
-        cut = self._edits.cuts and self._cut(batch)
-        comments = self._pop_comments(batch)
+        cut = self._edits.removes_bytes and self._cut(batch)
+        comments = pop_by_number(self._comments, batch) if self._comments else {}
         if cut or comments:
             self._edit_options(batch, comments, lengths_before)
-        if self._edits.shift:
-            self._shift(batch)
         return (batch,)
 
     def _cut(self, batch: PacketBatch) -> bool:
-        edits, columns = self._edits, batch.columns
-        front, end = min(edits.front, _MAX_UINT32), min(edits.end, _MAX_UINT32)
-        snaplen = _MAX_UINT32 if edits.snaplen is None else edits.snaplen
-        if not self._kernels.cut_packets(columns, batch.rows, front, end, snaplen):
+        """Remove bytes, and return whether any packet has lost some."""
+        edits = self._edits
+        changed = self._remove_bytes(batch) if self._places else 0
+        changed += self._kernels.cut_packets(batch.columns, batch.rows, *self._lengths, edits.adjust_length)
+        if not changed:
             return False
         batch.contiguous = False
-        if edits.front:
+        if edits.front or edits.cuts:
             batch.header_order = None
-        if SIMPLE_PACKET in columns.record_type[: batch.rows].tobytes():
+        if SIMPLE_PACKET in batch.columns.record_type[: batch.rows].tobytes():
             self._correct_simple_packets(batch)
         return True
+
+    def _remove_bytes(self, batch: PacketBatch) -> int:
+        """Remove bytes from anywhere in packets. The batch gets a buffer of its own, at whose end are the packets that
+        were joined. Return how many packets have lost some."""
+        copy = batch.copy()
+        joined = bytearray(sum(copy.columns.captured_length))
+        changed, size = self._kernels.remove_bytes(
+            copy.buffer, copy.columns, copy.rows, self._places, self._edits.adjust_length, joined, len(copy.buffer)
+        )
+        if changed:
+            batch.columns = copy.columns
+            batch.buffer = b"".join((copy.buffer, memoryview(joined)[:size]))
+        return int(changed)
 
     def _correct_simple_packets(self, batch: PacketBatch) -> None:
         """Replace the original length of a Simple Packet that was cut, if a reader would get the captured length wrong.
@@ -122,58 +148,6 @@ class EditPackets(Step):
             if length_when_read != captured:
                 columns.original_length[row] = captured
                 self._left_out["original-lengths"] += 1
-
-    def _shift(self, batch: PacketBatch) -> None:
-        for interface in self._interfaces[len(self._shifts) // SHIFT :]:
-            self._shifts.extend(self._shift_entry(interface))
-        columns, rows = batch.columns, batch.rows
-        for row, interface_id in enumerate(columns.interface[:rows] if self._refused_shifts else ()):
-            if interface_id in self._refused_shifts and columns.record_type[row] != SIMPLE_PACKET:
-                error, reason = self._refused_shifts[interface_id]
-                raise error(f"packet {batch.number(row)}: {reason}")
-        row = self._kernels.shift_times(columns, rows, self._shifts)
-        if row < rows:
-            raise TargetError(f"packet {batch.number(row)}: {_beyond_ticks(self._interfaces[columns.interface[row]])}")
-        batch.contiguous = False
-        if OBSOLETE_PACKET in columns.record_type[:rows].tobytes():
-            new_options = {}
-            for row, record_type in enumerate(columns.record_type[:rows]):
-                if record_type == OBSOLETE_PACKET:
-                    new_options[row] = option_lists.edit(
-                        options_of_row(batch, row), batch.section.byte_order, add=make_enhanced(batch, row)
-                    )
-            replace_options(batch, new_options)
-
-    def _shift_entry(self, interface: Interface) -> tuple[int, int]:
-        """Return the entry of an interface for the kernel `shift_times`.
-
-        A shift that is impossible is only noted here, since the interface may have no packets."""
-        assert self._edits.shift is not None
-        exact = self._edits.shift * interface.ticks_per_second
-        if interface.time_error:
-            self._refused_shifts[interface.id] = FormatError, interface.time_error
-        elif exact.denominator != 1:
-            self._refused_shifts[interface.id] = (
-                UsageError,
-                f"interface {interface.id} of section {interface.section} counts in steps of "
-                f"1/{interface.ticks_per_second} s; give {argument('shift_time')} a multiple of that",
-            )
-        elif abs(exact) > MOST_TICKS:
-            self._refused_shifts[interface.id] = TargetError, _beyond_ticks(interface)
-        else:
-            return abs(exact.numerator), int(exact < 0)
-        return 0, 0
-
-    def _pop_comments(self, batch: PacketBatch) -> dict[int, Sequence[bytes]]:
-        """Remove the comments on the batch's packets from `_comments`, and return them by row."""
-        if not self._comments:
-            return {}
-        if batch.numbers is None:
-            first, end = batch.first_number, batch.first_number + batch.rows
-            rows = [(number - first, number) for number in self._comments if first <= number < end]
-        else:
-            rows = [(row, number) for row, number in enumerate(batch.numbers) if number in self._comments]
-        return {row: self._comments.pop(number) for row, number in rows}
 
     def _edit_options(
         self, batch: PacketBatch, comments: Mapping[int, Sequence[bytes]], lengths_before: array[int]
@@ -201,7 +175,7 @@ class EditPackets(Step):
 
     def _may_have_hashes(self, batch: PacketBatch) -> bool:
         """Return whether packets may have a hash. A kernel counts them, since most options are something else."""
-        if not self._edits.cuts or not batch.has_options:
+        if not self._edits.removes_bytes or not batch.has_options:
             return False
         if not self._option_counts:
             self._option_counts = array("Q", bytes(8 * OPTION_COUNTS))
@@ -209,13 +183,6 @@ class EditPackets(Step):
         big = batch.section.byte_order == "big"
         self._kernels.count_options(batch.buffer, batch.columns, batch.rows, big, self._option_counts)
         return self._option_counts[PACKET_HASH] != known
-
-
-def _beyond_ticks(interface: Interface) -> str:
-    return (
-        "shifted, its time would be before the first or after the last that its interface can count "
-        f"(interface {interface.id} of section {interface.section}); shift by less"
-    )
 
 
 def _is_no_hash(option: option_lists.Option) -> bool:

@@ -5,9 +5,10 @@ How to add a selecting or editing argument, in this order:
 1. `StepArguments` here: add a field for the argument. Add its name to `_WHOLE_NUMBERS` if its value is a number, and to
    `REPEATABLE` if the argument may be given several times.
 2. `steps/argument_values.py`: a function that parses the text, if the text has a form of its own.
-3. The step: a criterion in `select.Criteria`, which `select.Select` applies; an edit in `edit_packets.PacketEdits`,
-   which `edit_packets.EditPackets` carries out; or a new module with a `Step`. Code that looks at every
-   packet belongs in a kernel, in both forms (`kernels/interpreted.py`, `kernels/compiled.pyx`).
+3. The step: a criterion in `select.Criteria`, which `select.Select` applies; an edit in `edit_packets.PacketEdits` or
+   `edit_times.TimeEdits`, which `edit_packets.EditPackets` or `edit_times.EditTimes` carries out; or a new module with
+   a `Step`. Code that looks at every packet belongs in a kernel, in both forms (`kernels/interpreted.py`,
+   `kernels/compiled.pyx`).
 4. `Plan` here: `__init__` parses and checks the value, `steps` passes it to the step.
 5. `pcapconv/cli/options/selecting_and_editing.py`: the option of the same name. Then run `python docs/generate.py` from
    the repository's root, which writes the option into `docs/reference/` and the manual pages.
@@ -36,8 +37,10 @@ from pcapconv.io.target import Target
 from pcapconv.model import Interface, Item, Notice
 from pcapconv.steps import BasePlan, Step, argument_values
 from pcapconv.steps.duplicates import IGNORABLE, MOST_PACKETS, DedupRule
+from pcapconv.steps.edit_arguments import packet_edits, time_edits
 from pcapconv.steps.edit_packets import EditPackets, PacketEdits
-from pcapconv.steps.relabel import SETTING_KEYS, Relabel, encode_text, interface_label, names_interface
+from pcapconv.steps.edit_times import EditTimes, TimeEdits
+from pcapconv.steps.relabel import SETTING_KEYS, Relabel, interface_label, names_interface
 from pcapconv.steps.secrets import ExtractSecrets, InjectSecrets, parse_secrets
 from pcapconv.steps.select import DIRECTIONS, Criteria, Select
 from pcapconv.steps.sort import Sort
@@ -56,14 +59,16 @@ _MOST_INTERFACES_SHOWN = 20
 _MOST_RANGES_SHOWN = 5
 _MOST_BYTES = 2**32 - 1
 _SLACK = "1s"  # by how much times may go back, if `in_order` does not say it
-_MOST_COMMENTS = 16 * 2**20  # bytes of comments for one packet, characters of comments for the capture
+_MOST_COMMENTS = 16 * 2**20  # characters of comments for the capture
 _WHOLE_NUMBERS = {"first", "last", "dedup_skip", "snaplen", "chop"}
+_FLAGS = {"invert", "sort", "adjust_length"}
 REPEATABLE = {
     "interface",
     "dedup_ignore",
     "chop",
     "capture_comment",
     "packet_comment",
+    "set_time",
     "set_interface",
     "strip",
     "inject_secrets",
@@ -91,8 +96,11 @@ class StepArguments(TypedDict, total=False):
     dedup_skip: int | None
     invert: bool
     snaplen: int | None
-    chop: Sequence[int]
+    chop: Sequence[int | str]
+    adjust_length: bool
     shift_time: str | None
+    rebase_time: str | None
+    set_time: Sequence[str]
     capture_comment: Sequence[str]
     packet_comment: Sequence[str]
     set_interface: Sequence[str]
@@ -126,7 +134,8 @@ class Plan(BasePlan):
         self._check_ends(stop_early, in_order)
         if self._sort:  # then nothing depends on the order of the input
             self._criteria = self._criteria._replace(in_order=None)
-        self._packet_edits = _packet_edits(step_arguments)
+        self._packet_edits = packet_edits(step_arguments, _texts(step_arguments, "packet_comment"))
+        self._time_edits = time_edits(step_arguments, _texts(step_arguments, "set_time"))
         self._interface_settings = [
             argument_values.parse_interface_setting("set_interface", text, SETTING_KEYS)
             for text in _texts(step_arguments, "set_interface")
@@ -159,7 +168,7 @@ class Plan(BasePlan):
     @property
     def edits_packets(self) -> bool:
         """Return whether packets may change."""
-        return self._packet_edits != PacketEdits()
+        return self._packet_edits != PacketEdits() or self._time_edits != TimeEdits()
 
     @property
     def selects_or_edits_packets(self) -> bool:
@@ -243,8 +252,10 @@ class Plan(BasePlan):
             steps.append(self._extract)
         if self._strip_kinds:
             steps.append(Strip(self._strip_kinds, left_out))
-        if self.edits_packets:
+        if self._packet_edits != PacketEdits():
             steps.append(EditPackets(self._packet_edits, left_out))
+        if self._time_edits != TimeEdits():
+            steps.append(EditTimes(self._time_edits))
         if self._capture_comments or self._interface_settings or self._link_type is not None:
             comments, settings = self._capture_comments, self._interface_settings
             steps.append(Relabel(capture_comments=comments, settings=settings, link_type=self._link_type))
@@ -309,7 +320,7 @@ def _check_types(step_arguments: StepArguments) -> None:
     for name, value in step_arguments.items():
         if name not in StepArguments.__annotations__:
             raise TypeError(f"{name!r} is no argument")
-        if value is None or name in ("invert", "sort"):
+        if value is None or name in _FLAGS:
             continue
         several = isinstance(value, list | tuple)
         if name == "dedup" and isinstance(value, int) and not isinstance(value, bool):
@@ -318,6 +329,8 @@ def _check_types(step_arguments: StepArguments) -> None:
         if several and name not in REPEATABLE:
             raise UsageError(f"{argument(name, value)}: it can be given once only")
         for each in value if isinstance(value, list | tuple) else [value]:
+            if name == "chop" and isinstance(each, str):
+                continue  # OFFSET:N
             if not isinstance(each, expected_type) or isinstance(each, bool):
                 expected = "a whole number" if expected_type is int else "text"
                 raise UsageError(f"{argument(name, each)}: must be {expected}")
@@ -407,40 +420,6 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
         raise UsageError(
             f"{argument('comment_matches', text)}: not a regular expression: {error}; write one like 'retry|drop'"
         ) from None
-
-
-def _packet_edits(step_arguments: StepArguments) -> PacketEdits:
-    front = end = 0
-    chop = step_arguments.get("chop")
-    for number in () if chop is None else (chop,) if isinstance(chop, int) else chop:
-        if not -_MOST_BYTES <= number <= _MOST_BYTES:
-            raise UsageError(f"{argument('chop')}: packets have at most {_MOST_BYTES} bytes")
-        if not number:
-            raise UsageError(
-                f"{argument('chop', number)}: write 14 to remove bytes at the front, -4 at the end of each packet"
-            )
-        front, end = front + max(number, 0), end + max(-number, 0)
-    snaplen, shift = step_arguments.get("snaplen"), step_arguments.get("shift_time")
-    if snaplen is not None:
-        snaplen = argument_values.parse_count("snaplen", snaplen)
-        if snaplen > 2**31 - 1:
-            raise UsageError(f"{argument('snaplen', snaplen)}: must be at most {2**31 - 1}")
-    seconds: Fraction | None = None
-    if shift is not None:
-        seconds = argument_values.parse_duration("shift_time", shift, signed=True)
-    comments: dict[int, list[bytes]] = {}
-    for text in _texts(step_arguments, "packet_comment"):
-        number_text, colon, comment = text.partition(":")
-        sound = number_text.isdecimal() and number_text.isascii() and len(number_text) <= 20 and int(number_text)
-        if not colon or not sound:
-            raise UsageError(
-                f"{argument('packet_comment', text)}: write NUMBER:TEXT, as in 17:retry; packets count from 1"
-            )
-        beginning = f"{argument('packet_comment')} for packet {number_text}"
-        comments.setdefault(int(number_text), []).append(encode_text(beginning, comment))
-    if any(sum(map(len, texts)) > _MOST_COMMENTS for texts in comments.values()):
-        raise UsageError(f"{argument('packet_comment')}: a packet gets at most {_MOST_COMMENTS:,} bytes of comments")
-    return PacketEdits(front=front, end=end, snaplen=snaplen, shift=seconds or None, comments=comments)
 
 
 def _strip_kinds(texts: Sequence[str]) -> frozenset[str]:

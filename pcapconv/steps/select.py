@@ -19,7 +19,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from pcapconv import timestamps
 from pcapconv.errors import FormatError
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import ALWAYS, MOST_TICKS, NEVER, RANGE
@@ -31,6 +30,7 @@ from pcapconv.steps.batch_rows import select_rows
 from pcapconv.steps.duplicates import DedupRule, Duplicates
 from pcapconv.steps.packet_order import PacketOrder
 from pcapconv.steps.relabel import names_interface
+from pcapconv.steps.time_scales import first_time
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -304,7 +304,7 @@ class Select(Step):
         """Add the ranges of ticks of new interfaces; make all of them again once the first packet's time is known."""
         after, before = self._criteria.after, self._criteria.before
         if self._has_relative_times and self._first_packet_time is None:
-            self._first_packet_time = _first_time(batch)
+            self._first_packet_time = first_time(batch)
             if self._first_packet_time is not None:
                 self._tick_ranges, self._end_ranges = array("Q"), array("Q")
         for interface in batch.interfaces[len(self._tick_ranges) // RANGE :]:
@@ -346,18 +346,6 @@ class Select(Step):
         rows = [row for row, chosen in enumerate(mask) if chosen]
         for row in (*rows[: max(0, lowest - before)], *rows[max(0, highest - before) :]):
             mask[row] = 0
-
-
-def _first_time(batch: PacketBatch) -> Fraction | None:
-    """Return the time of the batch's first packet that has one, in seconds since 1970."""
-    for row in range(batch.rows):
-        if batch.columns.record_type[row] != SIMPLE_PACKET:
-            interface = batch.interfaces[batch.columns.interface[row]]
-            if interface.time_error:
-                raise FormatError(f"packet {batch.number(row)}: {interface.time_error}")
-            ticks = batch.columns.ticks[row]
-            return timestamps.instant(ticks, interface.ticks_per_second, interface.time_offset)
-    return None
 
 
 def _gaps(ranges: PacketRanges) -> Iterator[tuple[int, int | None]]:

@@ -16,7 +16,7 @@ from pcapconv.kernels import choose
 from pcapconv.kernels.contract import BEYOND, FINER, MOST_TICKS, NANOSECOND_SCALE, UNKNOWN
 from pcapconv.model import Columns, Interface, PacketBatch
 from pcapconv.spec.pcapng import SIMPLE_PACKET
-from pcapconv.timestamps import NANOSECONDS, ratio
+from pcapconv.timestamps import NANOSECONDS, instant, ratio
 from pcapconv.wording import argument
 
 if TYPE_CHECKING:
@@ -124,3 +124,16 @@ class TimeScales:
             f"nanoseconds hold 0 to {MOST_TICKS}; {argument('rebase_time')} moves it, "
             f"{argument('mask_time', True)} replaces it"
         )
+
+
+def first_time(batch: PacketBatch) -> Fraction | None:
+    """Return the time of the batch's first packet that has one, in seconds since 1970; None if none has. Raises
+    FormatError if it cannot be determined."""
+    for row, record_type in enumerate(batch.columns.record_type[: batch.rows]):
+        if record_type != SIMPLE_PACKET:
+            interface = batch.interfaces[batch.columns.interface[row]]
+            if interface.time_error:
+                raise FormatError(f"packet {batch.number(row)}: {interface.time_error}")
+            ticks = batch.columns.ticks[row]
+            return instant(ticks, interface.ticks_per_second, interface.time_offset)
+    return None

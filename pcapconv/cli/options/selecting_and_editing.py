@@ -167,15 +167,28 @@ _SELECTED = (
 _EDITED = (
     Option(
         "chop",
-        "numbers",
+        "texts",
         "Remove N bytes at the front; -N at the end",
         EDITED,
         CONVERTING,
-        "N",
+        "[OFFSET:]N",
         example="14",
-        manual="Remove N bytes at the front of each packet, or at its end if N is negative, as in `--chop -4`. The "
-        "original length is kept. The exception is a Simple Packet, which has no captured length: its original length "
-        "becomes the length of what is left, and the report counts it (`original-lengths`).",
+        manual="Remove N bytes at the front of each packet, or at its end if N is negative, as in `--chop -4`. With an "
+        "OFFSET, remove N bytes from there on, or the bytes before OFFSET if N is negative; a negative OFFSET counts "
+        "from the end. `--chop 12:4` removes bytes 13 to 16, the place of a VLAN tag, whatever a packet has there. A "
+        "packet that is shorter than OFFSET stays as it is. Of several, each OFFSET counts in the packet as it was "
+        "read, and lengths at the same OFFSET are added up. The original length is kept, unless `--adjust-length` is "
+        "given. The exception is a Simple Packet, which has no captured length: its original length becomes the length "
+        "of what is left, and the report counts it (`original-lengths`).",
+    ),
+    Option(
+        "adjust_length",
+        "flag",
+        "Reduce original lengths by what --chop takes",
+        EDITED,
+        CONVERTING,
+        manual="Reduce the original length of each packet by the bytes that `--chop` removes, but not below 0. "
+        "`--snaplen` does not change original lengths.",
     ),
     Option(
         "snaplen",
@@ -197,6 +210,32 @@ _EDITED = (
         example="-1h",
         manual="Move all packets in time: `+1h30m`, `-0.25s`. Units are `d h m s ms us ns`. The command is refused if "
         "an interface cannot express the new times exactly, or the file cannot hold one of them.",
+    ),
+    Option(
+        "rebase_time",
+        "text",
+        "Move all packets so that the first is at TIME",
+        EDITED,
+        CONVERTING,
+        "TIME",
+        example="2024-01-01",
+        manual="Move all packets in time by the same length, so that the first packet that is written and "
+        "has a time is at TIME. TIME is written as for `--after`, but does not begin with `+`. The command is refused "
+        "as with `--shift-time`, which cannot be given, too.",
+    ),
+    Option(
+        "set_time",
+        "texts",
+        "Give packet N of the input the time TIME",
+        EDITED,
+        CONVERTING,
+        "N:TIME",
+        example="17:2024-05-01T12:00Z",
+        manual="Give packet N the time TIME, written as for `--rebase-time`. N is a number as for `--packets`. "
+        "Selecting, sorting and `--rebase-time` look at the time that the packet has in the input; `--shift-time` and "
+        "`--rebase-time` do not move it. The packet stays where it is. The command is refused if the packet's "
+        "interface cannot express TIME exactly, for a packet that is not written, and for a Simple Packet, which has "
+        "no place for a time.",
     ),
     Option(
         "capture_comment",
