@@ -56,6 +56,7 @@ LEFT_OUT_WORDS = {
     "custom": ("custom block or option", "custom blocks and options"),
     "interfaces": ("interface without packets", "interfaces without packets"),
     "unknown": ("unknown block or option", "unknown blocks and options"),
+    "processes": ("process or option that names one", "processes and options that name them"),
     "host": ("option about the host", "options about the host"),
     "addresses": ("interface address", "interface addresses"),
 }

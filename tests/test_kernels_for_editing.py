@@ -187,7 +187,8 @@ def test_remove_bytes_joins_one_packet_behind_the_other(kernels: ModuleType) -> 
         4, data_at=[0, 3, 0, 5], captured_length=[3, 5, 1, 3], original_length=[3, 5, 1, 9], record_length=[7] * 4
     )
     assert kernels.remove_bytes(buffer, columns, 4, table(1, 0, 0, 1), False, out, 1000) == (3, 8)
-    assert (list(columns.data_at), out) == ([1000, 1002, 0, 1006], b"acdfghfh\0")
+    assert list(columns.data_at) == [1000, 1002, 0, 1006]
+    assert bytes(out) == b"acdfghfh\0"
     assert list(columns.captured_length) == [2, 4, 1, 2]
     assert list(columns.original_length) == [3, 5, 1, 9]
     assert list(columns.record_length) == [0, 0, 7, 0]

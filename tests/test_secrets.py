@@ -17,6 +17,7 @@ pytestmark = pytest.mark.usefixtures("kernels")
 
 T = 1_714_564_800_000_000
 TLS, SSH, WIREGUARD = wire.TLS_KEY_LOG, wire.SSH_KEY_LOG, wire.WIREGUARD_KEY_LOG
+OPC_UA = 0x55414B4C  # Wireshark: wiretap/secrets-types.h
 LOG = b"CLIENT_RANDOM 00 01\n"
 
 
@@ -195,6 +196,9 @@ def test_what_was_taken_out_can_be_put_in(path: Path) -> None:
         ("0X5A4E574B,x", (wire.ZIGBEE_NWK_KEY, "x")),
         ("0,x", (0, "x")),
         ("007,x", (7, "x")),
+        ("wg,x", (WIREGUARD, "x")),
+        ("WG,x", (WIREGUARD, "x")),
+        ("opcua,x", (OPC_UA, "x")),
         ("4294967295, x", (2**32 - 1, " x")),
         ("0xffffffff,x", (2**32 - 1, "x")),
     ],
@@ -204,8 +208,9 @@ def test_type_and_file(text: str, parsed: tuple[int, str]) -> None:
 
 
 def test_types_are_those_of_the_specification() -> None:
-    assert KEY_LOG_TYPES == {"tls": TLS, "ssh": SSH, "wireguard": WIREGUARD}
-    assert [kind.to_bytes(4, "big") for kind in KEY_LOG_TYPES.values()] == [b"TLSK", b"SSHK", b"WGKL"]
+    assert KEY_LOG_TYPES == {"tls": TLS, "ssh": SSH, "wireguard": WIREGUARD, "wg": WIREGUARD, "opcua": OPC_UA}
+    numbers = [kind.to_bytes(4, "big") for kind in KEY_LOG_TYPES.values()]
+    assert numbers == [b"TLSK", b"SSHK", b"WGKL", b"WGKL", b"UAKL"]
 
 
 @pytest.mark.parametrize("text", ["", "keys.log", "tls", "tls,", ",", "tls:keys.log"])
@@ -224,5 +229,5 @@ def test_what_is_no_type(word: str) -> None:
         parse_secrets(f"{word},keys.log")
     assert str(caught.value) == (
         f"inject_secrets='{word},keys.log': not a type of secrets; "
-        "write tls, ssh, wireguard or a number from 0 to 0xffffffff before the comma"
+        "write tls, ssh, wireguard, wg, opcua or a number from 0 to 0xffffffff before the comma"
     )

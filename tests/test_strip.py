@@ -231,6 +231,72 @@ def test_blocks_go(write: In, kind: str) -> None:
     assert counted == {kind: len(everything[kind]) if kind != "names" else 2}
 
 
+@pytest.mark.parametrize(
+    ("kinds", "left"),
+    [
+        (("packet-comments",), {"section", "interface", "names", "statistics"}),
+        (("capture-comments",), {"interface", "enhanced", "obsolete", "names", "statistics"}),
+        (("packet-comments", "capture-comments"), {"interface", "names", "statistics"}),
+        (("packet-comments", "comments"), set()),
+    ],
+    ids=str,
+)
+def test_comments_go_of_one_kind(write: In, kinds: tuple[str, ...], left: set[str]) -> None:
+    def capture(left: set[str]) -> bytes:
+        def options(place: str) -> bytes:
+            other = (wire.OPT_CUSTOM_TEXT, write.custom_value(ENTERPRISE, b"x"))
+            return write.options(*([COMMENT, COMMENT] if place in left else []), other)
+
+        return (
+            write.section_header(options=options("section"))
+            + write.interface(options=options("interface"))
+            + write.names(options=options("names"))
+            + write.enhanced_packet(0, T, b"x", options=options("enhanced"))
+            + write.obsolete_packet(0, T, b"x", options=options("obsolete"), drops_count=0)
+            + write.statistics(0, T, options=options("statistics"))
+        )
+
+    everywhere = {"section", "interface", "enhanced", "obsolete", "names", "statistics"}
+    out, counted = stripped(capture(everywhere), *kinds)
+    # an obsolete block that loses an option becomes an Enhanced one
+    expect = capture(left)
+    if "obsolete" not in left:
+        other = (wire.OPT_CUSTOM_TEXT, write.custom_value(ENTERPRISE, b"x"))
+        drops = (wire.EPB_DROPCOUNT, write.number(0, 8))
+        obsolete = write.obsolete_packet(0, T, b"x", options=write.options(other), drops_count=0)
+        expect = expect.replace(obsolete, write.enhanced_packet(0, T, b"x", options=write.options(other, drops)))
+    assert out == expect
+    assert counted == {"comments": 2 * len(everywhere - left)}
+
+
+def test_processes_go_with_what_packets_state_of_them(write: In) -> None:
+    entry = wire.number(78, 4)
+    noted = wire.number(3, 4) + wire.number(len(entry), 4) + entry  # the entry of a process, as Wireshark writes it
+    stays = [
+        write.custom(wire.CUSTOM_COPY, 32622, wire.number(99, 4) + bytes(4)),
+        write.custom(wire.CUSTOM_COPY, ENTERPRISE, noted),
+        write.block(UNKNOWN_BLOCK, b"some"),
+        write.journal(b"_PID=1\n"),
+    ]
+    processes = [
+        write.block(0x80000001, write.number(77, 4) + write.options((2, b"ssh"), COMMENT)),
+        write.custom(wire.CUSTOM_COPY, 32622, noted),
+    ]
+    references = [(32769, write.number(0, 4)), (32771, write.number(1, 4)), (8, write.number(5, 8)), (32769, b"odd")]
+    others = [(32770, bytes(4)), (7, b"\0v"), COMMENT]
+    head = write.section_header() + write.interface(options=write.options((32769, bytes(4))))
+
+    def capture(*blocks: bytes, options: list[Option]) -> bytes:
+        packet = write.enhanced_packet(0, T, b"x", options=write.options(*options))
+        return head + b"".join(blocks) + packet + write.enhanced_packet(0, T, b"y") + packet
+
+    out, counted = stripped(capture(*processes, *stays, options=[*references, *others]), "processes")
+    assert out == capture(*stays, options=others)
+    assert counted == {"processes": 2 + 2 * len(references)}
+    _, counted = stripped(capture(*processes, *stays, options=[*references, *others]), "processes", "unknown", "custom")
+    assert counted == {"processes": 2 + 2 * len(references), "unknown": 2 + 2 + 1, "custom": 2}
+
+
 def test_a_names_block_without_records_counts_for_one(write: In) -> None:
     head = write.section_header()
     assert stripped(head + write.names() + write.names(end=False), "names") == (head, {"names": 2})
@@ -490,7 +556,8 @@ def test_a_kind_that_is_none_is_refused() -> None:
     with pytest.raises(UsageError) as caught:
         Strip(("comments", "hosts"), Counter())
     assert str(caught.value) == (
-        "strip='hosts': the kinds are comments, names, statistics, secrets, custom, unknown, host, addresses"
+        "strip='hosts': the kinds are comments, names, statistics, secrets, custom, unknown, host, addresses, "
+        "packet-comments, capture-comments, processes"
     )
 
 

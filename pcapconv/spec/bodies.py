@@ -16,13 +16,14 @@ from pcapconv.spec.pcapng import SECRETS_DATA_AT, STATISTICS_OPTIONS_AT
 TLS_KEY_LOG = 0x544C534B
 SSH_KEY_LOG = 0x5353484B
 WIREGUARD_KEY_LOG = 0x57474B4C
+OPC_UA_KEY_LOG = 0x55414B4C
 _SECRETS = {
     TLS_KEY_LOG: "TLS key log",
     SSH_KEY_LOG: "SSH key log",
     WIREGUARD_KEY_LOG: "WireGuard key log",
     0x5A4E574B: "ZigBee NWK key",
     0x5A415053: "ZigBee APS key",
-    0x55414B4C: "OPC UA key log",
+    OPC_UA_KEY_LOG: "OPC UA key log",
 }
 
 ADDRESS_SIZES = {1: 4, 2: 16, 3: 6, 4: 8}  # bytes, by the type of a name record: IPv4, IPv6, EUI-48, EUI-64

@@ -97,6 +97,7 @@ EPB_DROPCOUNT = 4
 # Options of a packet on macOS that name its process, and the process on whose behalf that process acts: by the index,
 # from 0, of the process's block among the process blocks of the section (libpcap of macOS: pcap-ng.h).
 PROCESS_REFERENCES = (32769, 32771)
+EPB_PROCESSID_THREADID = 8
 WIRESHARK = 32622  # the private enterprise number of custom blocks in which Wireshark describes processes
 _PROCESS_ENTRY = b"\3\0\0\0"  # the type of such a block, after its enterprise number; little-endian in every section
 _ENTRY_AT = 12  # offset of the process entry in the body of such a block
@@ -179,7 +180,7 @@ _PACKET = (
     OptionType(5, "epb_packetid", "details", "u64"),
     OptionType(6, "epb_queue", "details", "u32"),
     OptionType(7, "epb_verdict", "details"),
-    OptionType(8, "epb_processid_threadid", "details", TWO_NUMBERS),
+    OptionType(EPB_PROCESSID_THREADID, "epb_processid_threadid", "details", TWO_NUMBERS),
 )
 _OBSOLETE_PACKET = (
     OptionType(PACKET_FLAGS, "pack_flags", None, "u32"),

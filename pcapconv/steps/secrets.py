@@ -20,6 +20,8 @@ KEY_LOG_TYPES = {  # the types of secrets whose data is text
     "tls": bodies.TLS_KEY_LOG,
     "ssh": bodies.SSH_KEY_LOG,
     "wireguard": bodies.WIREGUARD_KEY_LOG,
+    "wg": bodies.WIREGUARD_KEY_LOG,  # what editcap calls it
+    "opcua": bodies.OPC_UA_KEY_LOG,
 }
 
 _LARGEST_DATA = LARGEST_RECORD - pcapng.BLOCK_OVERHEAD - pcapng.SECRETS_DATA_AT

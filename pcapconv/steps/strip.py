@@ -22,8 +22,14 @@ from pcapconv.steps.batch_rows import options_of_row, replace_options
 from pcapconv.wording import argument
 
 STRIP_KINDS = ("comments", "names", "statistics", "secrets", "custom", "unknown", "host", "addresses")
+NARROW_KINDS = ("packet-comments", "capture-comments", "processes")  # which only `Strip` knows
 
-_UNKNOWN = "unknown"
+_COMMENTS, _PROCESSES, _UNKNOWN = "comments", "processes", "unknown"
+_COMMENTS_OF = {
+    pcapng.SECTION_HEADER: "capture-comments",
+    pcapng.ENHANCED_PACKET: "packet-comments",
+    pcapng.OBSOLETE_PACKET: "packet-comments",
+}
 _UNKNOWN_DROP_COUNT = 0xFFFF
 
 
@@ -36,9 +42,8 @@ class _Rules(NamedTuple):
 
     def kind(self, code: int) -> str | None:
         """Return the kind under which an option of this code is left out; None if it stays."""
-        if self.known is not None and code not in self.known:
-            return _UNKNOWN
-        return self.kinds.get(code)
+        kind = self.kinds.get(code)
+        return _UNKNOWN if kind is None and self.known is not None and code not in self.known else kind
 
     def __bool__(self) -> bool:
         return bool(self.kinds) or self.known is not None
@@ -47,20 +52,24 @@ class _Rules(NamedTuple):
 class _LeaveOutStep(Step):
     """The base of the two steps here.
 
-    `kind_of` returns the kind under which a type of blocks or options is left out, or None if it stays. If `unknown`,
-    options of codes that the specification does not name are left out, too. `left_out` counts them by kind.
+    `kind_of` returns the kind under which a type of blocks, or a type of options of the block type that is given, is
+    left out, or None if it stays. If `processes`, all blocks that describe processes, and the options of packets that
+    name them, are left out. If `unknown`, options of codes that the specification does not name are left out, too.
+    `left_out` counts them by kind.
     """
 
     def __init__(
         self,
         left_out: Counter[str],
-        kind_of: Callable[[pcapng.BlockType | option_lists.OptionType], str | None],
+        kind_of: Callable[[pcapng.BlockType | option_lists.OptionType, int], str | None],
         *,
+        processes: bool = False,
         unknown: bool = False,
     ) -> None:
         super().__init__()
         self._left_out = left_out
         self._kind_of = kind_of
+        self._processes = processes
         self._unknown = unknown
         self._kernels = choose()
         self._rules: dict[int, _Rules] = {}
@@ -77,7 +86,11 @@ class _LeaveOutStep(Step):
         rules = self._rules.get(block_type)
         if rules is None:
             types = pcapng.option_types(block_type).values()
-            kinds = {each.code: kind for each in types if (kind := self._kind_of(each)) is not None}
+            kinds = {each.code: kind for each in types if (kind := self._kind_of(each, block_type)) is not None}
+            if self._processes and block_type in (pcapng.ENHANCED_PACKET, pcapng.OBSOLETE_PACKET):
+                kinds |= dict.fromkeys(pcapng.PROCESS_REFERENCES, _PROCESSES)
+            if self._processes and block_type == pcapng.ENHANCED_PACKET:
+                kinds[pcapng.EPB_PROCESSID_THREADID] = _PROCESSES
             known = {each.code for each in types if each.specified} if self._unknown else None
             rules = _Rules(kinds, known)
             self._rules[block_type] = rules
@@ -93,7 +106,10 @@ class _LeaveOutStep(Step):
         return (interface if remaining == interface.options else interface._replace(raw=None, options=remaining),)
 
     def _block(self, block: Block) -> Iterable[Item]:
-        kind = self._kind_of(pcapng.block_type(block.type))
+        if self._processes and block.is_process:
+            kind: str | None = _PROCESSES
+        else:
+            kind = self._kind_of(pcapng.block_type(block.type), block.type)
         if kind is not None:
             self._left_out[kind] += block.entries
             return ()
@@ -162,12 +178,15 @@ class _LeaveOutStep(Step):
 
 
 class Strip(_LeaveOutStep):
-    """Leaves out metadata of the `kinds`, which are among `STRIP_KINDS`. Counts, by kind in `left_out`, the blocks and
-    options that are left out; a name block counts by its records. Options of a block that is left out do not count.
+    """Leaves out metadata of the `kinds`, which are among `STRIP_KINDS` and `NARROW_KINDS`. Counts, by kind in
+    `left_out`, the blocks and options that are left out; a name block counts by its records, and comments of any kind
+    count as comments. Options of a block that is left out do not count.
 
     | kind | what is left out |
     |---|---|
     | `comments` | opt_comment, in any block |
+    | `packet-comments`, `capture-comments` | opt_comment of packets; of sections |
+    | `processes` | blocks that describe processes, and the options of packets that name processes |
     | `names`, `statistics`, `secrets` | Name Resolution, Interface Statistics, Decryption Secrets Blocks |
     | `custom` | Custom Blocks, and custom options in any block |
     | `unknown` | blocks of a type, and options of a code, that the specification does not name; journal entries |
@@ -179,14 +198,16 @@ class Strip(_LeaveOutStep):
 
     def __init__(self, kinds: Collection[str], left_out: Counter[str]) -> None:
         for kind in sorted(kinds):
-            if kind not in STRIP_KINDS:
-                raise UsageError(f"{argument('strip', kind)}: the kinds are {', '.join(STRIP_KINDS)}")
+            if kind not in STRIP_KINDS + NARROW_KINDS:
+                raise UsageError(f"{argument('strip', kind)}: the kinds are {', '.join(STRIP_KINDS + NARROW_KINDS)}")
 
-        def kind_of(which: pcapng.BlockType | option_lists.OptionType) -> str | None:
+        def kind_of(which: pcapng.BlockType | option_lists.OptionType, block_type: int) -> str | None:
             kind = which.kind if which.specified else _UNKNOWN
+            if kind == _COMMENTS and _COMMENTS_OF.get(block_type) in kinds:
+                return _COMMENTS
             return kind if kind in kinds else None
 
-        super().__init__(left_out, kind_of, unknown=_UNKNOWN in kinds)
+        super().__init__(left_out, kind_of, processes=_PROCESSES in kinds, unknown=_UNKNOWN in kinds)
 
 
 class StripDoNotCopy(_LeaveOutStep):
@@ -194,7 +215,7 @@ class StripDoNotCopy(_LeaveOutStep):
     sections "Custom Block" and "Custom Options"). They count in `left_out` as `do-not-copy`."""
 
     def __init__(self, left_out: Counter[str]) -> None:
-        super().__init__(left_out, lambda which: None if which.copied else "do-not-copy")
+        super().__init__(left_out, lambda which, _: None if which.copied else "do-not-copy")
 
 
 def make_enhanced(batch: PacketBatch, row: int) -> list[tuple[int, bytes]]:

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from pcapconv.normalizing.normal_form import KEPT
-from pcapconv.steps.strip import STRIP_KINDS
+from pcapconv.steps.strip import NARROW_KINDS, STRIP_KINDS
 
 Options = dict[str, Any]
 FORMATS = ("pcap", "pcapng")
@@ -40,7 +40,7 @@ STEP_CHOICES: dict[str, list[Any]] = {
     "packet_comment": [["1:seen"], ["1:a", "2:b"], ["2:"]],
     "set_interface": [["0.name=eth7"], ["0:0.description=uplink"], ["eth0.name=wan"], ["0.snaplen=64"]],
     "link_type": ["1", "raw", "276", "65535"],
-    "strip": [[kind] for kind in STRIP_KINDS] + [list(STRIP_KINDS)],
+    "strip": [[kind] for kind in STRIP_KINDS + NARROW_KINDS] + [list(STRIP_KINDS), list(NARROW_KINDS)],
 }
 
 

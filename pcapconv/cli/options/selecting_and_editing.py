@@ -290,23 +290,24 @@ _EDITED = (
         CONVERTING,
         "KIND,...",
         example="comments,names",
-        manual="Leave out kinds of metadata: `comments`, `names`, `statistics`, `secrets`, `custom` (blocks and "
+        manual="Leave out kinds of metadata: `comments`, or only `packet-comments` or `capture-comments` (those of the "
+        "capture and its sections), `names`, `statistics`, `secrets`, `custom` (blocks and "
         "options), `unknown` (blocks and options that the pcapng specification does not name, and systemd journal "
         "entries), `host` (hardware, operating system, application), `addresses` (those that pcapng interfaces "
-        "state). This does not anonymise: "
-        "the bytes of packets, and all addresses in them, stay.",
+        "state), `processes` (the blocks that describe processes, and what packets state of them). This does not "
+        "anonymise: the bytes of packets, and all addresses in them, stay.",
         page="how-to/share-safely",
     ),
     Option(
         "inject_secrets",
         "texts",
-        "Add a key log; TYPE: tls, ssh, wireguard",
+        "Add a key log; TYPE: tls, ssh, wg, opcua",
         EDITED,
         CONVERTING,
         "TYPE,FILE",
         example="tls,keys.log",
-        manual="Add the key log in FILE to the capture, before all packets. TYPE is `tls`, `ssh`, `wireguard` or a "
-        "number.",
+        manual="Add the key log in FILE to the capture, before all packets. TYPE is `tls`, `ssh`, `wg` "
+        "(or `wireguard`), `opcua` or a number.",
     ),
     Option(
         "extract_secrets",
@@ -316,8 +317,8 @@ _EDITED = (
         ("convert", "split"),
         "FILE",
         example="keys.log",
-        manual="Write the capture's TLS, SSH and WireGuard key logs to FILE, which only its owner may read. pcapng "
-        "output keeps them, too; `--strip secrets` removes them.",
+        manual="Write the capture's TLS, SSH, WireGuard and OPC UA key logs to FILE, which only its owner may read. "
+        "pcapng output keeps them, too; `--strip secrets` removes them.",
     ),
     Option(
         "extract_secrets",
