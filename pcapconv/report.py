@@ -85,7 +85,8 @@ class Repeat(NamedTuple):
 class Report:
     """What a conversion did. Counts by kind are mappings, kind → count; `docs/reference/json.md` lists the kinds.
 
-    * `inputs`, `outputs`: names of files. `source_format`, `target_format`: `"pcap"` or `"pcapng"`.
+    * `inputs`, `outputs`: names of files. `source_format`, `target_format`: `"pcap"` or `"pcapng"`;
+      `target_format` is None if no capture is written.
     * `source_compression`, `target_compression`: the compression of the source and of the outputs, as in `"gzip"`; None
       if they are not compressed.
     * `packets_read`, `packets_written`: numbers of packets.
@@ -121,7 +122,7 @@ class Report:
         self.outputs = [target]
         self.source_format = ""
         self.source_compression: str | None = None
-        self.target_format = target_format
+        self.target_format: str | None = target_format
         self.target_compression: str | None = None
         self.packets_read = 0
         self.packets_written = 0

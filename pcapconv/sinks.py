@@ -1,4 +1,5 @@
-"""Sinks, to which a conversion writes its items. `FileSink` writes one file; a split has a sink of its own."""
+"""Sinks, to which a conversion writes its items. `FileSink` writes one file, `NoSink` none; a split has a sink of its
+own."""
 
 from __future__ import annotations
 
@@ -148,3 +149,32 @@ class FileSink(Sink):
     def discard(self) -> None:
         """See `Sink.discard`."""
         self.target.discard()
+
+
+class NoSink(Sink):
+    """A sink that writes nothing, for what steps take from a capture. A report has no outputs then."""
+
+    def begin_run(self, settings: WriterSettings, *, hashed: bool) -> ItemWriter:  # noqa: ARG002
+        """See `Sink.begin_run`."""
+        return _NoWriter()
+
+    def fill_report(self, report: Report) -> None:
+        """See `Sink.fill_report`."""
+        report.outputs, report.target_format = [], None
+
+    def restart(self) -> None:
+        """See `Sink.restart`."""
+
+    def commit(self, other_targets: Sequence[Target], read: Sequence[Source], report: Report, *, fsync: bool) -> None:  # noqa: ARG002
+        """See `Sink.commit`."""
+        commit(other_targets, read, fsync=fsync)
+
+
+class _NoWriter:
+    """Writes nothing."""
+
+    def write(self, item: Item) -> None:
+        """See `ItemWriter.write`."""
+
+    def finish(self) -> None:
+        """See `ItemWriter.finish`."""

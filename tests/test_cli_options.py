@@ -34,7 +34,7 @@ PLAIN: dict[str, Parsed] = {
     "in out --to=pcapng": (["in", "out"], {"to": "pcapng"}),
     "in out --to pcap --to pcapng": (["in", "out"], {"to": "pcapng"}),
     "in out --after= --before 5": (["in", "out"], {"after": "", "before": "5"}),
-    "in out --chop 14 --chop -4 --chop=-2 --chop +1": (["in", "out"], {"chop": [14, -4, -2, 1]}),
+    "in out --chop 14 --chop -4 --chop=-2 --chop +1": (["in", "out"], {"chop": ["14", "-4", "-2", "+1"]}),
     "in out --shift-time -1h": (["in", "out"], {"shift_time": "-1h"}),
     "in out --first 10 --last=07": (["in", "out"], {"first": 10, "last": 7}),
     f"in out --first {'9' * 1000}": (["in", "out"], {"first": 10**1000 - 1}),
@@ -83,7 +83,8 @@ WRONG = {  # arguments of convert
     "in out --first 1.5": "--first 1.5: not a whole number; write it as in --first 1000",
     "in out --last=": "--last: not a whole number; write it as in --last 100",
     "in out --last 1_0": "--last 1_0: not a whole number; write it as in --last 100",
-    "in out --chop ٣": "--chop ٣: not a whole number; write it as in --chop 14",
+    "in out --snaplen ٣": "--snaplen ٣: not a whole number; write it as in --snaplen 96",
+    "in out.pcap --chop ٣": "--chop ٣: neither a number of bytes nor OFFSET:N; write 14, -4 or 12:4",
     f"in out --last {'9' * 1001}": "--last: a number of more than 1000 digits; write it as in --last 100",
 }
 OF_OTHERS = {  # whole lines of other commands

@@ -21,11 +21,12 @@ COMMANDS = {
     for command in (
         Command(
             "convert",
-            (_IN, Operand("OUT", "The file to write; - for stdout")),
+            (_IN, Operand("OUT", "The file to write; - for stdout", unless="extract_secrets")),
             "Select from, edit and convert one capture",
             "The format of IN is recognised by its content. The format of OUT follows from `--to`, or else from its "
             "suffix: `.pcap` and `.cap`, `.pcapng` and `.ntar`. If OUT is a directory, the file gets the name of IN "
-            "in it. Warnings on stderr name damage, and whatever the format of OUT cannot hold.",
+            "in it. With `--extract-secrets`, OUT can be left out. Warnings on stderr name damage, "
+            "and whatever the format of OUT cannot hold.",
             (
                 "pcapconv convert capture.pcapng capture.pcap",
                 "pcapconv convert day.pcapng noon.pcap --after 2024-05-01T12:00Z --before 2024-05-01T13:00Z",

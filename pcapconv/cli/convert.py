@@ -27,7 +27,7 @@ def _mention_sidecar(source: str, target: str, options: Mapping[str, Any]) -> No
 
 def convert(
     source: str,
-    target: str,
+    target: str | None = None,
     *,
     on_loss: OnLoss = "warn",
     report: str | None = None,
@@ -35,7 +35,10 @@ def convert(
     quiet: bool = False,
     **options: Any,
 ) -> int:
-    """Convert one capture, print warnings on stderr, and return the exit status."""
+    """Convert one capture, or only extract its key logs if there is no target; print warnings on stderr, and return the
+    exit status."""
+    if target is None:
+        return _extract_key_logs(source, on_loss=on_loss, report=report, force=force, quiet=quiet, **options)
     target = str(resolve_target(source, target, options.get("to"), options.get("compress")))
     check_names(report, options, source, target)
     if not quiet:
@@ -52,5 +55,26 @@ def convert(
         quiet=quiet,
         losses=on_loss == "warn",
         sidecar=True,
+        finishes=True,
+    )
+
+
+def _extract_key_logs(
+    source: str, *, on_loss: OnLoss, report: str | None, force: bool, quiet: bool, **options: Any
+) -> int:
+    """Extract the key logs of a capture, print warnings on stderr, and return the exit status."""
+    key_log = options["extract_secrets"]
+    check_names(report, options, source)
+    return run_writing_command(
+        lambda progress: pcapconv.convert(
+            source, on_loss=on_loss, force=force, progress=progress, on_message=print_message, **options
+        ),
+        source,
+        key_log,
+        closing=lambda done: f"{key_log}: {counted(done.secrets_extracted or 0, 'key log')} written",
+        report=report,
+        force=force,
+        quiet=quiet,
+        losses=False,
         finishes=True,
     )

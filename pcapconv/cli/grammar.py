@@ -76,12 +76,14 @@ class Option(NamedTuple):
 
 
 class Operand(NamedTuple):
-    """An argument of a command that is not an option: IN, OUT. `many`: it may be given more than once."""
+    """An argument of a command that is not an option: IN, OUT. `many`: it may be given more than once. `unless` is the
+    name of the option with which it may be left out."""
 
     metavar: str
     help: str
     optional: bool = False
     many: bool = False
+    unless: str = ""
 
     @property
     def usage(self) -> str:

@@ -63,7 +63,7 @@ def print_warnings(
             f"warning: {target}: {counted(parts, 'part is', 'parts are')} larger than --max-bytes, as the headers "
             f"that a part begins with take up to {counted(size, 'byte')}"
         )
-    if report.packets_read and not report.packets_written:
+    if report.packets_read and not report.packets_written and report.outputs:
         print_message(f"warning: {target}: no packet was selected, it holds none")
     if report.secrets_extracted == 0:
         print_message(f"warning: {source}: it holds no key log, and none was written")

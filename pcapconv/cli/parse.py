@@ -6,7 +6,7 @@ the same tables from which Typer gets its completions; Typer is imported only fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pcapconv.cli.grammar import FLAGS, NUMBERS, REPEATABLE, Command, Option
@@ -51,7 +51,7 @@ def parse(arguments: Sequence[str], command: Command) -> tuple[list[str], dict[s
                     raise UsageError(f"{name}: it takes no value; leave out ={joined_value}{negation}")
         if values.get("help"):
             return operands, values
-    _check_operand_count(operands, command)
+    _check_operand_count(operands, command, values)
     return operands, values
 
 
@@ -108,9 +108,9 @@ def _unknown_option(name: str, command: Command) -> UsageError:
     return UsageError(unknown_option(name, command))
 
 
-def _check_operand_count(operands: Sequence[str], command: Command) -> None:
-    """Raise UsageError if there are too few or too many operands."""
-    if len(operands) < command.fewest_operands:
+def _check_operand_count(operands: Sequence[str], command: Command, values: Mapping[str, Any]) -> None:
+    """Raise UsageError if there are too few or too many operands for the values of options."""
+    if len(operands) < command.fewest_operands - sum(each.unless in values for each in command.operands):
         from pcapconv.cli.suggestions import missing_operands
 
         raise UsageError(missing_operands(operands, command))

@@ -66,7 +66,7 @@ def run_writing_command(
             if request.bytes_came and not isinstance(error.__cause__, BrokenPipeError):
                 print_message(str(error))
             raise Terminated(signal.SIGINT) from error
-        name = done.outputs[0] if done.parts is None else target
+        name = target if done.parts is not None or not done.outputs else done.outputs[0]
         print_warnings(done, name, losses=losses, left_out=left_out, sidecar=sidecar, quiet=quiet)
         _write_report(report_target, done)
     if done.interrupted:

@@ -1,4 +1,7 @@
-"""Converts one capture into one file: `pcapconv.convert`."""
+"""Converts one capture into one file: `pcapconv.convert`.
+
+key_logs    extracts key logs if there is no target
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 
 def convert(
     source: Readable,
-    target: Writable,
+    target: Writable | None = None,
     *,
     to: str | None = None,
     force: bool = False,
@@ -57,7 +60,8 @@ def convert(
 
     * `source`: a path, `-` for stdin, or a binary file object, which stays open.
     * `target`: a path, `-` for stdout, or a binary file object, which stays open. If it is a directory, the output gets
-      the source's name in this directory, with the suffixes of `to` and `compress` if these are given.
+      the source's name in this directory, with the suffixes of `to` and `compress` if these are given. It can be None
+      if `extract_secrets` is given: then only the key logs are written, and arguments about an output are refused.
     * `to`: the format to write, `"pcap"` or `"pcapng"`; None for the format of the target's suffix.
     * `force`: replace a target that exists. It may be the source.
     * `strict`: raise a DamageError for damaged input, and write nothing.
@@ -88,6 +92,30 @@ def convert(
     UsageError or FileError.
     """
     check_on_loss(on_loss)
+    if target is None:
+        from pcapconv.converting.key_logs import extract_key_logs  # a plain conversion starts faster without it
+
+        about_output = {
+            **options,
+            "to": to,
+            "on_loss": None if on_loss == "warn" else on_loss,
+            "sidecar": sidecar,
+            "sidecar_file": sidecar_file,
+            "sidecar_secrets": sidecar_secrets,
+            "sidecar_fingerprints": sidecar_fingerprints,
+            "stop_early": stop_early,
+            "in_order": in_order,
+        }
+        return extract_key_logs(
+            source,
+            about_output,
+            force=force,
+            strict=strict,
+            fractions=fractions,
+            fsync=fsync,
+            progress=progress,
+            on_message=on_message,
+        )
     target = resolve_target(source, target, to, options.get("compress"))
     format_name = formats.target_format(name_of(target), to)
     writer, steps = separate_arguments(format_name, options)

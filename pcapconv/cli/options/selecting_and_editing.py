@@ -318,7 +318,7 @@ _EDITED = (
         "FILE",
         example="keys.log",
         manual="Write the capture's TLS, SSH, WireGuard and OPC UA key logs to FILE, which only its owner may read. "
-        "pcapng output keeps them, too; `--strip secrets` removes them.",
+        "pcapng output keeps them, too; `--strip secrets` removes them. Without OUT, `convert` writes only FILE.",
     ),
     Option(
         "extract_secrets",
