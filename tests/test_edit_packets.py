@@ -252,6 +252,25 @@ def test_bytes_from_the_middle_of_many_packets(write: In) -> None:
     assert different == []
 
 
+@pytest.mark.parametrize("numbers", [[1, 2, 3, 4, 5, 6], [2, 5], [4]], ids=str)
+def test_bytes_from_the_middle_of_few_long_packets(write: In, numbers: list[int]) -> None:
+    """Of a buffer of which they need only a part."""
+    data = [bytes([number]) * 20_000 + bytes(range(200)) for number in range(6)]
+    seen = write.options((wire.OPT_COMMENT, b"seen"))
+    capture = write.section_header() + write.interface(snaplen=0)
+    capture += b"".join(write.enhanced_packet(0, 1, each, options=seen) for each in data[:4])
+    capture += write.obsolete_packet(0, 1, data[4], drops_count=3)
+    capture += write.custom(wire.CUSTOM_COPY, 32473, bytes(9000)) + write.enhanced_packet(0, 1, data[5], options=seen)
+    for to in ("pcapng", "pcap"):
+        selected = ",".join(map(str, numbers))
+        out, _ = converted(capture, to, packets=selected, chop=["19990:20", "-100:50"], on_loss="ignore")
+        left = [each[:19_990] + each[20_010:-100] + each[-50:] for each in data]
+        found = [packet.data for packet in expected.packets(out)]
+        assert found == [left[number - 1] for number in numbers]
+    (fifth,) = wire.read_pcapng(converted(capture, "pcapng", packets="5", chop=["9:9"])[0])
+    assert fifth.options == write.options((wire.EPB_DROPCOUNT, write.number(3, 8)))
+
+
 @pytest.mark.parametrize("chop", ["12:4", "-8:2", "4", "0:4"])
 def test_headers_of_packets_that_lost_bytes_are_not_swapped(chop: str) -> None:
     """Nobody knows where the fields are that have the byte order of the file (NFLOG)."""

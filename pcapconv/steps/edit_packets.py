@@ -25,6 +25,7 @@ from pcapconv.steps.strip import make_enhanced
 from pcapconv.wording import argument
 
 _MAX_UINT32 = 2**32 - 1
+_CROWDED = 4096  # bytes of the buffer for each packet, up to which copying all of it is fast
 
 
 class Cut(NamedTuple):
@@ -121,16 +122,18 @@ class EditPackets(Step):
         return True
 
     def _remove_bytes(self, batch: PacketBatch) -> int:
-        """Remove bytes from anywhere in packets. The batch gets a buffer of its own, at whose end are the packets that
-        were joined. Return how many packets have lost some."""
-        copy = batch.copy()
-        joined = bytearray(sum(copy.columns.captured_length))
-        changed, size = self._kernels.remove_bytes(
-            copy.buffer, copy.columns, copy.rows, self._places, self._edits.adjust_length, joined, len(copy.buffer)
+        """Remove bytes from anywhere in packets, and return how many packets have lost some. The batch gets a buffer of
+        its own, at whose end are the packets that were joined."""
+        if len(batch.buffer) > _CROWDED * batch.rows:  # else copying all of it costs less than finding what is needed
+            copy = batch.copy()
+            batch.buffer, batch.columns = copy.buffer, copy.columns
+        columns, size = batch.columns, len(batch.buffer)
+        joined = bytearray(sum(columns.captured_length[: batch.rows]))
+        changed, used = self._kernels.remove_bytes(
+            batch.buffer, columns, batch.rows, self._places, self._edits.adjust_length, joined, size
         )
-        if changed:
-            batch.columns = copy.columns
-            batch.buffer = b"".join((copy.buffer, memoryview(joined)[:size]))
+        if used:
+            batch.buffer = b"".join((batch.buffer, memoryview(joined)[:used]))
         return int(changed)
 
     def _correct_simple_packets(self, batch: PacketBatch) -> None:

@@ -203,6 +203,14 @@ SINGLE = [
         (("again.pcapng",),),
         first="convert in.pcapng out/x.pcap --sidecar",
     ),
+    Command(
+        "convert-key-logs-alone",
+        "convert in.pcapng --extract-secrets out/keys --report report.json",
+        KEEP | {"in.pcapng": plain(RICH)},
+        (("out/keys",),),
+        later="report.json",
+        folder="out",
+    ),
     Command("convert-to-stdout", "convert in.pcap - --to pcapng", {"in.pcap": plain(LARGE)}, (("stdout",),)),
     Command(
         "convert-to-stdout-strict", "convert in.pcap - --to pcapng --strict", {"in.pcap": plain(LARGE)}, (("stdout",),)
