@@ -239,7 +239,7 @@ def test_blocks_go(write: In, kind: str) -> None:
         (("packet-comments", "capture-comments"), {"interface", "names", "statistics"}),
         (("packet-comments", "comments"), set()),
     ],
-    ids=str,
+    ids=["packets", "capture", "both", "all"],
 )
 def test_comments_go_of_one_kind(write: In, kinds: tuple[str, ...], left: set[str]) -> None:
     def capture(left: set[str]) -> bytes:

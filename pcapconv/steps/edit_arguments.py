@@ -20,18 +20,17 @@ from pcapconv.wording import argument, arguments
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from pcapconv.steps.plan import StepArguments
-
 _MOST_BYTES = 2**32 - 1
 _MOST_COMMENTS = 16 * 2**20  # bytes of comments for one packet
 _MOST_DIGITS = 20
 
 
-def packet_edits(step_arguments: StepArguments, comments: Sequence[str]) -> PacketEdits:
+def packet_edits(
+    chop: Sequence[int | str] | int | str | None, *, adjust_length: bool, snaplen: int | None, comments: Sequence[str]
+) -> PacketEdits:
     """Return what to edit in packets; `comments` are the texts `NUMBER:TEXT`. Raises UsageError."""
-    lengths = _chopped(step_arguments)
-    adjust = bool(step_arguments.get("adjust_length", False))
-    if adjust and not lengths:
+    lengths = _chopped(() if chop is None else [chop] if isinstance(chop, int | str) else chop)
+    if adjust_length and not lengths:
         example = arguments(chop=14, adjust_length=True)
         raise UsageError(f"{argument('adjust_length', True)} goes with {argument('chop')}, as in {example}")
     front, end = lengths.pop((0, False, True), 0), lengths.pop((0, True, False), 0)
@@ -39,17 +38,16 @@ def packet_edits(step_arguments: StepArguments, comments: Sequence[str]) -> Pack
         Cut(offset, from_end, 0 if behind else length, length if behind else 0)
         for (offset, from_end, behind), length in lengths.items()
     )
-    snaplen = step_arguments.get("snaplen")
     if snaplen is not None:
         snaplen = argument_values.parse_count("snaplen", snaplen)
         if snaplen > 2**31 - 1:
             raise UsageError(f"{argument('snaplen', snaplen)}: must be at most {2**31 - 1}")
-    return PacketEdits(front, end, cuts, adjust, snaplen, _comments(comments))
+    return PacketEdits(front, end, cuts, adjust_length, snaplen, _comments(comments))
 
 
-def time_edits(step_arguments: StepArguments, settings: Sequence[str]) -> TimeEdits:
-    """Return what to edit in times; `settings` are the texts `NUMBER:TIME`. Raises UsageError."""
-    shift, start = step_arguments.get("shift_time"), step_arguments.get("rebase_time")
+def time_edits(shift: str | None, start: str | None, settings: Sequence[str]) -> TimeEdits:
+    """Return what to edit in times, for `shift_time` and `rebase_time`; `settings` are the texts `NUMBER:TIME`. Raises
+    UsageError."""
     if shift is not None and start is not None:
         raise UsageError(
             f"{argument('shift_time', shift)} and {argument('rebase_time', start)} both move all packets; "
@@ -65,11 +63,9 @@ def time_edits(step_arguments: StepArguments, settings: Sequence[str]) -> TimeEd
     return TimeEdits(seconds or None, None if start is None else _moment("rebase_time", start), moments)
 
 
-def _chopped(step_arguments: StepArguments) -> Counter[tuple[int, bool, bool]]:
+def _chopped(values: Sequence[int | str]) -> Counter[tuple[int, bool, bool]]:
     """Return how many bytes to remove, by place: an offset, whether it counts from the end, and whether the bytes are
     behind it."""
-    chop = step_arguments.get("chop")
-    values: Sequence[int | str] = () if chop is None else [chop] if isinstance(chop, int | str) else chop
     lengths = Counter[tuple[int, bool, bool]]()
     for value in values:
         offset, from_end, number = argument_values.parse_chop("chop", value, _MOST_BYTES)

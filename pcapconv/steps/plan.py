@@ -134,8 +134,14 @@ class Plan(BasePlan):
         self._check_ends(stop_early, in_order)
         if self._sort:  # then nothing depends on the order of the input
             self._criteria = self._criteria._replace(in_order=None)
-        self._packet_edits = packet_edits(step_arguments, _texts(step_arguments, "packet_comment"))
-        self._time_edits = time_edits(step_arguments, _texts(step_arguments, "set_time"))
+        self._packet_edits = packet_edits(
+            step_arguments.get("chop"),
+            adjust_length=bool(step_arguments.get("adjust_length", False)),
+            snaplen=step_arguments.get("snaplen"),
+            comments=_texts(step_arguments, "packet_comment"),
+        )
+        shift, start = step_arguments.get("shift_time"), step_arguments.get("rebase_time")
+        self._time_edits = time_edits(shift, start, _texts(step_arguments, "set_time"))
         self._interface_settings = [
             argument_values.parse_interface_setting("set_interface", text, SETTING_KEYS)
             for text in _texts(step_arguments, "set_interface")
