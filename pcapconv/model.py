@@ -311,7 +311,8 @@ class PacketBatch:
     * `contiguous`: whether the records of all rows follow each other in the buffer and no row was changed, so that a
       writer of the same format copies them in one piece.
     * `header_order`: the byte order of those headers inside packets that follow the file's byte order (see
-      `pcapconv.formats.pseudo_headers`): the section's, or None if an edit cut the front of the packets.
+      `pcapconv.formats.pseudo_headers`): the section's, or None if an edit removed bytes at
+      the front of the packets.
     * `format_only`: counts, by kind, what the records contain that no other format can hold. `count_format_only`
       computes these counts again for a batch with fewer rows.
 

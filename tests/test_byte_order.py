@@ -404,6 +404,64 @@ def test_a_sidecar_says_that_the_front_was_cut(tmp_path: Path) -> None:
         assert (b'"headers_cut": true' in pcap.with_name("a.pcap.meta.json").read_bytes()) is says
 
 
+CHOPS = ["4:1", "12:4", "20:-8", "60:4", "100:4", "-4:2", "-4", "4"]
+HEADERS = {
+    NULL: 4,
+    ENC: 12,
+    PFLOG: 60,
+    LINUX_SLL: 28,
+    LINUX_SLL2: 32,
+    USB_LINUX: 48,
+    USB_LINUX_MMAPPED: 1000,
+    NFLOG: 1000,
+}
+
+
+@every_header
+@pytest.mark.parametrize("chop", CHOPS)
+@pytest.mark.parametrize("more", [0, 2, 200])
+def test_headers_follow_the_order_unless_bytes_of_them_are_removed(
+    link_type: int, build: Build, chop: str, more: int
+) -> None:
+    """Then nobody knows where their fields are, and they stay as they are."""
+    whole = {order: build(order) + bytes(more) for order in (LITTLE, BIG)}
+    source = section(link_type, whole[LITTLE]) + section(link_type, whole[BIG], order=BIG)
+    size = len(whole[BIG])
+    offset, _, number = chop.rpartition(":")
+    place = (size + int(offset) if offset[:1] == "-" else int(offset)) if offset else 0 if int(number) > 0 else size
+    start, stop = sorted((place, place + int(number)))
+    start, stop = (max(0, start), min(stop, size)) if 0 <= place <= size else (size, size)
+
+    def chopped(data: bytes) -> bytes:
+        return data[:start] + data[stop:]
+
+    first, second = data_of(converted(source, "pcap", chop=chop)[0])
+    assert first == chopped(whole[LITTLE])
+    if not offset or start >= HEADERS[link_type] or start == size:
+        assert second == (chopped(whole[BIG]) if chop == "4" else chopped(whole[LITTLE]))
+    else:
+        assert second in (chopped(whole[BIG]), chopped(whole[LITTLE]))
+    if start < min(HEADERS[link_type], stop) and offset:
+        assert second == chopped(whole[BIG])
+
+
+def test_headers_are_swapped_of_the_packets_that_keep_them() -> None:
+    """Whatever packets come with them."""
+    packets = [nflog(BIG), nflog(BIG)[:12], nflog(BIG)[:13], nflog(BIG)]
+    source = section(NFLOG, nflog(LITTLE)) + section(NFLOG, *packets, order=BIG)
+    whole = nflog(BIG)
+    short = data_of(converted(source, "pcap")[0])[2]
+    out = data_of(converted(source, "pcap", chop="12:4")[0])
+    assert out == [
+        nflog(LITTLE)[:12] + nflog(LITTLE)[16:],
+        whole[:12] + whole[16:],
+        short,
+        whole[:12],
+        whole[:12] + whole[16:],
+    ]
+    assert short != packets[1]
+
+
 # ---------------------------------------------------------------- what real readers see
 
 

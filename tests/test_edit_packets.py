@@ -22,7 +22,7 @@ from expected import Request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented_captures import edits, invented_pcap, invented_pcapng, selections
-from wire import BIG, LITTLE, In, raw_blocks
+from wire import In, raw_blocks
 
 from pcapconv import TargetError, UsageError
 
@@ -269,18 +269,6 @@ def test_bytes_from_the_middle_of_few_long_packets(write: In, numbers: list[int]
         assert found == [left[number - 1] for number in numbers]
     (fifth,) = wire.read_pcapng(converted(capture, "pcapng", packets="5", chop=["9:9"])[0])
     assert fifth.options == write.options((wire.EPB_DROPCOUNT, write.number(3, 8)))
-
-
-@pytest.mark.parametrize("chop", ["12:4", "-8:2", "4", "0:4"])
-def test_headers_of_packets_that_lost_bytes_are_not_swapped(chop: str) -> None:
-    """Nobody knows where the fields are that have the byte order of the file (NFLOG)."""
-    packet = bytes(range(1, 41))
-    sections = [each.section_header() + each.interface(link_type=239) for each in (In(LITTLE), In(BIG))]
-    capture = b"".join(
-        head + each.enhanced_packet(0, 1, packet) for head, each in zip(sections, (In(LITTLE), In(BIG)), strict=True)
-    )
-    first, second = wire.read_pcap(converted(capture, "pcap", chop=chop)[0])
-    assert first.data == second.data
 
 
 def test_packets_that_are_short_enough_stay_as_they_are(write: In) -> None:

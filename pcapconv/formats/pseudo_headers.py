@@ -8,12 +8,17 @@ fields.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 
 from pcapconv.kernels import choose
-from pcapconv.kernels.contract import HEADERS_IN_HOST_ORDER
+from pcapconv.kernels.contract import ENC, HEADERS_IN_HOST_ORDER, LINUX_SLL, LINUX_SLL2, NULL, PFLOG, USB_LINUX
 from pcapconv.model import PacketBatch
 from pcapconv.spec import ByteOrder
 
+# Bytes from the front of a packet up to the end of its last field in the file's byte order. Other headers of
+# HEADERS_IN_HOST_ORDER have such fields up to their ends, which are not known here.
+_SIZES = {NULL: 4, ENC: 12, PFLOG: 60, LINUX_SLL: 28, LINUX_SLL2: 32, USB_LINUX: 48}
+_UNKNOWN_SIZE = 2**32
 _CROWDED = 4096  # bytes of the buffer for each packet, up to which copying all of it is fast
 
 
@@ -32,3 +37,10 @@ def with_headers_in(order: ByteOrder, batch: PacketBatch) -> PacketBatch:
     choose().swap_headers(buffer, swapped.columns, swapped.rows, link_types, batch.header_order == "big")
     swapped.header_order = order
     return swapped
+
+
+def longest_header(link_types: Iterable[int]) -> int:
+    """How many bytes at the front of packets of these link types may follow the file's byte order: 0 if there are none,
+    more than any packet has if nobody knows."""
+    in_host_order = HEADERS_IN_HOST_ORDER.intersection(link_types)
+    return max((_SIZES.get(link_type, _UNKNOWN_SIZE) for link_type in in_host_order), default=0)

@@ -49,7 +49,7 @@ class Header(NamedTuple):
     missing         counts by kind the metadata that neither of them holds
     damage          the number of places where that capture was damaged
     fingerprints    whether packets have fingerprints
-    headers_cut     whether an edit cut the front of packets, and with it headers that depend on the byte order
+    headers_cut     whether an edit removed bytes of headers that depend on the byte order, at the front of packets
     """
 
     captures: list[CaptureFile]

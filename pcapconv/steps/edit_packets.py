@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from pcapconv.errors import TargetError, UsageError
+from pcapconv.formats.pseudo_headers import longest_header
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import OPTION_COUNTS
 from pcapconv.model import Interface, Item, PacketBatch, Section
@@ -105,7 +107,7 @@ class EditPackets(Step):
         comments = pop_by_number(self._comments, batch) if self._comments else {}
         if cut or comments:
             self._edit_options(batch, comments, lengths_before)
-        return (batch,)
+        return self._by_header(batch, lengths_before) if self._edits.cuts else (batch,)
 
     def _cut(self, batch: PacketBatch) -> bool:
         """Remove bytes, and return whether any packet has lost some."""
@@ -115,7 +117,7 @@ class EditPackets(Step):
         if not changed:
             return False
         batch.contiguous = False
-        if edits.front or edits.cuts:
+        if edits.front:
             batch.header_order = None
         if SIMPLE_PACKET in batch.columns.record_type[: batch.rows].tobytes():
             self._correct_simple_packets(batch)
@@ -135,6 +137,30 @@ class EditPackets(Step):
         if used:
             batch.buffer = b"".join((batch.buffer, memoryview(joined)[:used]))
         return int(changed)
+
+    def _by_header(self, batch: PacketBatch, lengths_before: Sequence[int]) -> Iterator[PacketBatch]:
+        """Yield the batch in pieces, so that packets whose headers lost bytes have no `header_order`."""
+        sizes = [longest_header([interface.link_type]) for interface in batch.interfaces]
+        if not any(sizes):
+            yield batch
+            return
+        rows = zip(lengths_before, batch.columns.interface)
+        start = 0
+        for header_lost, group in groupby(self._loses_before(length, sizes[number]) for length, number in rows):
+            stop = start + len(list(group))
+            piece = batch.slice(start, stop)
+            if header_lost:
+                piece.header_order = None
+            yield piece
+            start = stop
+
+    def _loses_before(self, length: int, header: int) -> bool:
+        """Return whether `cuts` remove bytes before the offset `header` of a packet of this length."""
+        for cut in self._edits.cuts:
+            place = length - cut.offset if cut.from_end else cut.offset
+            if cut.offset <= length and max(0, place - cut.before) < min(header, length, place + cut.after):
+                return True
+        return False
 
     def _correct_simple_packets(self, batch: PacketBatch) -> None:
         """Replace the original length of a Simple Packet that was cut, if a reader would get the captured length wrong.
