@@ -398,6 +398,20 @@ def test_packets_without_their_front_come_back_as_they_were(fingerprints: bool, 
     assert data_of(restored_from(again)[0]) == [null(LITTLE)[1:], null(BIG)[1:]]
 
 
+def test_a_sidecar_restores_headers_that_lost_bytes_or_were_swapped_but_not_both(tmp_path: Path) -> None:
+    long, short = (
+        section(NFLOG, nflog(LITTLE)[:size]) + section(NFLOG, nflog(BIG)[:size], order=BIG) for size in (None, 12)
+    )
+    for source in (long, short):
+        restored = restored_from(write_with_sidecar(source, tmp_path, chop=["13:1"]))[0]
+        assert data_of(restored) == data_of(converted(source, "pcapng", chop=["13:1"])[0])
+    for source in (long + short, short + long):
+        with pytest.raises(
+            pcapconv.TargetError, match=r"packet \d: chop= removes bytes of headers that follow the byte"
+        ):
+            write_with_sidecar(source, tmp_path, chop=["13:1"])
+
+
 def test_a_sidecar_says_that_the_front_was_cut(tmp_path: Path) -> None:
     for options, says in (({}, False), ({"chop": [1]}, True), ({"chop": [-1]}, False)):
         pcap = write_with_sidecar(two_orders(NULL, null), tmp_path, **options)

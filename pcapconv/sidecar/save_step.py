@@ -13,9 +13,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from pcapconv.errors import TargetError
 from pcapconv.formats.losses import PcapLosses
 from pcapconv.formats.pcapng_writer import interface_body, section_body
-from pcapconv.formats.pseudo_headers import with_headers_in
+from pcapconv.formats.pseudo_headers import longest_header, with_headers_in
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FINGERPRINT, MORE, MOST_TICKS
 from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
@@ -29,12 +30,14 @@ from pcapconv.steps import Step
 from pcapconv.steps.batch_rows import options_of_row
 from pcapconv.steps.time_scales import TimeScales
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
+from pcapconv.wording import argument
 
 
 class SaveToSidecar(Step):
     """Saves a capture to a sidecar, as the last step before a pcap writer. Secrets are saved if `secrets` is true, else
     only counted; `fingerprints` tells whether packets get fingerprints. With `clamp`, a time that pcap cannot hold
-    becomes the nearest time that pcap can hold, and a time that cannot be determined becomes 0.
+    becomes the nearest time that pcap can hold, and a time that cannot be determined becomes 0. Raises TargetError if
+    a sidecar cannot keep which headers were cut.
 
     `missing` counts by kind what is not saved; `kept` counts what is saved and is not among the losses that the pcap
     writer counts; `source_format` is the format of the capture; `headers_cut` is as in `Header`.
@@ -56,6 +59,7 @@ class SaveToSidecar(Step):
         self._packets = 0
         self._order: ByteOrder | None = None  # of the pcap file, which is that of the first section
         self.headers_cut = False
+        self._headers_swapped = False
         self.source_format = "pcapng"
         self.missing: Counter[str] = Counter()
         self.kept: Counter[str] = Counter()
@@ -138,7 +142,7 @@ class SaveToSidecar(Step):
         return interface._replace(ticks_per_second=NANOSECONDS, time_offset=0, time_error="")
 
     def _batch(self, batch: PacketBatch) -> Iterable[Item]:
-        self.headers_cut = self.headers_cut or batch.header_order is None
+        self._note_headers(batch)
         if self._fingerprints and self._order is not None:  # fingerprints are of the bytes in the pcap file
             batch = with_headers_in(self._order, batch)
         columns, rows = batch.columns, batch.rows
@@ -166,6 +170,21 @@ class SaveToSidecar(Step):
             if not self._entry.room:
                 self._end_entry()
         return (self._with_times(batch, times) if self._clamp else batch,)
+
+    def _note_headers(self, batch: PacketBatch) -> None:
+        """Note whether headers that follow the byte order were cut, or will be swapped. Raises TargetError if there are
+        both, since only one of them can be undone for all packets."""
+        if batch.header_order is None:
+            self.headers_cut = True
+        elif batch.header_order != self._order:
+            self._headers_swapped = (
+                self._headers_swapped or longest_header(each.link_type for each in batch.interfaces) > 0
+            )
+        if self.headers_cut and self._headers_swapped:
+            raise TargetError(
+                f"packet {batch.number(0)}: {argument('chop')} removes bytes of headers that follow the byte order, "
+                f"but not in all packets, which no sidecar can restore; leave out {argument('sidecar', True)}"
+            )
 
     def _metadata_of(self, batch: PacketBatch, first: int, stop: int) -> tuple[list[tuple[int, bytes]], dict[int, Any]]:
         """Return the metadata that pcap records cannot hold, for the rows from `first` up to `stop`: their options,

@@ -103,6 +103,8 @@ class EditPackets(Step):
     def _batch(self, batch: PacketBatch) -> Iterable[Item]:
         batch.interfaces = self._interfaces
         lengths_before = batch.columns.captured_length[: batch.rows]
+        if self._edits.front:
+            batch.header_order = None
         cut = self._edits.removes_bytes and self._cut(batch)
         comments = pop_by_number(self._comments, batch) if self._comments else {}
         if cut or comments:
@@ -117,8 +119,6 @@ class EditPackets(Step):
         if not changed:
             return False
         batch.contiguous = False
-        if edits.front:
-            batch.header_order = None
         if SIMPLE_PACKET in batch.columns.record_type[: batch.rows].tobytes():
             self._correct_simple_packets(batch)
         return True
