@@ -287,7 +287,7 @@ class PcapngReader:
             self._begin_skip(pcapng.SECTION_HEADER, offset, reason, len(body) + 12)
             return
         self._interfaces = []
-        self._section = parse_section(body, order, self._sections)
+        self._section = parse_section(body, order, self._sections)._replace(offset=offset)
         self._sections += 1
         yield self._section
         yield from self._check_options(self._section.options, offset, "section")

@@ -157,6 +157,7 @@ cdef enum:
     NOT_A_RECORD = 2
     BEFORE_1970 = 3
     AFTER_2106 = 4
+    LIMIT = 8
 
 cdef enum:
     SCALE = 6             # as in contract.py
@@ -979,6 +980,54 @@ def clear_numbers(array.array numbers, array.array limits, mask):
         PyBuffer_Release(&view)
 
 
+cdef enum:
+    NO_ROOM = -1
+    ROW_OUTSIDE = -2
+
+
+cdef inline int64_t gather_row(
+    const ColumnPointers *source, int64_t at, const unsigned char *bytes_in, int64_t size,
+    ColumnPointers *target, Py_ssize_t row, Py_ssize_t rows, unsigned char *out, int64_t offset, int64_t out_size
+) noexcept nogil:
+    """Copy a row and its bytes, as `gather_rows` does. Return how many bytes were written, NO_ROOM or ROW_OUTSIDE."""
+    cdef unsigned char *bytes_out = out + offset
+    cdef int64_t record_at = source.record_at[at], data_at = source.data_at[at], options_at = source.options_at[at], length
+    cdef uint32_t record = source.record_length[at], captured = source.captured_length[at]
+    cdef uint32_t options = source.options_length[at], loose_data, loose_options
+    cdef bint data_inside, options_inside
+    if (
+        (record and not inside(record_at, record, size))
+        or (captured and not inside(data_at, captured, size))
+        or (options and not inside(options_at, options, size))
+    ):
+        return ROW_OUTSIDE
+    data_inside = (
+        record and captured <= record and record_at <= data_at and data_at - record_at <= <int64_t>(record - captured)
+    )
+    options_inside = (
+        record and options <= record and record_at <= options_at and options_at - record_at <= <int64_t>(record - options)
+    )
+    loose_data = 0 if data_inside else captured
+    loose_options = 0 if options_inside else options
+    length = <int64_t>record + <int64_t>loose_data + <int64_t>loose_options
+    if row == rows or length > out_size - offset:
+        return NO_ROOM
+    copy_row(source, at, target, row)
+    if record:
+        memcpy(bytes_out, bytes_in + record_at, record)
+    if loose_data:
+        memcpy(bytes_out + record, bytes_in + data_at, loose_data)
+    if loose_options:
+        memcpy(bytes_out + record + loose_data, bytes_in + options_at, loose_options)
+    target.record_at[row] = offset
+    target.data_at[row] = offset + (data_at - record_at if data_inside else <int64_t>record)
+    if options:
+        target.options_at[row] = offset + (
+            options_at - record_at if options_inside else <int64_t>record + <int64_t>loose_data
+        )
+    return length
+
+
 def gather_rows(
     buffer, columns, array.array numbers, array.array order, Py_ssize_t first,
     out, Py_ssize_t offset, into, array.array into_numbers, Py_ssize_t row
@@ -992,9 +1041,7 @@ def gather_rows(
     cdef const int64_t *row_of = <const int64_t *>order.data.as_voidptr
     cdef const unsigned char *bytes_in
     cdef unsigned char *bytes_out
-    cdef int64_t at, record_at, data_at, options_at, length
-    cdef uint32_t record, captured, options, loose_data, loose_options
-    cdef bint data_inside, options_inside
+    cdef int64_t at, length
     cdef int status = MORE, problem = 0
     cdef Py_buffer view, out_view
     if order.typecode != "q":
@@ -1012,41 +1059,13 @@ def gather_rows(
                     if not 0 <= at < rows:
                         problem = 1
                         break
-                    record_at, record = source.record_at[at], source.record_length[at]
-                    data_at, captured = source.data_at[at], source.captured_length[at]
-                    options_at, options = source.options_at[at], source.options_length[at]
-                    if (
-                        (record and not inside(record_at, record, view.len))
-                        or (captured and not inside(data_at, captured, view.len))
-                        or (options and not inside(options_at, options, view.len))
-                    ):
+                    length = gather_row(&source, at, bytes_in, view.len, &target, row, room, bytes_out, offset, out_view.len)
+                    if length == ROW_OUTSIDE:
                         problem = 2
                         break
-                    data_inside = (
-                        record and captured <= record and record_at <= data_at
-                        and data_at - record_at <= <int64_t>(record - captured)
-                    )
-                    options_inside = (
-                        record and options <= record and record_at <= options_at
-                        and options_at - record_at <= <int64_t>(record - options)
-                    )
-                    loose_data = 0 if data_inside else captured
-                    loose_options = 0 if options_inside else options
-                    length = <int64_t>record + <int64_t>loose_data + <int64_t>loose_options
-                    if row == room or length > out_view.len - offset:
+                    if length == NO_ROOM:
                         status = FULL
                         break
-                    copy_row(&source, at, &target, row)
-                    if record:
-                        memcpy(bytes_out + offset, bytes_in + record_at, record)
-                    if loose_data:
-                        memcpy(bytes_out + offset + <int64_t>record, bytes_in + data_at, loose_data)
-                    if loose_options:
-                        memcpy(bytes_out + offset + <int64_t>record + <int64_t>loose_data, bytes_in + options_at, loose_options)
-                    target.record_at[row] = offset
-                    target.data_at[row] = offset + (data_at - record_at if data_inside else <int64_t>record)
-                    if options:
-                        target.options_at[row] = offset + (options_at - record_at if options_inside else <int64_t>record + <int64_t>loose_data)
                     new_number_of[row] = number_of[at]
                     offset += length
                     row += 1
@@ -1060,6 +1079,148 @@ def gather_rows(
     if problem == 2:
         raise ValueError(f"row {at} lies outside its buffer")
     return index, offset, row, status
+
+
+cdef struct MergedStream:
+    ColumnPointers columns
+    const uint64_t *keys
+    const unsigned char *buffer
+    int64_t size
+    Py_ssize_t row, rows
+    uint64_t rank
+
+
+cdef class PacketMerger:
+    cdef MergedStream *streams
+    cdef Py_ssize_t *heap
+    cdef Py_ssize_t capacity, size
+    cdef list held
+
+    def __cinit__(self, Py_ssize_t capacity):
+        if not 0 < capacity <= 1 << 20:
+            raise ValueError(f"room for {capacity} streams")
+        self.streams = <MergedStream *>malloc(capacity * sizeof(MergedStream))
+        self.heap = <Py_ssize_t *>malloc(capacity * sizeof(Py_ssize_t))
+        if self.streams == NULL or self.heap == NULL:
+            raise MemoryError
+        self.capacity = capacity
+        self.held = [None] * capacity
+
+    def __dealloc__(self):
+        free(self.streams)
+        free(self.heap)
+
+    cdef inline bint before(self, Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+        cdef MergedStream *first = self.streams + a
+        cdef MergedStream *second = self.streams + b
+        cdef uint64_t a_key = first.keys[first.row], b_key = second.keys[second.row]
+        return a_key < b_key or (a_key == b_key and first.rank < second.rank)
+
+    cdef void sift_down(self, Py_ssize_t at) noexcept nogil:
+        cdef Py_ssize_t stream = self.heap[at], child
+        while True:
+            child = 2 * at + 1
+            if child >= self.size:
+                break
+            if child + 1 < self.size and self.before(self.heap[child + 1], self.heap[child]):
+                child += 1
+            if not self.before(self.heap[child], stream):
+                break
+            self.heap[at] = self.heap[child]
+            at = child
+        self.heap[at] = stream
+
+    def set_rows(
+        self, Py_ssize_t stream, buffer, columns, array.array keys, Py_ssize_t first, Py_ssize_t rows, uint64_t rank
+    ):
+        cdef MergedStream *entry
+        cdef Py_ssize_t at
+        cdef const unsigned char[::1] view = buffer
+        if not 0 <= stream < self.capacity or not 0 <= first < rows:
+            raise ValueError(f"no stream {stream}, or no rows")
+        if self.held[stream] is not None:
+            raise ValueError(f"stream {stream} has rows")
+        entry = self.streams + stream
+        entry.columns = all_columns(columns, rows)
+        entry.keys = table(keys, rows)
+        entry.buffer = &view[0] if view.shape[0] else NULL
+        entry.size = view.shape[0]
+        entry.row, entry.rows, entry.rank = first, rows, rank
+        # exports, so that nothing is resized while pointers lead there
+        self.held[stream] = [view, memoryview(keys), *[memoryview(getattr(columns, name)) for name in columns.TYPECODES]]
+        at = self.size
+        self.size += 1
+        while at and self.before(stream, self.heap[(at - 1) // 2]):
+            self.heap[at] = self.heap[(at - 1) // 2]
+            at = (at - 1) // 2
+        self.heap[at] = stream
+
+    def merge(self, limit, out, Py_ssize_t offset, into, Py_ssize_t row):
+        cdef Py_ssize_t room = len(into.ticks), stream = -1, second, done = -1
+        cdef ColumnPointers target = all_columns(into, room)
+        cdef bint limited = limit is not None, alone
+        cdef uint64_t last = limit if limited else 0
+        cdef int64_t length = 0
+        cdef int status = MORE
+        cdef MergedStream *entry
+        cdef MergedStream *next_entry = NULL
+        cdef Py_buffer view
+        PyObject_GetBuffer(out, &view, PyBUF_WRITABLE)
+        try:
+            if not 0 <= offset <= view.len or not 0 <= row <= room:
+                raise ValueError("the range lies outside the buffer")
+            with nogil:
+                while self.size and status == MORE and done < 0:
+                    stream = self.heap[0]
+                    entry = self.streams + stream
+                    alone = self.size == 1
+                    if not alone:
+                        second = self.heap[1]
+                        if self.size > 2 and self.before(self.heap[2], second):
+                            second = self.heap[2]
+                        next_entry = self.streams + second
+                    while True:
+                        if limited and entry.keys[entry.row] >= last:
+                            status = LIMIT
+                            break
+                        length = gather_row(
+                            &entry.columns, entry.row, entry.buffer, entry.size, &target, row, room,
+                            <unsigned char *>view.buf, offset, view.len
+                        )
+                        if length < 0:
+                            status = FULL
+                            break
+                        offset += length
+                        row += 1
+                        entry.row += 1
+                        if entry.row == entry.rows:
+                            done = stream
+                            break
+                        if not alone and (
+                            next_entry.keys[next_entry.row] < entry.keys[entry.row]
+                            or (next_entry.keys[next_entry.row] == entry.keys[entry.row] and next_entry.rank < entry.rank)
+                        ):
+                            break
+                    if done >= 0:
+                        self.size -= 1
+                        self.heap[0] = self.heap[self.size]
+                    if self.size:
+                        self.sift_down(0)
+        finally:
+            PyBuffer_Release(&view)
+        if length == ROW_OUTSIDE:
+            raise ValueError(f"a row of stream {stream} lies outside its buffer")
+        if done >= 0:
+            self.held[done] = None
+        return done, offset, row, status
+
+    def next_stream(self):
+        return self.heap[0] if self.size else -1
+
+    def next_row(self, Py_ssize_t stream):
+        if not 0 <= stream < self.capacity or self.held[stream] is None:
+            raise ValueError(f"stream {stream} has no rows")
+        return self.streams[stream].row
 
 
 def rows_with_metadata(buffer, columns, Py_ssize_t rows, mask):
