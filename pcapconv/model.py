@@ -293,7 +293,7 @@ class Columns:
     def with_copies(self, rows: int, *copied: str) -> Columns:
         """New columns that share these arrays, except those named `copied`: copies of the first `rows` values, which
         the caller may change."""
-        columns = Columns(0)
+        columns = Columns.__new__(Columns)  # without new arrays
         for name in self.TYPECODES:
             column = getattr(self, name)
             setattr(columns, name, column[:rows] if name in copied else column)
@@ -301,7 +301,7 @@ class Columns:
 
     def copy(self, first: int, stop: int) -> Columns:
         """A copy of the rows from `first` up to, but not including, `stop`."""
-        columns = Columns(0)
+        columns = Columns.__new__(Columns)
         for name in self.TYPECODES:
             setattr(columns, name, getattr(self, name)[first:stop])
         return columns

@@ -120,6 +120,12 @@ cdef extern from *:
         sum = folded(words[0] ^ key ^ sum, words[1] ^ other) + sum;
         return folded(sum ^ other, key | 1);
     }
+    static inline void fetch_ahead(const unsigned char *buffer, int64_t size, int64_t at, uint32_t length) {
+        /* Load the bytes of a packet into the cache, most of them, which will be copied soon. */
+        int64_t end = at + (length > 1024 ? 1024 : length);
+        if (at < 0 || end > size) return;
+        for (at -= 64; at < end; at += 64) if (at >= 0) __builtin_prefetch(buffer + at);
+    }
     static inline __int128 int_128(uint64_t high, uint64_t low) {
         return (__int128)((unsigned __int128)high << 64 | low);
     }
@@ -136,6 +142,7 @@ cdef extern from *:
     """
     ctypedef signed long long int_128_t "__int128"
     uint64_t hash_keyed(const unsigned char *p, uint32_t length, uint64_t key, uint64_t also) nogil
+    void fetch_ahead(const unsigned char *buffer, int64_t size, int64_t at, uint32_t length) nogil
     int_128_t int_128(uint64_t high, uint64_t low) nogil
     int_128_t exact_time(uint64_t ticks, const uint64_t *entry) nogil
     int_128_t floored(int_128_t time, int_128_t width) nogil
@@ -1087,12 +1094,20 @@ cdef struct MergedStream:
     const unsigned char *buffer
     int64_t size
     Py_ssize_t row, rows
-    uint64_t rank
+
+
+cdef struct NextPacket:
+    uint64_t key, rank
+    Py_ssize_t stream
+
+
+cdef inline bint comes_before(const NextPacket *a, const NextPacket *b) noexcept nogil:
+    return a.key < b.key or (a.key == b.key and a.rank < b.rank)
 
 
 cdef class PacketMerger:
     cdef MergedStream *streams
-    cdef Py_ssize_t *heap
+    cdef NextPacket *heap
     cdef Py_ssize_t capacity, size
     cdef list held
 
@@ -1100,7 +1115,7 @@ cdef class PacketMerger:
         if not 0 < capacity <= 1 << 20:
             raise ValueError(f"room for {capacity} streams")
         self.streams = <MergedStream *>malloc(capacity * sizeof(MergedStream))
-        self.heap = <Py_ssize_t *>malloc(capacity * sizeof(Py_ssize_t))
+        self.heap = <NextPacket *>malloc(capacity * sizeof(NextPacket))
         if self.streams == NULL or self.heap == NULL:
             raise MemoryError
         self.capacity = capacity
@@ -1110,31 +1125,32 @@ cdef class PacketMerger:
         free(self.streams)
         free(self.heap)
 
-    cdef inline bint before(self, Py_ssize_t a, Py_ssize_t b) noexcept nogil:
-        cdef MergedStream *first = self.streams + a
-        cdef MergedStream *second = self.streams + b
-        cdef uint64_t a_key = first.keys[first.row], b_key = second.keys[second.row]
-        return a_key < b_key or (a_key == b_key and first.rank < second.rank)
+    cdef void sift_up(self, NextPacket packet, Py_ssize_t at, Py_ssize_t top) noexcept nogil:
+        """Put a packet at an entry of the heap, or at one above it, not above `top`."""
+        cdef Py_ssize_t parent
+        while at > top:
+            parent = (at - 1) // 2
+            if not comes_before(&packet, self.heap + parent):
+                break
+            self.heap[at] = self.heap[parent]
+            at = parent
+        self.heap[at] = packet
 
-    cdef void sift_down(self, Py_ssize_t at) noexcept nogil:
-        cdef Py_ssize_t stream = self.heap[at], child
-        while True:
-            child = 2 * at + 1
-            if child >= self.size:
-                break
-            if child + 1 < self.size and self.before(self.heap[child + 1], self.heap[child]):
-                child += 1
-            if not self.before(self.heap[child], stream):
-                break
+    cdef void sift_down(self, NextPacket packet) noexcept nogil:
+        """Put a packet into the heap, whose first entry is free. It most often belongs far down."""
+        cdef Py_ssize_t at = 0, child = 1
+        while child < self.size:
+            child += child + 1 < self.size and comes_before(self.heap + child + 1, self.heap + child)
             self.heap[at] = self.heap[child]
             at = child
-        self.heap[at] = stream
+            child = 2 * at + 1
+        self.sift_up(packet, at, 0)
 
     def set_rows(
         self, Py_ssize_t stream, buffer, columns, array.array keys, Py_ssize_t first, Py_ssize_t rows, uint64_t rank
     ):
         cdef MergedStream *entry
-        cdef Py_ssize_t at
+        cdef NextPacket packet
         cdef const unsigned char[::1] view = buffer
         if not 0 <= stream < self.capacity or not 0 <= first < rows:
             raise ValueError(f"no stream {stream}, or no rows")
@@ -1145,25 +1161,25 @@ cdef class PacketMerger:
         entry.keys = table(keys, rows)
         entry.buffer = &view[0] if view.shape[0] else NULL
         entry.size = view.shape[0]
-        entry.row, entry.rows, entry.rank = first, rows, rank
+        entry.row, entry.rows = first, rows
         # exports, so that nothing is resized while pointers lead there
-        self.held[stream] = [view, memoryview(keys), *[memoryview(getattr(columns, name)) for name in columns.TYPECODES]]
-        at = self.size
+        self.held[stream] = [
+            view, memoryview(keys), *[memoryview(getattr(columns, name)) for name in columns.TYPECODES]
+        ]
+        packet.key, packet.rank, packet.stream = entry.keys[first], rank, stream
         self.size += 1
-        while at and self.before(stream, self.heap[(at - 1) // 2]):
-            self.heap[at] = self.heap[(at - 1) // 2]
-            at = (at - 1) // 2
-        self.heap[at] = stream
+        self.sift_up(packet, self.size - 1, 0)
 
     def merge(self, limit, out, Py_ssize_t offset, into, Py_ssize_t row):
-        cdef Py_ssize_t room = len(into.ticks), stream = -1, second, done = -1
+        cdef Py_ssize_t room = len(into.ticks), done = -1
         cdef ColumnPointers target = all_columns(into, room)
-        cdef bint limited = limit is not None, alone
+        cdef bint limited = limit is not None
         cdef uint64_t last = limit if limited else 0
         cdef int64_t length = 0
         cdef int status = MORE
+        cdef NextPacket packet
+        cdef NextPacket *second
         cdef MergedStream *entry
-        cdef MergedStream *next_entry = NULL
         cdef Py_buffer view
         PyObject_GetBuffer(out, &view, PyBUF_WRITABLE)
         try:
@@ -1171,16 +1187,15 @@ cdef class PacketMerger:
                 raise ValueError("the range lies outside the buffer")
             with nogil:
                 while self.size and status == MORE and done < 0:
-                    stream = self.heap[0]
-                    entry = self.streams + stream
-                    alone = self.size == 1
-                    if not alone:
-                        second = self.heap[1]
-                        if self.size > 2 and self.before(self.heap[2], second):
-                            second = self.heap[2]
-                        next_entry = self.streams + second
+                    packet = self.heap[0]
+                    entry = self.streams + packet.stream
+                    second = NULL
+                    if self.size > 1:
+                        second = self.heap + 1
+                        if self.size > 2 and comes_before(self.heap + 2, second):
+                            second = self.heap + 2
                     while True:
-                        if limited and entry.keys[entry.row] >= last:
+                        if limited and packet.key >= last:
                             status = LIMIT
                             break
                         length = gather_row(
@@ -1194,28 +1209,27 @@ cdef class PacketMerger:
                         row += 1
                         entry.row += 1
                         if entry.row == entry.rows:
-                            done = stream
+                            done = packet.stream
                             break
-                        if not alone and (
-                            next_entry.keys[next_entry.row] < entry.keys[entry.row]
-                            or (next_entry.keys[next_entry.row] == entry.keys[entry.row] and next_entry.rank < entry.rank)
-                        ):
+                        packet.key = entry.keys[entry.row]
+                        if second != NULL and comes_before(second, &packet):
+                            fetch_ahead(entry.buffer, entry.size, entry.columns.data_at[entry.row], entry.columns.captured_length[entry.row])
                             break
                     if done >= 0:
                         self.size -= 1
-                        self.heap[0] = self.heap[self.size]
+                        packet = self.heap[self.size]
                     if self.size:
-                        self.sift_down(0)
+                        self.sift_down(packet)
         finally:
             PyBuffer_Release(&view)
         if length == ROW_OUTSIDE:
-            raise ValueError(f"a row of stream {stream} lies outside its buffer")
+            raise ValueError(f"row {entry.row} lies outside its buffer")
         if done >= 0:
             self.held[done] = None
         return done, offset, row, status
 
     def next_stream(self):
-        return self.heap[0] if self.size else -1
+        return self.heap[0].stream if self.size else -1
 
     def next_row(self, Py_ssize_t stream):
         if not 0 <= stream < self.capacity or self.held[stream] is None:

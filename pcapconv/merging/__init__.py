@@ -132,7 +132,8 @@ class _Merging(Conversion):
         """See `Conversion.open_reader`."""
         if self._append:
             return AppendedReader(self._inputs)
-        return MergedReader(self._inputs, separate=self._separate, sorts=self._sorts)
+        to_pcap = self.settings.writer.format == "pcap"
+        return MergedReader(self._inputs, separate=self._separate, sorts=self._sorts, to_pcap=to_pcap)
 
     @contextmanager
     def name_errors(self) -> Iterator[None]:

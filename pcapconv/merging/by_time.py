@@ -14,7 +14,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import accumulate
 from typing import Any
@@ -38,8 +38,8 @@ except ImportError:  # not on Windows
 
 MOST_OPEN = 250  # streams that are merged at once, counted by their costs
 _OTHER_FILES = 64  # open files that are left to the rest of the process
-_WINDOWS = 8 * 2**20  # bytes of the windows of the first streams; every further one gets a smaller window
-_SMALLEST_WINDOW = 64 * 2**10
+_WINDOWS = 12 * 2**20  # bytes of the windows of the first streams; every further one gets a smaller window
+_SMALLEST_WINDOW = 96 * 2**10
 _OUTPUT = 512 * 1024  # bytes of packets in a merged batch, unless a single packet is longer
 _ROWS = 2**13
 _BEFORE_ALL = -1  # before every key
@@ -47,16 +47,16 @@ _BEFORE_ALL = -1  # before every key
 
 class MergedReader:
     """The reader of a merge by time; see `formats.Reader`. With `separate`, interfaces of different inputs are never
-    one. Unless `sorts`, a part whose times go back is worth a notice."""
+    one. Unless `sorts`, a part whose times go back is worth a notice. `to_pcap` is whether the output is pcap."""
 
     buffer_offset = 0  # of no meaning: a merge is always read to its end
 
-    def __init__(self, inputs: Inputs, *, separate: bool, sorts: bool) -> None:
+    def __init__(self, inputs: Inputs, *, separate: bool, sorts: bool, to_pcap: bool) -> None:
         self.format = inputs.format
         self.compression = inputs.compression
         self._inputs = inputs
         self._sorts = sorts
-        self._one = OneSection(inputs.parts, separate=separate)
+        self._one = OneSection(inputs.parts, separate=separate, to_pcap=to_pcap)
 
     @property
     def losses(self) -> Counter[str]:
@@ -97,6 +97,7 @@ class _Merge:
         self._buffer = bytearray(_OUTPUT)
         self._columns = Columns(_ROWS)
         self._end = self._rows = 0
+        self._count_format_only: Callable[[PacketBatch], Mapping[str, int]] | None = None
         self._merger: Any = self._kernels.PacketMerger(self._most_open)
         self._exact_keys: list[int] | None = None  # in order, if 64 bits cannot hold them; ranks among them are merged
         self._merge_anew()
@@ -142,6 +143,9 @@ class _Merge:
         )
         lengths = self._columns.record_length[: self._rows]
         batch.contiguous = 0 not in lengths and sum(lengths) == self._end
+        if self._count_format_only is not None:
+            batch.count_format_only = self._count_format_only
+            batch.format_only = self._count_format_only(batch)
         yield batch
         self._end = self._rows = 0
         if len(self._buffer) > _OUTPUT:
@@ -192,6 +196,8 @@ class _Merge:
 
     def _add_batch(self, slot: int, stream: Stream, batch: PacketBatch) -> Iterator[Notice]:
         """Set the batch as the next packets of a stream; yield a notice if the stream goes back in time there."""
+        if batch.format_only:
+            self._count_format_only = batch.count_format_only
         self._keys.carried = stream.carried
         with name_in_errors(stream.name):
             stream.timed = self._keys.carry_times(batch)
@@ -221,12 +227,9 @@ class _Merge:
         timed, rows = stream.timed, stream.batch.rows
         keys = self._keys.keys(timed, rows)
         before = 0 if stream.latest is None else self._keys.key(*stream.latest)
-        columns = timed.with_copies(0)
-        if isinstance(keys, array):
-            columns.ticks = keys
-            if keys[0] >= before and self._kernels.first_out_of_order(columns, 0, rows) == rows:
-                stream.next_latest = _time_in(timed, rows - 1, stream.batch) or stream.latest
-                return keys, None
+        if isinstance(keys, array) and before < 2**64 and not self._kernels.count_falls(keys, before, before)[0]:
+            stream.next_latest = _time_in(timed, rows - 1, stream.batch) or stream.latest
+            return keys, None
         fall, highest, latest = None, None, before
         for row, key in enumerate(keys):
             if key < latest and fall is None:

@@ -17,8 +17,10 @@ from pcapconv.merging.inputs import Part
 from pcapconv.model import Block, Interface, Section
 from pcapconv.spec import option_lists, pcapng
 from pcapconv.spec.byte_orders import options_in
+from pcapconv.spec.pcap import MICROSECOND, NANOSECOND, NO_LIMIT_SNAPLEN, SNAPLEN_AT
 
 _HOST_OPTIONS = {pcapng.SHB_HARDWARE: pcapng.IF_HARDWARE, pcapng.SHB_OS: pcapng.IF_OS}
+_PLAIN_VARIANTS = {variant.name for variant in (MICROSECOND, NANOSECOND)}
 _MOST_REMEMBERED = 2**18  # blocks of which it is known that an input had them
 
 
@@ -30,8 +32,8 @@ class OneSection:
     no place here.
     """
 
-    def __init__(self, parts: Sequence[Part], *, separate: bool) -> None:
-        """With `separate`, interfaces of different parts are never one."""
+    def __init__(self, parts: Sequence[Part], *, separate: bool, to_pcap: bool) -> None:
+        """With `separate`, interfaces of different parts are never one. `to_pcap` is whether the output is pcap."""
         self._separate = separate
         self.losses: Counter[str] = Counter()
         self.interfaces: list[Interface] = []
@@ -42,6 +44,10 @@ class OneSection:
         self._without_place: Counter[int] = Counter()  # by rank: how many of these no interface has
         self._first_to_have: dict[bytes, int] = {}  # digests of blocks → rank
         self._processes: dict[Block, int] = {}
+        self.fractions = parts[0].source.fractions
+        if _have_one_pcap_header(parts, to_pcap=to_pcap) and not separate:
+            self._be_pcap(parts)
+            return
         self.section = self._header(parts)
         for part in parts:
             for interface in part.interfaces:
@@ -103,6 +109,20 @@ class OneSection:
         options = option_lists.edit(options, order, add=added)
         return interface_body(interface._replace(byte_order=order, options=options, reserved=reserved))
 
+    def _be_pcap(self, parts: Sequence[Part]) -> None:
+        """Take over the header of pcap files, with the largest snaplen."""
+        first = parts[0].section
+        assert first.raw is not None
+        snaplens = [part.interfaces[0].snaplen for part in parts]
+        snaplen = snaplens[0]
+        if any(each != snaplen for each in snaplens):
+            snaplen = max(snaplens) if all(snaplens) else NO_LIMIT_SNAPLEN
+        raw = first.raw[:SNAPLEN_AT] + snaplen.to_bytes(4, first.byte_order) + first.raw[SNAPLEN_AT + 4 :]
+        self.section = first._replace(raw=raw, changed=True)
+        self.interfaces.append(parts[0].interfaces[0]._replace(snaplen=snaplen))
+        for ids in self.ids_of.values():
+            ids.append(0)
+
     def _header(self, parts: Sequence[Part]) -> Section:
         first = parts[0].section
         order = first.byte_order
@@ -128,3 +148,20 @@ class OneSection:
                     self.losses["section-options"] += 1
         options = option_lists.edit(first.options, order, add=added)
         return Section(0, order, (1, 0), "pcapng", options=options, format_only=format_only, changed=True)
+
+
+def _have_one_pcap_header(parts: Sequence[Part], *, to_pcap: bool) -> bool:
+    """Whether all parts are pcap files with the same header, and with records that say nothing else. Snaplens may
+    differ if the output is pcap, which has one."""
+    first = parts[0].section.raw
+    if first is None or parts[0].section.variant not in _PLAIN_VARIANTS:
+        return False
+    after = SNAPLEN_AT if to_pcap else SNAPLEN_AT + 4
+    return all(
+        part.format == "pcap"
+        and part.section.variant == parts[0].section.variant
+        and part.section.raw is not None
+        and part.section.raw[:after] == first[:after]
+        and part.section.raw[SNAPLEN_AT + 4 :] == first[SNAPLEN_AT + 4 :]
+        for part in parts
+    )

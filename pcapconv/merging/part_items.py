@@ -1,7 +1,8 @@
 """The items of a part as items of the one section: new ids, one byte order, no pcap records.
 
 Strategy: packets of a pcapng part in the section's byte order keep their records, in which a kernel changes the ids of
-interfaces. All other packets lose them, and are encoded from their fields.
+interfaces. All other packets lose them, and are encoded from their fields. If all parts are pcap files with the same
+header, the one section is such a file, too, and packets keep their pcap records.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import choose
 from pcapconv.merging.inputs import FurtherSectionError, Part
 from pcapconv.merging.one_section import OneSection
-from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
+from pcapconv.model import NO_COUNTS, Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.spec import bodies, option_lists, pcapng
 from pcapconv.spec.byte_orders import body_in, options_in
 from pcapconv.steps.batch_rows import options_of_row, replace_options
@@ -74,6 +75,9 @@ class PartItems:
 
     def _batch(self, batch: PacketBatch) -> PacketBatch:
         section = batch.section
+        if self._one.section.layout == "pcap":
+            batch.section, batch.interfaces = self._one.section, self._one.interfaces
+            return batch
         copies = section.layout == "pcapng" and section.byte_order == self._order
         self._losses.update(batch.format_only)
         if section.byte_order != self._order:
@@ -81,15 +85,15 @@ class PartItems:
         columns, rows = batch.columns, batch.rows
         types = columns.record_type[:rows].tobytes() if section.layout == "pcapng" else b""
         has_obsolete = pcapng.OBSOLETE_PACKET in types
-        refers = batch.has_options and (self._one.has_processes or bool(self._processes))
+        has_options = batch.has_options
         if not copies or (has_obsolete and max(self._new_ids) > _LARGEST_OBSOLETE_ID):
-            if batch.has_options or has_obsolete:
+            if has_options or has_obsolete:
                 self._change_options(batch, types)
             columns = batch.columns
             columns.record_length[:rows] = array("I", bytes(4 * rows))
             columns.record_type[:rows] = array("B", columns.record_type[:rows].tobytes().translate(_ENCODED_AS))
             batch.contiguous = False
-        elif refers:
+        elif has_options and self._one.has_processes:
             self._change_options(batch, types)
         if self._changes_ids:
             if isinstance(batch.buffer, bytes):
@@ -97,7 +101,7 @@ class PartItems:
             self._kernels.renumber(batch.buffer, batch.columns, rows, self._new_ids, self._order == "big")
         batch.section, batch.interfaces, batch.layout = self._one.section, self._one.interfaces, "pcapng"
         batch.header_order = self._order
-        batch.format_only = {}
+        batch.format_only, batch.count_format_only = NO_COUNTS, None
         return batch
 
     def _change_options(self, batch: PacketBatch, types: bytes) -> None:

@@ -84,7 +84,7 @@ class PartStream(Stream):
 
 
 class ScratchStream(Stream):
-    """Packets and blocks that were merged before, in a nameless temporary file, which is a pcapng capture.
+    """Packets and blocks that were merged before, in a nameless temporary file, which is a capture in the section's layout.
 
     `fill` writes the file. All methods raise FileError.
     """
@@ -100,7 +100,7 @@ class ScratchStream(Stream):
         encode = EncodeSimplePackets(self._one.losses)
         output = BufferedOutput(open_target(self._file))
         try:
-            writer = formats.open_writer(WriterSettings("pcapng"), output)
+            writer = formats.open_writer(WriterSettings(self._one.section.layout), output)
             writer.write(self._one.section)
             declared = 0
             for item in items:
@@ -119,6 +119,7 @@ class ScratchStream(Stream):
         """See `Stream.open`."""
         self._file.seek(0)
         source = self.stack.enter_context(Source(self._file, self.name, owned=True))
+        source.fractions, source.complete = self._one.fractions, True
         self.items = self._items(formats.open_reader(source, window_size))
 
     def _items(self, reader: formats.Reader) -> Iterator[Item]:

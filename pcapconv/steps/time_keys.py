@@ -75,6 +75,8 @@ class TimeKeys:
 
     def key(self, ticks: int, interface: int) -> int:
         """The key of one time, given by the ticks of an interface."""
+        if len(self._distinct) <= 1:
+            return ticks
         columns = Columns(1)
         columns.ticks[0], columns.interface[0] = ticks, interface
         return self.keys(columns, 1)[0]
