@@ -28,7 +28,8 @@ class OneSection:
     """The section that `parts` are merged into.
 
     `section` is its header. `interfaces` are those declared so far, at first those that stand before the first packets
-    of the parts; `ids_of` has, for each part, the ids that its interfaces have here. `losses` counts by kind what has
+    of the parts; `ids_of` has, for each part, the ids that its interfaces have here. `has_one_part` is whether nothing is
+    to be merged. `losses` counts by kind what has
     no place here.
     """
 
@@ -36,6 +37,7 @@ class OneSection:
         """With `separate`, interfaces of different parts are never one. `to_pcap` is whether the output is pcap."""
         self._separate = separate
         self.losses: Counter[str] = Counter()
+        self.has_one_part = len(parts) == 1
         self.interfaces: list[Interface] = []
         self.ids_of: dict[int, list[int]] = {part.rank: [] for part in parts}
         self._ids: dict[tuple[bytes, int], int] = {}  # by the body, and how many equal ones its part had before
@@ -83,11 +85,6 @@ class OneSection:
         if first is None and len(self._first_to_have) < _MOST_REMEMBERED:
             self._first_to_have[digest] = part.rank
         return first not in (None, part.rank)
-
-    @property
-    def has_processes(self) -> bool:
-        """Whether packets may refer to processes of the section."""
-        return bool(self._processes)
 
     def add_process(self, block: Block) -> tuple[int, bool]:
         """Add a process block of macOS. Return its number, and whether it is new."""

@@ -14,10 +14,11 @@ from collections.abc import Iterable, Iterator
 from pcapconv.formats import Reader
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import choose
+from pcapconv.kernels.contract import OPTION_COUNTS
 from pcapconv.merging.inputs import FurtherSectionError, Part
 from pcapconv.merging.one_section import OneSection
 from pcapconv.model import NO_COUNTS, Block, Damage, Interface, Item, Notice, PacketBatch, Section
-from pcapconv.spec import bodies, option_lists, pcapng
+from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
 from pcapconv.spec.byte_orders import body_in, options_in
 from pcapconv.steps.batch_rows import options_of_row, replace_options
 
@@ -25,6 +26,7 @@ _LARGEST_OBSOLETE_ID = 0xFFFF  # an obsolete Packet Block has 16 bits for the id
 _MOST_CACHED = 1024  # option lists of packets
 _LONGEST_CACHED = 256  # bytes of each
 _UNKNOWN_DROPS = 0xFFFF
+_ZEROS = array("Q", bytes(8 * OPTION_COUNTS))
 _ENCODED_AS = bytes(code if code == pcapng.SIMPLE_PACKET else pcapng.ENHANCED_PACKET for code in range(256))
 
 
@@ -41,7 +43,7 @@ class PartItems:
         self._new_ids = array("Q")
         self._changes_ids = False
         self._processes: list[int] = []  # the new numbers of the part's processes
-        self._cache: dict[tuple[bytes, int], bytes] = {}
+        self._cache: dict[bytes, bytes] = {}
 
     def items(self, reader: Reader) -> Iterator[Item]:
         """Yield the items: packets, new interfaces, other blocks, damage and notices. Raises FormatError, FileError,
@@ -93,7 +95,7 @@ class PartItems:
             columns.record_length[:rows] = array("I", bytes(4 * rows))
             columns.record_type[:rows] = array("B", columns.record_type[:rows].tobytes().translate(_ENCODED_AS))
             batch.contiguous = False
-        elif has_options and self._one.has_processes:
+        elif has_options and self._refer_to_processes(batch):
             self._change_options(batch, types)
         if self._changes_ids:
             if isinstance(batch.buffer, bytes):
@@ -104,54 +106,63 @@ class PartItems:
         batch.format_only, batch.count_format_only = NO_COUNTS, None
         return batch
 
+    def _refer_to_processes(self, batch: PacketBatch) -> bool:
+        """Return whether packets of the batch refer to processes, whose numbers the section may use otherwise."""
+        if self._one.has_one_part:
+            return False
+        counts = _ZEROS[:]
+        self._kernels.count_options(batch.buffer, batch.columns, batch.rows, self._order == "big", counts)
+        return any(counts[code] for code in pcapng.PROCESS_REFERENCES)
+
     def _change_options(self, batch: PacketBatch, types: bytes) -> None:
         """Bring the options of packets into the section's byte order, and renumber the processes in them. The drop
-        counts of obsolete blocks become options."""
-        changed, order = {}, batch.section.byte_order
+        counts of obsolete blocks that change become options."""
+        changed, order, keeps = {}, batch.section.byte_order, batch.section.byte_order == self._order
         for row in range(batch.rows):
             drops = 0
             if types and types[row] == pcapng.OBSOLETE_PACKET:
                 at = batch.columns.record_at[row] + pcapng.DROPS_AT
                 drops = int.from_bytes(batch.buffer[at : at + 2], order)
             raw = options_of_row(batch, row)
-            new = self._new_options(raw, batch, 0 if drops == _UNKNOWN_DROPS else drops)
-            if new != raw:
-                changed[row] = new
+            new = self._new_options(raw, order)
+            if keeps and new == raw and max(self._new_ids) <= _LARGEST_OBSOLETE_ID:
+                continue
+            if drops not in (0, _UNKNOWN_DROPS):
+                entry = pcapng.EPB_DROPCOUNT, drops.to_bytes(8, self._order)
+                new = option_lists.edit(new, self._order, add=[entry])
+            changed[row] = new
+            if types:
+                batch.columns.record_type[row] = _ENCODED_AS[types[row]]
         replace_options(batch, changed)
 
-    def _new_options(self, raw: bytes, batch: PacketBatch, drops: int) -> bytes:
-        key = raw, drops
-        if key in self._cache:
-            return self._cache[key]
-        order, left_out = batch.section.byte_order, Counter[str]()
+    def _new_options(self, raw: bytes, order: ByteOrder) -> bytes:
+        if raw in self._cache:
+            return self._cache[raw]
+        left_out = Counter[str]()
         new = options_in(self._order, raw, order, pcapng.ENHANCED_PACKET, left_out)
+        if not self._one.has_one_part:
+            new = self._with_new_processes(new, left_out)
         self._losses["packet-options"] += left_out.total()
-        if self._one.has_processes:
-            new = self._with_new_processes(new)
-        if drops:
-            entry = pcapng.EPB_DROPCOUNT, drops.to_bytes(8, self._order)
-            new = option_lists.edit(new, self._order, add=[entry])
-        if len(raw) <= _LONGEST_CACHED and not left_out:
+        if len(raw) <= _LONGEST_CACHED and not left_out.total():
             if len(self._cache) == _MOST_CACHED:
                 self._cache.clear()
-            self._cache[key] = new
+            self._cache[raw] = new
         return new
 
-    def _with_new_processes(self, raw: bytes) -> bytes:
-        """Return options with the section's numbers of processes; a reference to a process that the part does not have
+    def _with_new_processes(self, raw: bytes, left_out: Counter[str]) -> bytes:
+        """Return options with the section's numbers of processes. A reference to a process that the part does not have
         is left out, since another part's process may have its number."""
-        entries = []
-        for code, value in option_lists.OptionList(raw, self._order):
+        old = list(option_lists.OptionList(raw, self._order))
+        new = []
+        for code, value in old:
             if code in pcapng.PROCESS_REFERENCES and len(value) == 4:
                 number = int.from_bytes(value, self._order)
                 if number >= len(self._processes):
-                    self._losses["packet-options"] += 1
+                    left_out["unknown"] += 1
                     continue
                 value = self._processes[number].to_bytes(4, self._order)
-            entries.append((code, value))
-        if entries == list(option_lists.OptionList(raw, self._order)):
-            return raw
-        return option_lists.pack(entries, self._order)
+            new.append((code, value))
+        return raw if new == old else option_lists.pack(new, self._order)
 
     def _block(self, block: Block) -> Iterable[Block]:
         left_out: Counter[str] = Counter()

@@ -15,10 +15,14 @@ from pcapconv.io.target import open_target
 from pcapconv.merging.inputs import Inputs, Part
 from pcapconv.merging.one_section import OneSection
 from pcapconv.merging.part_items import PartItems
-from pcapconv.merging.simple_packets import EncodeSimplePackets
 from pcapconv.model import Block, Columns, Item, PacketBatch
+from pcapconv.spec.pcapng import ENHANCED_PACKET, SIMPLE_PACKET
+from pcapconv.steps.batch_rows import options_of_row, replace_options
 from pcapconv.steps.time_keys import NOTHING_CARRIED
 
+_SIMPLE = bytes.fromhex(
+    "ffff 0000 0000 0000"
+)  # the options of a marked packet; a local one that no other packet has alone
 COMPRESSED_COST = 20  # of a stream, for the memory that its decompression takes
 
 
@@ -93,11 +97,11 @@ class ScratchStream(Stream):
         """`stack` closes the file."""
         super().__init__()
         self._one, self.rank = one, rank
+        self._has_marks = False
         self._file: io.FileIO = stack.enter_context(temporary_file())
 
     def fill(self, items: Iterable[Item]) -> Iterator[Item]:
         """Write packets and blocks to the file; yield all other items."""
-        encode = EncodeSimplePackets(self._one.losses)
         output = BufferedOutput(open_target(self._file))
         try:
             writer = formats.open_writer(WriterSettings(self._one.section.layout), output)
@@ -108,7 +112,9 @@ class ScratchStream(Stream):
                     for interface in self._one.interfaces[declared:]:
                         writer.write(interface)
                     declared = len(self._one.interfaces)
-                    writer.write(encode.encode(item) if isinstance(item, PacketBatch) else item)
+                    if isinstance(item, PacketBatch):
+                        self._mark_simple_packets(item)
+                    writer.write(item)
                 else:
                     yield item
             writer.finish()
@@ -122,9 +128,32 @@ class ScratchStream(Stream):
         source.fractions, source.complete = self._one.fractions, True
         self.items = self._items(formats.open_reader(source, window_size))
 
+    def _mark_simple_packets(self, batch: PacketBatch) -> None:
+        """Mark Simple Packets of other interfaces than 0, so that they can be Enhanced Packets in the file."""
+        columns = batch.columns
+        types = columns.record_type[: batch.rows].tobytes()
+        if SIMPLE_PACKET not in types:
+            return
+        rows = [row for row, code in enumerate(types) if code == SIMPLE_PACKET and columns.interface[row]]
+        replace_options(batch, dict.fromkeys(rows, _SIMPLE))
+        for row in rows:
+            batch.columns.record_type[row] = ENHANCED_PACKET
+        self._has_marks = self._has_marks or bool(rows)
+
+    def _restore_simple_packets(self, batch: PacketBatch) -> None:
+        """Turn the packets that are marked into Simple Packets again."""
+        columns = batch.columns
+        for row, length in enumerate(columns.options_length[: batch.rows]):
+            if length == len(_SIMPLE) and options_of_row(batch, row) == _SIMPLE:
+                columns.record_type[row], columns.record_length[row] = SIMPLE_PACKET, 0
+                columns.options_length[row] = columns.ticks[row] = 0
+                batch.contiguous = False
+
     def _items(self, reader: formats.Reader) -> Iterator[Item]:
         for item in reader.items():
             if isinstance(item, PacketBatch):
+                if self._has_marks:
+                    self._restore_simple_packets(item)
                 item.section, item.interfaces = self._one.section, self._one.interfaces
                 yield item
             elif isinstance(item, Block):
