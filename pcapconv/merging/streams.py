@@ -88,7 +88,7 @@ class PartStream(Stream):
 
 
 class ScratchStream(Stream):
-    """Packets and blocks that were merged before, in a nameless temporary file, which is a capture in the section's layout.
+    """Packets and blocks that were merged before, in a nameless temporary file: a capture in the section's layout.
 
     `fill` writes the file. All methods raise FileError.
     """
