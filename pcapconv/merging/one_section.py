@@ -28,8 +28,8 @@ class OneSection:
     """The section that `parts` are merged into.
 
     `section` is its header. `interfaces` are those declared so far, at first those before the first packets of the
-    parts; `ids_of` has, for each part, the ids that its interfaces have here. `has_one_part` is whether nothing is to be
-    merged. `losses` counts by kind what has no place here. `fractions` is as for `Source`.
+    parts; `ids_of` has, for each part, the ids that its interfaces have here. `has_one_part` is whether nothing is to
+    be merged. `losses` counts by kind what has no place here. `fractions` is as for `Source`.
     """
 
     def __init__(self, parts: Sequence[Part], *, separate: bool, to_pcap: bool) -> None:
