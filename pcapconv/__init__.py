@@ -11,9 +11,9 @@ How a capture flows; the loop in `conversion.py` passes it through these modules
     io/commit.py          gives all outputs of a command their final names, or leaves everything as it was
 
 Below these modules: spec/ defines what blocks, options and link types are; kernels/ has the loops over the packets of a
-batch. Above them, a folder for each capability: converting, splitting, joining, normalizing, comparing, describing,
-batching; sidecar/ keeps what pcap cannot hold. `capture.py` has `pcapconv.open`, `report.py` has the report of a
-conversion, and cli/ is the command.
+batch. Above them, a folder for each capability: converting, splitting, merging, joining, normalizing, comparing,
+describing, batching; sidecar/ keeps what pcap cannot hold. `capture.py` has `pcapconv.open`, `report.py` has the report
+of a conversion, and cli/ is the command.
 """
 
 TYPE_CHECKING = False  # not from `typing`: what takes long to import is imported at its first use
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from pcapconv.joining import join
+    from pcapconv.merging import merge
     from pcapconv.model import Block, Damage, Interface, Notice, Packet, PacketBatch, Section
     from pcapconv.normalizing import normalize
     from pcapconv.report import LossError, Report
@@ -64,6 +65,7 @@ __all__ = [
     "convert",
     "diff",
     "join",
+    "merge",
     "normalize",
     "open",
     "split",
@@ -90,6 +92,7 @@ _MODULES = {
             "UsageError",
         ),
         "joining": ("join",),
+        "merging": ("merge",),
         "model": ("Block", "Damage", "Interface", "Notice", "Packet", "PacketBatch", "Section"),
         "normalizing": ("normalize",),
         "report": ("LossError", "Report"),

@@ -11,7 +11,7 @@ Strategy: a `Conversion` has phases, in this order:
    that went into a pipe.
 
 A run can fail for four reasons that a second attempt can avoid: then `run` starts again by itself from the beginning of
-the capture, after `_prepare_next_run` has changed the settings.
+the capture, after `prepare_next_run` has changed the settings.
 
 * Packets were written in microseconds, and then the capture declares an interface whose ticks are not whole
   microseconds (NeedsNanosecondsError, from the pcap writer). The declared resolution counts, even if the interface has
@@ -30,7 +30,7 @@ the capture, after `_prepare_next_run` has changed the settings.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Self, get_args
 
@@ -101,7 +101,7 @@ class Conversion:
 
     def __init__(self, source: Source, settings: ConversionSettings, plan: BasePlan | None = None) -> None:
         self.source = source
-        self._first_settings = self._settings = settings
+        self._first_settings = self.settings = settings
         self._plan = plan or BasePlan()
         self._survey_is_due = False
         self._sidecars: Sidecars | None = None
@@ -146,10 +146,11 @@ class Conversion:
         pcap would lose comments that the plan adds."""
         self._sink = self._stack.enter_context(sink)
         sidecar_keeps = self._sidecars is not None and self._sidecars.writes_sidecar
-        check_comments(self._plan, self._settings.writer.format, self._settings.on_loss, kept=sidecar_keeps)
-        sink.check(self.source)
-        if self._settings.writer.format == "pcapng" and not self._settings.writer.keep_snaplen:
-            self._snaplens = Snaplens(can_run_again=self._can_start_again)
+        check_comments(self._plan, self.settings.writer.format, self.settings.on_loss, kept=sidecar_keeps)
+        for source in self.sources:
+            sink.check(source)
+        if self.settings.writer.format == "pcapng" and not self.settings.writer.keep_snaplen:
+            self._snaplens = Snaplens(can_run_again=self.can_start_again)
 
     def run(self) -> Report:
         """Write everything, so that only `commit` remains, and return the report. Start again if a run fails for a
@@ -159,10 +160,10 @@ class Conversion:
                 self._report = report = self._run_once()
                 break
             except PcapconvError as error:
-                if not self._prepare_next_run(error):
+                if not self.prepare_next_run(error):
                     raise
             self._start_again()
-        if self._settings.on_loss == "fail":
+        if self.settings.on_loss == "fail":
             refuse_losses(report)
         if not self._plan.write_secrets(self._secrets, report):
             self._secrets = None
@@ -178,15 +179,20 @@ class Conversion:
             request.taken = False
             self._report.interrupted = request.requested
         sidecar = None if self._sidecars is None else self._sidecars.written_target
-        read = [self.source] if self._sidecars is None else [self.source, *self._sidecars.read_sources]
+        read = self.sources if self._sidecars is None else [*self.sources, *self._sidecars.read_sources]
         other_targets = [*filter(None, (self._secrets, sidecar))]
-        self._sink.commit(other_targets, read, self._report, fsync=self._settings.fsync)
+        self._sink.commit(other_targets, read, self._report, fsync=self.settings.fsync)
 
     def digest_of_source(self) -> str:
         """The SHA-256 of the whole source, in hex. Only after `run`, with `hashed`, and for a plain file. Raises
         FileError."""
         assert self._digest is not None
-        return self._digest.hexdigest(self._settings.progress)
+        return self._digest.hexdigest(self.settings.progress)
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        """The inputs, which the outputs may replace."""
+        return [self.source]
 
     def open_reader(self) -> Reader:
         """Open a reader for one run."""
@@ -196,11 +202,14 @@ class Conversion:
         """A context manager that puts the capture's name before the messages of FormatErrors and TargetErrors."""
         return name_in_errors(self.source.name)
 
+    def fill_report(self, report: Report) -> None:
+        """Complete the report of a run, if the conversion is of a special kind."""
+
     def note_items(self, items: Iterator[Item], report: Report) -> Iterator[Item]:
         """Yield the reader's items, and note packets, damage and oddities in the report; warn at the end if a capture
         without an interface is written as pcap. Stop where the plan's steps need no more. Raises DamageError for
         damage, with `strict`."""
-        has_interface, progress, strict = False, self._settings.progress, self._settings.strict
+        has_interface, progress, strict = False, self.settings.progress, self.settings.strict
         for item in items:
             if isinstance(item, PacketBatch):
                 report.packets_read += item.rows
@@ -212,7 +221,7 @@ class Conversion:
                     report.other_blocks[kind] += 1
             elif isinstance(item, Damage):
                 if strict:
-                    raise DamageError(f"{self.source.name}: {item}")
+                    raise DamageError(str(item) if item.input is not None else f"{self.source.name}: {item}")
                 report.add_damage(item)
             elif isinstance(item, Notice):
                 report.add_warning(item)
@@ -225,35 +234,36 @@ class Conversion:
             report.add_warning(Notice(0, _NO_INTERFACE))
 
     @property
-    def _can_start_again(self) -> bool:
+    def can_start_again(self) -> bool:
+        """Whether input and output can be rewound."""
         return self.source.seekable and self._sink is not None and self._sink.seekable
 
-    def _prepare_next_run(self, error: PcapconvError) -> bool:
+    def prepare_next_run(self, error: PcapconvError) -> bool:
         """Change settings or sidecars so that the next run does not fail with this error, and return True; return False
         if a second attempt would not help. The reasons are in the module's docstring. Raises TargetError if nanoseconds
         are needed, and input or output cannot be rewound."""
         sidecars = self._sidecars
         match error:
-            case NeedsNanosecondsError() if self._can_start_again:
+            case NeedsNanosecondsError() if self.can_start_again:
                 self._change_writer(nanoseconds=True)
             case NeedsNanosecondsError():
                 again = f"start again with {argument('nanoseconds', True)}"
                 raise TargetError(f"{self.source.name}: {error}: {again}") from None
             case NeedsSnaplenError():  # raised only if the conversion can start again; the step has noted the snaplen
                 pass
-            case TimeRangeError() if self._can_start_again and sidecars is not None and sidecars.clamp_written_times():
+            case TimeRangeError() if self.can_start_again and sidecars is not None and sidecars.clamp_written_times():
                 self._change_writer(nanoseconds=True)  # the latest time that pcap can hold has nanoseconds
             case FileError():  # a full disk, for example
                 return False
             case _:  # an edited capture can make a run fail anywhere
                 if sidecars is None or not sidecars.adapt_to_edits():
                     return False
-                self._settings = self._first_settings
+                self.settings = self._first_settings
                 self._survey_is_due = self._plan.needs_survey
         return True
 
     def _change_writer(self, **changes: Any) -> None:
-        self._settings = self._settings._replace(writer=self._settings.writer._replace(**changes))
+        self.settings = self.settings._replace(writer=self.settings.writer._replace(**changes))
 
     def _start_again(self) -> None:
         """Go back to the beginning of the source and of the sink."""
@@ -271,7 +281,7 @@ class Conversion:
 
     def _note_progress(self, items: Iterator[Item]) -> Iterator[Item]:
         """Yield the items of a survey; progress stays at 0, since nothing is converted yet."""
-        progress = self._settings.progress
+        progress = self.settings.progress
         for item in items:
             if progress is not None:
                 progress(0)
@@ -280,7 +290,7 @@ class Conversion:
     def _run_once(self) -> Report:
         """Read the capture from its beginning to its end, write everything, and return the report. The loop of every
         conversion is here."""
-        sink, sidecars, settings = self._sink, self._sidecars, self._settings
+        sink, sidecars, settings = self._sink, self._sidecars, self.settings
         assert sink is not None
         if self._survey_is_due:
             self._survey()
@@ -298,7 +308,7 @@ class Conversion:
                 self._reader = reader = self.open_reader()
                 report.source_format, report.source_compression = reader.format, reader.compression
                 self._decide_on_end(reader.format, hashed=hashed)
-                for item in apply_steps(self._steps(report), self.note_items(reader.items(), report)):
+                for item in apply_steps(self.steps(report), self.note_items(reader.items(), report)):
                     writer.write(item)
                 if self.source.pipe_reading is not None:
                     self.source.pipe_reading.end()
@@ -320,6 +330,7 @@ class Conversion:
         if sidecars is not None:
             sidecars.finish_run(report, self.files)
         report.losses = dict(Counter(report.losses) + reader.losses)
+        self.fill_report(report)
         if sidecars is not None:
             sidecars.check_read_capture()
         return report
@@ -335,9 +346,9 @@ class Conversion:
         * with `last`, `invert`, `interface` and `set_interface`, for which the plan needs the whole capture.
         """
         assert self._sink is not None
-        settings, plan = self._settings, self._plan
+        settings, plan = self.settings, self._plan
         needs_whole = settings.strict or hashed or self._sidecars is not None or self._sink.replaces(self.source)
-        may_stop = plan.can_end and not needs_whole
+        may_stop = plan.can_end and not needs_whole and len(self.sources) == 1
         plan.stops = may_stop and (source_format == "pcap" or settings.stop_early)
         self._tells_of_end = may_stop and not plan.stops
 
@@ -368,13 +379,13 @@ class Conversion:
             f"times do not tell where {argument('before')} ends, and the capture is read on"
         )
         damage = Damage(buffer_offset + breach.record_at, breach.number, reason, 0, breach.section)
-        if self._settings.strict:
+        if self.settings.strict:
             raise DamageError(f"{self.source.name}: {damage}")
         report.add_damage(damage)
 
     def _tell_of_reading_on(self) -> None:
         """If a pipe goes on behind the last packet that is needed, say after a second how to stop it."""
-        tell, reading = self._settings.on_message, self.source.pipe_reading
+        tell, reading = self.settings.on_message, self.source.pipe_reading
         if tell is None or reading is None:
             return
         ending = argument("stop_early", True)
@@ -389,14 +400,14 @@ class Conversion:
         if self._digest is not None:  # from an earlier run
             self._digest.close()
         digest = None if self._sidecars is None else self._sidecars.start_digest()
-        if self._settings.hashed and digest is None:
+        if self.settings.hashed and digest is None:
             from pcapconv.io.source_digest import start_digest  # a plain conversion starts faster without it
 
             digest = start_digest(self.source)
             self._stack.callback(digest.close)
         self._digest = digest
 
-    def _steps(self, report: Report) -> list[Step]:
+    def steps(self, report: Report) -> list[Step]:
         """New steps for one run: the plan's steps, between the steps that restore from and save to sidecars."""
         steps = self._plan.steps(report.left_out)
         if self._sidecars is not None:

@@ -53,6 +53,7 @@ class Section(NamedTuple):
     * `variant`: the name of a variant of pcap, such as `"nanosecond"`; empty for pcapng.
     * `format_only`: counts, by kind, what the header contains that no other format can hold.
     * `changed`: whether a step may leave out or change what follows, so that a length in `raw` may be wrong.
+    * `offset`: where the section begins in the capture, in bytes.
     """
 
     number: int
@@ -64,6 +65,7 @@ class Section(NamedTuple):
     variant: str = ""
     format_only: Mapping[str, int] = NO_COUNTS
     changed: bool = False
+    offset: int = 0
 
 
 class Interface(NamedTuple):
@@ -180,6 +182,7 @@ class Damage(NamedTuple):
     * `compressed_offset`: if the data of a compressed capture is damaged, where this damage begins in the compressed
       file; None for any other damage. `offset` is then the number of bytes that could be decompressed, and
       `bytes_left_out` counts bytes of the compressed file.
+    * `input`: the name of the input, if several are merged; None for the only input.
 
     `str()` gives a sentence.
     """
@@ -190,9 +193,10 @@ class Damage(NamedTuple):
     bytes_left_out: int
     section: int | None
     compressed_offset: int | None = None
+    input: str | None = None
 
     def __str__(self) -> str:
-        where, unit = f"offset {self.offset} (packet {self.packet_number})", "byte"
+        where, unit = f"{_input(self.input)}offset {self.offset} (packet {self.packet_number})", "byte"
         if self.compressed_offset is not None:
             where, unit = f"{where}, offset {self.compressed_offset} of the compressed file", "compressed byte"
             if not self.bytes_left_out:
@@ -206,15 +210,22 @@ class Notice(NamedTuple):
 
     * `offset`: where it is, in bytes from the start of the capture; None for the whole capture.
     * `reason`: what is odd, in words.
+    * `input`: the name of the input, if several are merged; None for the only input.
 
     `str()` gives a sentence.
     """
 
     offset: int | None
     reason: str
+    input: str | None = None
 
     def __str__(self) -> str:
-        return self.reason if self.offset is None else f"offset {self.offset}: {self.reason}"
+        where = "" if self.offset is None else f"offset {self.offset}: "
+        return f"{_input(self.input)}{where}{self.reason}"
+
+
+def _input(name: str | None) -> str:
+    return "" if name is None else f"{name}: "
 
 
 class Columns:
@@ -282,7 +293,7 @@ class Columns:
     def with_copies(self, rows: int, *copied: str) -> Columns:
         """New columns that share these arrays, except those named `copied`: copies of the first `rows` values, which
         the caller may change."""
-        columns = Columns(0)
+        columns = Columns.__new__(Columns)  # without new arrays
         for name in self.TYPECODES:
             column = getattr(self, name)
             setattr(columns, name, column[:rows] if name in copied else column)
@@ -290,7 +301,7 @@ class Columns:
 
     def copy(self, first: int, stop: int) -> Columns:
         """A copy of the rows from `first` up to, but not including, `stop`."""
-        columns = Columns(0)
+        columns = Columns.__new__(Columns)
         for name in self.TYPECODES:
             setattr(columns, name, getattr(self, name)[first:stop])
         return columns

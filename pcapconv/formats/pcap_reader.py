@@ -27,6 +27,7 @@ from pcapconv.timestamps import MICROSECONDS
 from pcapconv.wording import argument
 
 _LARGEST = LARGEST_RECORD - 48  # bytes of a record, so that it fits a pcapng block with a flags option
+_USUAL_RECORD = 64  # bytes; of records that are shorter, a batch has fewer than the window holds
 _EMPTY_IN_BATCH = 4096  # empty packets of a batch
 
 # The packet type in records that have one (sll_pkttype) → direction (bits 0-1) and reception type (bits 2-4) of
@@ -111,7 +112,7 @@ class PcapReader:
     def _read_records(self) -> Iterator[Item]:
         """Yield the packets in batches, damage and notices."""
         window, variant = self._window, self._variant
-        columns = Columns(1 + len(window.buffer) // 32)
+        columns = Columns(1 + len(window.buffer) // _USUAL_RECORD)
         big, swap = self._byte_order == "big", self._header.swap
         ended = False
         while not ended:

@@ -23,6 +23,7 @@ from pcapconv.model import Block, Columns, Damage, Interface, Item, Notice, Pack
 from pcapconv.spec import ByteOrder, option_lists, pcapng
 from pcapconv.text import counted
 
+_USUAL_BLOCK = 80  # bytes; of blocks that are shorter, a batch has fewer than the window holds
 _UNPADDED = "the lengths of packet blocks do not count their padding, as old programs had it; they are read as they are"
 _UNREADABLE = "the options of {where} cannot be read to their end; they are kept as they are"
 
@@ -50,7 +51,7 @@ class PcapngReader:
     def __init__(self, window: Window) -> None:
         self._window = window
         self._kernels = choose()
-        self._columns = Columns(1 + len(window.buffer) // 40)
+        self._columns = Columns(1 + len(window.buffer) // _USUAL_BLOCK)
         self._packets = 0
         self._sections = 0
         self._section: Section | None = None
@@ -287,7 +288,7 @@ class PcapngReader:
             self._begin_skip(pcapng.SECTION_HEADER, offset, reason, len(body) + 12)
             return
         self._interfaces = []
-        self._section = parse_section(body, order, self._sections)
+        self._section = parse_section(body, order, self._sections)._replace(offset=offset)
         self._sections += 1
         yield self._section
         yield from self._check_options(self._section.options, offset, "section")

@@ -233,10 +233,70 @@ class Source:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the decompression, and close the file if the source owns it."""
         self.end_decompression()
         if self._owned:
             with contextlib.suppress(OSError):  # all that is needed has been read
                 self.file.close()
+
+
+class _View(io.RawIOBase):
+    """A view of a file that others read, too: it has a position of its own."""
+
+    def __init__(self, file: Any, position: int) -> None:
+        self._file = file
+        self._position = position
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, _whence: int = os.SEEK_SET) -> int:
+        self._position = offset
+        return offset
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, room: Any) -> int:
+        self._file.seek(self._position)
+        count = int(self._file.readinto(room))
+        self._position += count
+        return count
+
+
+def open_again(source: Source, begin: int = 0, end: int | None = None) -> Source:
+    """Open a seekable source a second time, which may be closed if it is a plain file with a path. The new source has
+    the bytes from `begin` up to, but not including, `end`, by default all of them; the old one must stay open if it has
+    no path. Raises FileError, also if the file was changed in between."""
+    assert source._start is not None
+    start = source._start + begin
+    if source.path is None:
+        again = Source(_View(source.file, start), source.name, owned=False)
+        again.size = source.size if end is None else end
+        again.size = None if again.size is None else again.size - begin
+        again.decompressed = source.decompressed if end is None else None
+    else:
+        try:
+            file = io.FileIO(source.name, "rb")
+        except (OSError, ValueError) as error:
+            raise open_error(source.name, error) from error
+        with contextlib.ExitStack() as stack:
+            stack.callback(file.close)
+            if source._opened_as is None or _identity(os.fstat(file.fileno())) != _identity(source._opened_as):
+                raise FileError(f"{source.name}: was changed while it was read; run the command again")
+            file.seek(start)
+            again = Source(file, source.name, owned=True, path=source.path)
+            stack.pop_all()
+        if end is not None:
+            again.size = end - begin
+    again.fractions = source.fractions
+    return again
 
 
 def _poll(file: Any) -> select.poll | None:

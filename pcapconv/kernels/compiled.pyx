@@ -120,6 +120,12 @@ cdef extern from *:
         sum = folded(words[0] ^ key ^ sum, words[1] ^ other) + sum;
         return folded(sum ^ other, key | 1);
     }
+    static inline void fetch_ahead(const unsigned char *buffer, int64_t size, int64_t at, uint32_t length) {
+        /* Load the bytes of a packet into the cache, most of them, which will be copied soon. */
+        int64_t end = at + (length > 1024 ? 1024 : length);
+        if (at < 0 || end > size) return;
+        for (at -= 64; at < end; at += 64) if (at >= 0) __builtin_prefetch(buffer + at);
+    }
     static inline __int128 int_128(uint64_t high, uint64_t low) {
         return (__int128)((unsigned __int128)high << 64 | low);
     }
@@ -136,6 +142,7 @@ cdef extern from *:
     """
     ctypedef signed long long int_128_t "__int128"
     uint64_t hash_keyed(const unsigned char *p, uint32_t length, uint64_t key, uint64_t also) nogil
+    void fetch_ahead(const unsigned char *buffer, int64_t size, int64_t at, uint32_t length) nogil
     int_128_t int_128(uint64_t high, uint64_t low) nogil
     int_128_t exact_time(uint64_t ticks, const uint64_t *entry) nogil
     int_128_t floored(int_128_t time, int_128_t width) nogil
@@ -157,6 +164,7 @@ cdef enum:
     NOT_A_RECORD = 2
     BEFORE_1970 = 3
     AFTER_2106 = 4
+    LIMIT = 8
 
 cdef enum:
     SCALE = 6             # as in contract.py
@@ -1084,6 +1092,54 @@ def clear_numbers(array.array numbers, array.array limits, mask):
         PyBuffer_Release(&view)
 
 
+cdef enum:
+    NO_ROOM = -1
+    ROW_OUTSIDE = -2
+
+
+cdef inline int64_t gather_row(
+    const ColumnPointers *source, int64_t at, const unsigned char *bytes_in, int64_t size,
+    ColumnPointers *target, Py_ssize_t row, Py_ssize_t rows, unsigned char *out, int64_t offset, int64_t out_size
+) noexcept nogil:
+    """Copy a row and its bytes, as `gather_rows` does. Return how many bytes were written, NO_ROOM or ROW_OUTSIDE."""
+    cdef unsigned char *bytes_out = out + offset
+    cdef int64_t record_at = source.record_at[at], data_at = source.data_at[at], options_at = source.options_at[at], length
+    cdef uint32_t record = source.record_length[at], captured = source.captured_length[at]
+    cdef uint32_t options = source.options_length[at], loose_data, loose_options
+    cdef bint data_inside, options_inside
+    if (
+        (record and not inside(record_at, record, size))
+        or (captured and not inside(data_at, captured, size))
+        or (options and not inside(options_at, options, size))
+    ):
+        return ROW_OUTSIDE
+    data_inside = (
+        record and captured <= record and record_at <= data_at and data_at - record_at <= <int64_t>(record - captured)
+    )
+    options_inside = (
+        record and options <= record and record_at <= options_at and options_at - record_at <= <int64_t>(record - options)
+    )
+    loose_data = 0 if data_inside else captured
+    loose_options = 0 if options_inside else options
+    length = <int64_t>record + <int64_t>loose_data + <int64_t>loose_options
+    if row == rows or length > out_size - offset:
+        return NO_ROOM
+    copy_row(source, at, target, row)
+    if record:
+        memcpy(bytes_out, bytes_in + record_at, record)
+    if loose_data:
+        memcpy(bytes_out + record, bytes_in + data_at, loose_data)
+    if loose_options:
+        memcpy(bytes_out + record + loose_data, bytes_in + options_at, loose_options)
+    target.record_at[row] = offset
+    target.data_at[row] = offset + (data_at - record_at if data_inside else <int64_t>record)
+    if options:
+        target.options_at[row] = offset + (
+            options_at - record_at if options_inside else <int64_t>record + <int64_t>loose_data
+        )
+    return length
+
+
 def gather_rows(
     buffer, columns, array.array numbers, array.array order, Py_ssize_t first,
     out, Py_ssize_t offset, into, array.array into_numbers, Py_ssize_t row
@@ -1097,9 +1153,7 @@ def gather_rows(
     cdef const int64_t *row_of = <const int64_t *>order.data.as_voidptr
     cdef const unsigned char *bytes_in
     cdef unsigned char *bytes_out
-    cdef int64_t at, record_at, data_at, options_at, length
-    cdef uint32_t record, captured, options, loose_data, loose_options
-    cdef bint data_inside, options_inside
+    cdef int64_t at, length
     cdef int status = MORE, problem = 0
     cdef Py_buffer view, out_view
     if order.typecode != "q":
@@ -1117,41 +1171,13 @@ def gather_rows(
                     if not 0 <= at < rows:
                         problem = 1
                         break
-                    record_at, record = source.record_at[at], source.record_length[at]
-                    data_at, captured = source.data_at[at], source.captured_length[at]
-                    options_at, options = source.options_at[at], source.options_length[at]
-                    if (
-                        (record and not inside(record_at, record, view.len))
-                        or (captured and not inside(data_at, captured, view.len))
-                        or (options and not inside(options_at, options, view.len))
-                    ):
+                    length = gather_row(&source, at, bytes_in, view.len, &target, row, room, bytes_out, offset, out_view.len)
+                    if length == ROW_OUTSIDE:
                         problem = 2
                         break
-                    data_inside = (
-                        record and captured <= record and record_at <= data_at
-                        and data_at - record_at <= <int64_t>(record - captured)
-                    )
-                    options_inside = (
-                        record and options <= record and record_at <= options_at
-                        and options_at - record_at <= <int64_t>(record - options)
-                    )
-                    loose_data = 0 if data_inside else captured
-                    loose_options = 0 if options_inside else options
-                    length = <int64_t>record + <int64_t>loose_data + <int64_t>loose_options
-                    if row == room or length > out_view.len - offset:
+                    if length == NO_ROOM:
                         status = FULL
                         break
-                    copy_row(&source, at, &target, row)
-                    if record:
-                        memcpy(bytes_out + offset, bytes_in + record_at, record)
-                    if loose_data:
-                        memcpy(bytes_out + offset + <int64_t>record, bytes_in + data_at, loose_data)
-                    if loose_options:
-                        memcpy(bytes_out + offset + <int64_t>record + <int64_t>loose_data, bytes_in + options_at, loose_options)
-                    target.record_at[row] = offset
-                    target.data_at[row] = offset + (data_at - record_at if data_inside else <int64_t>record)
-                    if options:
-                        target.options_at[row] = offset + (options_at - record_at if options_inside else <int64_t>record + <int64_t>loose_data)
                     new_number_of[row] = number_of[at]
                     offset += length
                     row += 1
@@ -1165,6 +1191,155 @@ def gather_rows(
     if problem == 2:
         raise ValueError(f"row {at} lies outside its buffer")
     return index, offset, row, status
+
+
+cdef struct MergedStream:
+    ColumnPointers columns
+    const uint64_t *keys
+    const unsigned char *buffer
+    int64_t size
+    Py_ssize_t row, rows
+
+
+cdef struct NextPacket:
+    uint64_t key, rank
+    Py_ssize_t stream
+
+
+cdef inline bint comes_before(const NextPacket *a, const NextPacket *b) noexcept nogil:
+    return a.key < b.key or (a.key == b.key and a.rank < b.rank)
+
+
+cdef class PacketMerger:
+    cdef MergedStream *streams
+    cdef NextPacket *heap
+    cdef Py_ssize_t capacity, size
+    cdef list held
+
+    def __cinit__(self, Py_ssize_t capacity):
+        if not 0 < capacity <= 1 << 20:
+            raise ValueError(f"room for {capacity} streams")
+        self.streams = <MergedStream *>malloc(capacity * sizeof(MergedStream))
+        self.heap = <NextPacket *>malloc(capacity * sizeof(NextPacket))
+        if self.streams == NULL or self.heap == NULL:
+            raise MemoryError
+        self.capacity = capacity
+        self.held = [None] * capacity
+
+    def __dealloc__(self):
+        free(self.streams)
+        free(self.heap)
+
+    cdef void sift_up(self, NextPacket packet, Py_ssize_t at, Py_ssize_t top) noexcept nogil:
+        """Put a packet at an entry of the heap, or at one above it, not above `top`."""
+        cdef Py_ssize_t parent
+        while at > top:
+            parent = (at - 1) // 2
+            if not comes_before(&packet, self.heap + parent):
+                break
+            self.heap[at] = self.heap[parent]
+            at = parent
+        self.heap[at] = packet
+
+    cdef void sift_down(self, NextPacket packet) noexcept nogil:
+        """Put a packet into the heap, whose first entry is free. It most often belongs far down."""
+        cdef Py_ssize_t at = 0, child = 1
+        while child < self.size:
+            child += child + 1 < self.size and comes_before(self.heap + child + 1, self.heap + child)
+            self.heap[at] = self.heap[child]
+            at = child
+            child = 2 * at + 1
+        self.sift_up(packet, at, 0)
+
+    def set_rows(
+        self, Py_ssize_t stream, buffer, columns, array.array keys, Py_ssize_t first, Py_ssize_t rows, uint64_t rank
+    ):
+        cdef MergedStream *entry
+        cdef NextPacket packet
+        cdef const unsigned char[::1] view = buffer
+        if not 0 <= stream < self.capacity or not 0 <= first < rows:
+            raise ValueError(f"no stream {stream}, or no rows")
+        if self.held[stream] is not None:
+            raise ValueError(f"stream {stream} has rows")
+        entry = self.streams + stream
+        entry.columns = all_columns(columns, rows)
+        entry.keys = table(keys, rows)
+        entry.buffer = &view[0] if view.shape[0] else NULL
+        entry.size = view.shape[0]
+        entry.row, entry.rows = first, rows
+        # exports, so that nothing is resized while pointers lead there
+        self.held[stream] = [
+            view, memoryview(keys), *[memoryview(getattr(columns, name)) for name in columns.TYPECODES]
+        ]
+        packet.key, packet.rank, packet.stream = entry.keys[first], rank, stream
+        self.size += 1
+        self.sift_up(packet, self.size - 1, 0)
+
+    def merge(self, limit, out, Py_ssize_t offset, into, Py_ssize_t row):
+        cdef Py_ssize_t room = len(into.ticks), done = -1
+        cdef ColumnPointers target = all_columns(into, room)
+        cdef bint limited = limit is not None
+        cdef uint64_t last = limit if limited else 0
+        cdef int64_t length = 0
+        cdef int status = MORE
+        cdef NextPacket packet
+        cdef NextPacket *second
+        cdef MergedStream *entry
+        cdef Py_buffer view
+        PyObject_GetBuffer(out, &view, PyBUF_WRITABLE)
+        try:
+            if not 0 <= offset <= view.len or not 0 <= row <= room:
+                raise ValueError("the range lies outside the buffer")
+            with nogil:
+                while self.size and status == MORE and done < 0:
+                    packet = self.heap[0]
+                    entry = self.streams + packet.stream
+                    second = NULL
+                    if self.size > 1:
+                        second = self.heap + 1
+                        if self.size > 2 and comes_before(self.heap + 2, second):
+                            second = self.heap + 2
+                    while True:
+                        if limited and packet.key >= last:
+                            status = LIMIT
+                            break
+                        length = gather_row(
+                            &entry.columns, entry.row, entry.buffer, entry.size, &target, row, room,
+                            <unsigned char *>view.buf, offset, view.len
+                        )
+                        if length < 0:
+                            status = FULL
+                            break
+                        offset += length
+                        row += 1
+                        entry.row += 1
+                        if entry.row == entry.rows:
+                            done = packet.stream
+                            break
+                        packet.key = entry.keys[entry.row]
+                        if second != NULL and comes_before(second, &packet):
+                            fetch_ahead(entry.buffer, entry.size, entry.columns.data_at[entry.row], entry.columns.captured_length[entry.row])
+                            break
+                    if done >= 0:
+                        self.size -= 1
+                        packet = self.heap[self.size]
+                    if self.size:
+                        self.sift_down(packet)
+        finally:
+            PyBuffer_Release(&view)
+        if length == ROW_OUTSIDE:
+            raise ValueError(f"row {entry.row} lies outside its buffer")
+        if done >= 0:
+            self.held[done] = None
+        return done, offset, row, status
+
+    def next_stream(self):
+        return self.heap[0].stream if self.size else -1
+
+    def next_row(self, Py_ssize_t stream):
+        if not 0 <= stream < self.capacity or self.held[stream] is None:
+            raise ValueError(f"stream {stream} has no rows")
+        return self.streams[stream].row
 
 
 def rows_with_metadata(buffer, columns, Py_ssize_t rows, mask):

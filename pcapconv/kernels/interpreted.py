@@ -20,13 +20,14 @@ Block", and "Packet Block (obsolete)".
 
 from __future__ import annotations
 
+import heapq
 from array import array
 from bisect import bisect_right
 from collections import defaultdict, deque
 from itertools import compress, repeat
 from struct import Struct, unpack
 from sys import byteorder
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv.kernels.contract import (
     AFTER_2106,
@@ -38,6 +39,7 @@ from pcapconv.kernels.contract import (
     FINER,
     FINGERPRINT,
     FULL,
+    LIMIT,
     LINUX_SLL,
     LINUX_SLL2,
     MORE,
@@ -1012,7 +1014,7 @@ def gather_rows(
     options if they are not in the record. Returns (the next entry of the order; the next offset in `out`; the next row
     of `into`; MORE if all entries are done, else FULL).
     """
-    size, rows, room = len(buffer), min(columns.capacity, len(numbers)), min(into.capacity, len(into_numbers))
+    rows, room = min(columns.capacity, len(numbers)), min(into.capacity, len(into_numbers))
     _check_columns(columns, rows)
     _check_columns(into, room)
     _check_table(numbers, 0)
@@ -1025,30 +1027,128 @@ def gather_rows(
         source = order[index]
         if not 0 <= source < rows:
             raise ValueError(f"entry {index} of the order is not a row")
-        record_at, record = columns.record_at[source], columns.record_length[source]
-        data_at, captured = columns.data_at[source], columns.captured_length[source]
-        options_at, options = columns.options_at[source], columns.options_length[source]
-        spans = ((record_at, record), (data_at, captured), (options_at, options))
-        if any(length and not 0 <= at <= size - length for at, length in spans):
-            raise ValueError(f"row {source} lies outside its buffer")
-        data_inside = record and captured <= record and record_at <= data_at <= record_at + record - captured
-        options_inside = record and options <= record and record_at <= options_at <= record_at + record - options
-        loose_data = 0 if data_inside else captured
-        loose_options = 0 if options_inside else options
-        end = offset + record + loose_data + loose_options
-        if row == room or end > len(out):
+        end = _gather_row(buffer, columns, source, out, offset, into, row if row < room else into.capacity)
+        if end is None:
             return index, offset, row, FULL
-        pieces = [(record_at, record), (data_at, loose_data), (options_at, loose_options)]
-        out[offset:end] = b"".join(buffer[at : at + length] for at, length in pieces if length)
-        for name in columns.TYPECODES:
-            getattr(into, name)[row] = getattr(columns, name)[source]
-        into.record_at[row] = offset
-        into.data_at[row] = offset + (data_at - record_at if data_inside else record)
-        if options:
-            into.options_at[row] = offset + (options_at - record_at if options_inside else record + loose_data)
         into_numbers[row] = numbers[source]
         offset, row = end, row + 1
     return len(order), offset, row, MORE
+
+
+def _gather_row(
+    buffer: bytes | bytearray, columns: Columns, source: int, out: bytearray, offset: int, into: Columns, row: int
+) -> int | None:
+    """Copy a row and its bytes, as `gather_rows` does. Return the next offset in `out`, None if there is no room."""
+    size = len(buffer)
+    record_at, record = columns.record_at[source], columns.record_length[source]
+    data_at, captured = columns.data_at[source], columns.captured_length[source]
+    options_at, options = columns.options_at[source], columns.options_length[source]
+    spans = ((record_at, record), (data_at, captured), (options_at, options))
+    if any(length and not 0 <= at <= size - length for at, length in spans):
+        raise ValueError(f"row {source} lies outside its buffer")
+    data_inside = record and captured <= record and record_at <= data_at <= record_at + record - captured
+    options_inside = record and options <= record and record_at <= options_at <= record_at + record - options
+    loose_data = 0 if data_inside else captured
+    loose_options = 0 if options_inside else options
+    end = offset + record + loose_data + loose_options
+    if row == into.capacity or end > len(out):
+        return None
+    pieces = [(record_at, record), (data_at, loose_data), (options_at, loose_options)]
+    out[offset:end] = b"".join(buffer[at : at + length] for at, length in pieces if length)
+    for name in columns.TYPECODES:
+        getattr(into, name)[row] = getattr(columns, name)[source]
+    into.record_at[row] = offset
+    into.data_at[row] = offset + (data_at - record_at if data_inside else record)
+    if options:
+        into.options_at[row] = offset + (options_at - record_at if options_inside else record + loose_data)
+    return end
+
+
+class _MergedStream(NamedTuple):
+    """A stream of `PacketMerger`: rows, with their buffer and keys."""
+
+    buffer: bytes | bytearray
+    columns: Columns
+    keys: array[int]
+    rows: int
+    rank: int
+
+
+class PacketMerger:
+    """Merges the packets of several streams in the order of their keys. A stream is a number from 0 up to, but not
+    including, `capacity`; it gets rows again and again with `set_rows`.
+
+    Packets with the same key come in the order of their streams' ranks. Within a stream, keys must not decrease.
+
+    Strategy: the streams are a heap, ordered by the key of their next row and by rank.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        if not 0 < capacity <= 2**20:
+            raise ValueError(f"room for {capacity} streams")
+        self._streams: list[_MergedStream | None] = [None] * capacity
+        self._heap: list[tuple[int, int, int, int]] = []  # the key of the next row, rank, stream, row
+
+    def set_rows(
+        self,
+        stream: int,
+        buffer: bytes | bytearray,
+        columns: Columns,
+        keys: array[int],
+        first: int,
+        rows: int,
+        rank: int,
+    ) -> None:
+        """Give a stream without rows its next rows: those from `first` on, at least one. They must stay as they are
+        until all are merged."""
+        if not 0 <= stream < len(self._streams) or not 0 <= first < rows:
+            raise ValueError(f"no stream {stream}, or no rows")
+        if self._streams[stream] is not None:
+            raise ValueError(f"stream {stream} has rows")
+        _check_columns(columns, rows)
+        _check_table(keys, rows)
+        self._streams[stream] = _MergedStream(buffer, columns, keys, rows, rank)
+        heapq.heappush(self._heap, (keys[first], rank, stream, first))
+
+    def merge(
+        self, limit: int | None, out: bytearray, offset: int, into: Columns, row: int
+    ) -> tuple[int, int, int, int]:
+        """Copy the next rows and their bytes, as `gather_rows` does, to `out` from `offset` on, and to `into` from
+        `row` on.
+
+        Returns (the stream whose last row was copied, which has none any more, else -1; the next offset in `out`; the
+        next row of `into`; FULL if there is no room for the next row, LIMIT if its key is `limit` or more, else MORE).
+        """
+        if not 0 <= offset <= len(out) or not 0 <= row <= into.capacity:
+            raise ValueError("the range lies outside the buffer")
+        _check_columns(into, into.capacity)
+        while self._heap:
+            key, rank, number, source = self._heap[0]
+            if limit is not None and key >= limit:
+                return -1, offset, row, LIMIT
+            stream = self._streams[number]
+            assert stream is not None
+            end = _gather_row(stream.buffer, stream.columns, source, out, offset, into, row)
+            if end is None:
+                return -1, offset, row, FULL
+            offset, row, source = end, row + 1, source + 1
+            if source == stream.rows:
+                heapq.heappop(self._heap)
+                self._streams[number] = None
+                return number, offset, row, MORE
+            heapq.heapreplace(self._heap, (stream.keys[source], rank, number, source))
+        return -1, offset, row, MORE
+
+    def next_stream(self) -> int:
+        """The stream whose packet comes next, -1 if there is none."""
+        return self._heap[0][2] if self._heap else -1
+
+    def next_row(self, stream: int) -> int:
+        """The next row of a stream that has rows."""
+        for _, _, number, row in self._heap:
+            if number == stream:
+                return row
+        raise ValueError(f"stream {stream} has no rows")
 
 
 def rows_with_metadata(buffer: bytes | bytearray, columns: Columns, rows: int, mask: bytearray) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pcapconv.errors import TargetError
 from pcapconv.model import Block, Interface, Section
 from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
+from pcapconv.spec.byte_orders import swapped_value
 from pcapconv.timestamps import NANOSECONDS, tsresol_byte
 from pcapconv.wording import argument
 
@@ -164,7 +165,7 @@ class NormalForm:
         for code, value in option_lists.OptionList(raw, order):
             option_type = pcapng.option_type(block_type, code)
             kind = option_type.kind
-            value = value if order == "little" else _little_endian_value(option_type, value)
+            value = value if order == "little" else swapped_value(option_type, value)
             value = _without_zeros(option_type.value_type, value)
             if kind is not None and (not kind or self.keep_or_count(kind)):
                 kept.append((code, value))
@@ -174,15 +175,6 @@ class NormalForm:
                         f"{argument('strip', kind or 'comments')} leaves them out"
                     )
         return kept
-
-
-def _little_endian_value(option_type: option_lists.OptionType, value: bytes) -> bytes:
-    """The value of an option, changed from big-endian to little-endian."""
-    if option_type.kind == "custom":
-        return value[3::-1] + value[4:]
-    if option_type.kind == "details" and option_type.value_type in option_lists.NUMBERS:
-        return value[::-1]
-    return value[3::-1] + value[:3:-1] if option_type.value_type == option_lists.TWO_NUMBERS else value
 
 
 def _without_zeros(value_type: str, value: bytes) -> bytes:

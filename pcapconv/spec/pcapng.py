@@ -81,6 +81,8 @@ CAPTURED_LENGTH_AT = 20  # in the Enhanced Packet Block
 DROPS_AT = 10  # in the Packet Block (obsolete), 16 bits
 UNKNOWN_LENGTH = bytes(8 * [0xFF])  # section length -1: not stated
 
+SHB_HARDWARE = 2
+SHB_OS = 3
 IF_NAME = 2
 IF_DESCRIPTION = 3
 IF_SPEED = 8
@@ -150,8 +152,8 @@ _ANY_BLOCK = (
     OptionType(19373, "opt_custom", "custom", CUSTOM_BYTES, copied=False),
 )
 _SECTION = (
-    OptionType(2, "shb_hardware", "host", TEXT),
-    OptionType(3, "shb_os", "host", TEXT),
+    OptionType(SHB_HARDWARE, "shb_hardware", "host", TEXT),
+    OptionType(SHB_OS, "shb_os", "host", TEXT),
     OptionType(4, "shb_userappl", "host", TEXT),
 )
 _INTERFACE = (

@@ -24,12 +24,17 @@ from pcapconv.steps.batch_rows import distinct
 from pcapconv.steps.time_scales import ADDEND_LIMIT, FACTOR_LIMIT, Scale
 
 _NO_PACKET_BEFORE = -1  # instead of an interface
+NOTHING_CARRIED = 0, _NO_PACKET_BEFORE  # `TimeKeys.carried` before the first packet
 _LOWEST = Scale(0, 1, 0)  # of every time the lowest key
 _LAST_ENTRIES = [*_LOWEST.entry(0)] * 2  # of a table, after the interfaces: for no packet before, and for no time
 
 
 class TimeKeys:
-    """The keys of a section's packets. Keys of different calls can be compared if no interface was added between."""
+    """The keys of a section's packets. Keys of different calls can be compared if `unit` is the same.
+
+    `carried` is the ticks and the interface of the last packet with a time. Set it to go on with another stream of the
+    same section's packets.
+    """
 
     def __init__(self) -> None:
         self._kernels = choose()
@@ -45,7 +50,7 @@ class TimeKeys:
         self._table = array("Q", _LAST_ENTRIES)  # for the kernel
         self._fits_kernel = True
         self._carries = False  # whether packets without a time have been met
-        self._last = 0, _NO_PACKET_BEFORE  # ticks and interface of the last packet with a time
+        self.carried = NOTHING_CARRIED
 
     def add_interfaces(self, interfaces: Sequence[Interface]) -> None:
         """Add those of the section's interfaces that are new."""
@@ -62,6 +67,19 @@ class TimeKeys:
             if (common, earliest) != (self._per_second, self._earliest):
                 self._per_second, self._earliest = common, earliest
                 self._table, self._fits_kernel = array("Q", _LAST_ENTRIES), True
+
+    @property
+    def unit(self) -> object:
+        """What a key counts; another object if interfaces that were added have changed it."""
+        return self._per_second, self._earliest, next(iter(self._distinct)) if len(self._distinct) == 1 else None
+
+    def key(self, ticks: int, interface: int) -> int:
+        """The key of one time, given by the ticks of an interface."""
+        if len(self._distinct) <= 1:
+            return ticks
+        columns = Columns(1)
+        columns.ticks[0], columns.interface[0] = ticks, interface
+        return self.keys(columns, 1)[0]
 
     @property
     def per_second(self) -> int:
@@ -85,16 +103,16 @@ class TimeKeys:
         if timeless:
             self._carries = True
             columns = columns.with_copies(rows, "ticks", "options_at")
-            ticks, interface = self._last
+            ticks, interface = self.carried
             for row, record_type in enumerate(types):
                 if record_type == SIMPLE_PACKET:
                     columns.ticks[row], columns.options_at[row] = ticks, interface
                 else:
                     ticks, interface = columns.ticks[row], columns.interface[row]
         if rows and types[-1] != SIMPLE_PACKET:
-            self._last = columns.ticks[rows - 1], columns.interface[rows - 1]
+            self.carried = columns.ticks[rows - 1], columns.interface[rows - 1]
         elif timeless:
-            self._last = columns.ticks[rows - 1], columns.options_at[rows - 1]
+            self.carried = columns.ticks[rows - 1], columns.options_at[rows - 1]
         return columns
 
     def forget_carried_times(self, columns: Columns, rows: int) -> None:

@@ -1,0 +1,116 @@
+"""Time `merge` against mergecap and against our own conversion of one capture, and measure how much memory it takes."""
+
+from __future__ import annotations
+
+import sys
+from itertools import cycle
+from pathlib import Path
+from shutil import which
+from statistics import median
+
+import report
+from captures import FORMATS, LAYOUTS, MIXED, make_pool, write_capture
+from golden import Job, command
+from run import keep_warm, launch, say
+from tools import kernels
+
+BEGIN = "<!-- merge results: written by merge.py --update-readme -->\n"
+END = "<!-- end of merge results -->\n"
+
+MERGECAP_LIMIT, CONVERSION_LIMIT = 0.7, 1.5
+MEMORY_LIMIT = 128 * 2**20
+NUMBERS = (2, 200)  # of inputs
+
+
+def write_inputs(directory: Path, packets: int, number: int, file_format: str) -> list[str]:
+    """Write the mixed traffic into so many captures, packet for packet in turn; return their names."""
+    layout, pool = LAYOUTS[file_format], make_pool(MIXED)
+    frames = [layout.frame(packet) for packet in pool]
+    folder = directory / f"{file_format}-{number}"
+    folder.mkdir()
+    names = [f"{folder.name}/{each:03}.{file_format}" for each in range(number)]
+    contents = [[layout.header()] for _ in names]
+    for place, time, (before, after) in zip(cycle(range(number)), layout.times(0, packets), cycle(frames)):
+        contents[place] += (before, time, after)
+    for name, pieces in zip(names, contents, strict=True):
+        (directory / name).write_bytes(b"".join(pieces))
+    return names
+
+
+def jobs_of(program: str, inputs: dict[tuple[str, int], list[str]]) -> list[Job]:
+    """The jobs: our conversion of one capture, `merge`, and mergecap where it is installed."""
+    jobs = [
+        Job(f"{each}: convert one", [program, "convert", f"one.{each}", f"out.{each}", "--force", "-q"])
+        for each in FORMATS
+    ]
+    mergecap = which("mergecap")
+    for (file_format, number), names in inputs.items():
+        name, output = f"{file_format}, {number} inputs", f"out.{file_format}"
+        jobs.append(Job(f"{name}: merge", [program, "merge", *names, output, "--force", "-q"]))
+        if mergecap:
+            jobs.append(Job(f"{name}: mergecap", [mergecap, "-F", file_format, "-w", output, *names]))
+    return jobs
+
+
+def check(directory: Path, packets: int, jobs: list[Job]) -> None:
+    """Do every job once. Its output must have all packets, so that a tool that did nothing cannot win; that of `merge`
+    must be the one capture."""
+    for job in jobs:
+        file_format = job.name[: job.name.index(":")].split(",")[0]
+        launch([*job.arguments], kernels("compiled"), directory=directory)
+        one, out = (directory / f"{name}.{file_format}" for name in ("one", "out"))
+        same = one.read_bytes() == out.read_bytes() if "mergecap" not in job.name else None
+        if same is False or out.stat().st_size < one.stat().st_size - packets:
+            raise SystemExit(f"{job.name}: the output is another capture")
+
+
+def measure(directory: Path, program: str, rounds: int, scale: float) -> list[str]:
+    """Measure everything; return the tables as Markdown."""
+    packets, program = max(1000, round(MIXED.packets * scale)), str(Path(program).resolve())
+    say(f"writing {packets:,} packets, six times")
+    for each in FORMATS:
+        write_capture(directory / f"one.{each}", MIXED, packets, each)
+    inputs = {(each, number): write_inputs(directory, packets, number, each) for each in FORMATS for number in NUMBERS}
+    jobs = jobs_of(program, inputs)
+    check(directory, packets, jobs)
+    keep_warm(directory, 2 * (directory / "one.pcapng").stat().st_size)
+    for number in range(rounds):
+        say(f"round {number + 1} of {rounds}")
+        for job in jobs[number % len(jobs) :] + jobs[: number % len(jobs)]:
+            for each in FORMATS:
+                (directory / f"out.{each}").unlink(missing_ok=True)
+            seconds, peak = launch([*job.arguments], kernels("compiled"), directory=directory)
+            job.seconds.append(seconds)
+            job.peak = max(job.peak, peak)
+    times = {job.name: median(job.seconds) for job in jobs}
+    met = []
+    for file_format, number in inputs:
+        name = f"{file_format}, {number} inputs"
+        for other, limit in ((f"{name}: mergecap", MERGECAP_LIMIT), (f"{file_format}: convert one", CONVERSION_LIMIT)):
+            if other in times:
+                ratio = times[f"{name}: merge"] / times[other]
+                words = other.removeprefix(f"{name}: ").removeprefix(f"{file_format}: ")
+                met.append((f"{name}: time / {words}", f"at most {limit}", f"{ratio:.2f}", ratio <= limit))
+    peak = max(job.peak for job in jobs if job.name.endswith(": merge"))
+    met.append(
+        ("peak memory", f"at most {MEMORY_LIMIT >> 20} MiB", f"{report.mebibytes(peak)} MiB", peak <= MEMORY_LIMIT)
+    )
+    targets = [(name, limit, measured, "yes" if kept else "**no**") for name, limit, measured, kept in met]
+    shown = [
+        (
+            job.name,
+            f"{median(job.seconds):.2f}",
+            f"{min(job.seconds):.2f} to {max(job.seconds):.2f}",
+            report.mebibytes(job.peak),
+        )
+        for job in jobs
+    ]
+    return [
+        report.table(("target", "limit", "measured", "met"), targets),
+        report.table(("job", "median, s", "range, s", "peak, MiB"), shown, 3),
+        f"{packets:,} packets\n",
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(command(__doc__, measure, BEGIN, END))

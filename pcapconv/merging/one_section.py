@@ -1,0 +1,163 @@
+"""The one section that a merge makes: its header, its interfaces, and the blocks that several inputs have alike.
+
+Strategy: the section has the byte order of the first part, and its options; the other parts add their comments. What
+another part says of its hardware and operating system goes to its interfaces. Interfaces are compared by the bodies of
+the blocks that are written for them. The n-th of equal interfaces in a part is the n-th of these in the section.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from pcapconv.formats.pcapng_items import parse_interface
+from pcapconv.formats.pcapng_writer import interface_body
+from pcapconv.merging.inputs import Part
+from pcapconv.model import Block, Interface, Section
+from pcapconv.spec import option_lists, pcapng
+from pcapconv.spec.byte_orders import options_in
+from pcapconv.spec.pcap import MICROSECOND, NANOSECOND, NO_LIMIT_SNAPLEN, SNAPLEN_AT
+
+_HOST_OPTIONS = {pcapng.SHB_HARDWARE: pcapng.IF_HARDWARE, pcapng.SHB_OS: pcapng.IF_OS}
+_PLAIN_VARIANTS = {variant.name for variant in (MICROSECOND, NANOSECOND)}
+_MOST_REMEMBERED = 2**18  # blocks of which it is known that an input had them
+
+
+class OneSection:
+    """The section that `parts` are merged into.
+
+    `section` is its header. `interfaces` are those declared so far, at first those before the first packets of the
+    parts; `ids_of` has, for each part, the ids that its interfaces have here. `has_one_part` is whether nothing is to
+    be merged. `losses` counts by kind what has no place here. `fractions` is as for `Source`.
+    """
+
+    def __init__(self, parts: Sequence[Part], *, separate: bool, to_pcap: bool) -> None:
+        """With `separate`, interfaces of different parts are never one. `to_pcap` is whether the output is pcap."""
+        self._separate = separate
+        self.losses: Counter[str] = Counter()
+        self.has_one_part = len(parts) == 1
+        self.interfaces: list[Interface] = []
+        self.ids_of: dict[int, list[int]] = {part.rank: [] for part in parts}
+        self._ids: dict[tuple[bytes, int], int] = {}  # by the body, and how many equal ones its part had before
+        self._alike: dict[int, Counter[bytes]] = defaultdict(Counter)  # by rank: how many interfaces have this body
+        self._host_options: dict[int, list[tuple[int, bytes]]] = {}  # by rank: what goes to interfaces
+        self._without_place: Counter[int] = Counter()  # by rank: how many of these no interface has
+        self._first_to_have: dict[bytes, int] = {}  # digests of blocks → rank
+        self._processes: dict[Block, int] = {}
+        self.fractions = parts[0].source.fractions
+        if _have_one_pcap_header(parts, to_pcap=to_pcap) and not separate:
+            self._be_pcap(parts)
+            return
+        self.section = self._header(parts)
+        for part in parts:
+            for interface in part.interfaces:
+                self.add_interface(part, interface)
+
+    def add_interface(self, part: Part, interface: Interface) -> Interface | None:
+        """Add the next interface of a part. Return the new interface of the section; None if the section has it
+        already."""
+        body = self._body(part, interface)
+        alike = self._alike[part.rank]
+        key = body, alike[body]
+        alike[body] += 1
+        new_id = None if self._separate else self._ids.get(key)
+        if new_id is not None:
+            self.ids_of[part.rank].append(new_id)
+            return None
+        new_id = self._ids[key] = len(self.interfaces)
+        self.ids_of[part.rank].append(new_id)
+        new = parse_interface(body, self.section.byte_order, 0, new_id)
+        new = new._replace(raw=None, time_error=interface.time_error)
+        self.interfaces.append(new)
+        return new
+
+    def forget(self, part: Part) -> None:
+        """Forget what is only needed while a part is read, and count what its interfaces have no place for."""
+        self._alike.pop(part.rank, None)
+        self.losses["section-options"] += self._without_place.pop(part.rank, 0)
+
+    def is_repeat(self, part: Part, block: Block) -> bool:
+        """Return whether another part has had the same block."""
+        digest = blake2b(block.type.to_bytes(4) + block.body, digest_size=16).digest()
+        first = self._first_to_have.get(digest)
+        if first is None and len(self._first_to_have) < _MOST_REMEMBERED:
+            self._first_to_have[digest] = part.rank
+        return first not in (None, part.rank)
+
+    def add_process(self, block: Block) -> tuple[int, bool]:
+        """Add a process block of macOS. Return its number, and whether it is new."""
+        block = block._replace(section=0, offset=0)
+        number = self._processes.setdefault(block, len(self._processes))
+        return number, number == len(self._processes) - 1
+
+    def _body(self, part: Part, interface: Interface) -> bytes:
+        """The body of the block that is written for an interface of a part."""
+        order = self.section.byte_order
+        left_out: Counter[str] = Counter()
+        options = options_in(order, interface.options, interface.byte_order, pcapng.INTERFACE_DESCRIPTION, left_out)
+        self.losses["interface-options"] += left_out.total()
+        stated = {option.code for option in option_lists.OptionList(options, order)}
+        added = [entry for entry in self._host_options.get(part.rank, ()) if entry[0] not in stated]
+        if len(added) == len(self._host_options.get(part.rank, ())):
+            self._without_place.pop(part.rank, None)
+        reserved = interface.reserved if order == interface.byte_order else interface.reserved[::-1]
+        options = option_lists.edit(options, order, add=added)
+        return interface_body(interface._replace(byte_order=order, options=options, reserved=reserved))
+
+    def _be_pcap(self, parts: Sequence[Part]) -> None:
+        """Take over the header of pcap files, with the largest snaplen."""
+        first = parts[0].section
+        assert first.raw is not None
+        snaplens = [part.interfaces[0].snaplen for part in parts]
+        snaplen = snaplens[0]
+        if any(each != snaplen for each in snaplens):
+            snaplen = max(snaplens) if all(snaplens) else NO_LIMIT_SNAPLEN
+        raw = first.raw[:SNAPLEN_AT] + snaplen.to_bytes(4, first.byte_order) + first.raw[SNAPLEN_AT + 4 :]
+        self.section = first._replace(raw=raw, changed=True)
+        self.interfaces.append(parts[0].interfaces[0]._replace(snaplen=snaplen))
+        for ids in self.ids_of.values():
+            ids.append(0)
+
+    def _header(self, parts: Sequence[Part]) -> Section:
+        first = parts[0].section
+        order = first.byte_order
+        of_first = list(option_lists.OptionList(first.options, order))
+        known, added = set(of_first), list[tuple[int, bytes]]()
+        format_only = Counter(first.format_only)
+        for part in parts[1:]:
+            section, left_out = part.section, Counter[str]()
+            format_only.update(section.format_only)
+            options = options_in(order, section.options, section.byte_order, pcapng.SECTION_HEADER, left_out)
+            self.losses["section-options"] += left_out["unknown"]
+            for option in option_lists.OptionList(options, order):
+                if option in known:
+                    continue
+                if option.code in pcapng.OPTIONS_OF_ANY:
+                    known.add(option)
+                    added.append(option)
+                elif option.code in _HOST_OPTIONS:
+                    entry = _HOST_OPTIONS[option.code], option.value
+                    self._host_options.setdefault(part.rank, []).append(entry)
+                    self._without_place[part.rank] += 1
+                else:
+                    self.losses["section-options"] += 1
+        options = option_lists.edit(first.options, order, add=added)
+        return Section(0, order, (1, 0), "pcapng", options=options, format_only=format_only, changed=True)
+
+
+def _have_one_pcap_header(parts: Sequence[Part], *, to_pcap: bool) -> bool:
+    """Whether all parts are pcap files with the same header, and with records that say nothing else. Snaplens may
+    differ if the output is pcap, which has one."""
+    first = parts[0].section.raw
+    if first is None or parts[0].section.variant not in _PLAIN_VARIANTS:
+        return False
+    after = SNAPLEN_AT if to_pcap else SNAPLEN_AT + 4
+    return all(
+        part.format == "pcap"
+        and part.section.variant == parts[0].section.variant
+        and part.section.raw is not None
+        and part.section.raw[:after] == first[:after]
+        and part.section.raw[SNAPLEN_AT + 4 :] == first[SNAPLEN_AT + 4 :]
+        for part in parts
+    )

@@ -1,0 +1,160 @@
+"""The streams of a merge by time: a part of an input, and a temporary file with packets that were merged before."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+
+from pcapconv import formats
+from pcapconv.formats.settings import WriterSettings
+from pcapconv.io.buffered_output import BufferedOutput
+from pcapconv.io.read_write import TEMPORARY_FILE
+from pcapconv.io.source import Source, temporary_file
+from pcapconv.io.target import open_target
+from pcapconv.merging.inputs import Inputs, Part
+from pcapconv.merging.one_section import OneSection
+from pcapconv.merging.part_items import PartItems
+from pcapconv.model import Block, Columns, Item, PacketBatch
+from pcapconv.spec.pcapng import ENHANCED_PACKET, SIMPLE_PACKET
+from pcapconv.steps.batch_rows import options_of_row, replace_options
+from pcapconv.steps.time_keys import NOTHING_CARRIED
+
+_SIMPLE = bytes.fromhex(
+    "ffff 0000 0000 0000"
+)  # the options of a marked packet; a local one that no other packet has alone
+COMPRESSED_COST = 20  # of a stream, for the memory that its decompression takes
+
+
+class Stream:
+    """Packets and other items of the one section, in the order in which they stay. Subclasses open it.
+
+    * `name`: for messages. `tells`: whether the first packet that is earlier than the one before it is worth a notice.
+    * `rank`: the order of streams for packets of the same time.
+    * `first`: the ticks and the interface of the first packet, None if the stream has to be opened at once.
+    * `cost`: how many plain open files the stream counts for.
+
+    While the stream is open:
+
+    * `items`: its items; `batch` is the last batch among them, of which the rows from `row` on are not merged yet.
+    * `timed`: the batch's columns, in which each packet has a time. `carried`: see `TimeKeys`.
+    * `latest`: the ticks and the interface of the latest packet before the batch; `next_latest` of those up to its end.
+    """
+
+    name = TEMPORARY_FILE
+    tells = False
+    rank = 0
+    first: tuple[int, int] | None = None
+    cost = 1
+    packets_before = 0
+
+    def __init__(self) -> None:
+        self.stack = ExitStack()
+        self.items: Iterator[Item] = iter(())
+        self.batch: PacketBatch | None = None
+        self.row = 0
+        self.timed = Columns(0)
+        self.carried = NOTHING_CARRIED
+        self.latest: tuple[int, int] | None = None
+        self.next_latest: tuple[int, int] | None = None
+
+    def open(self, window_size: int) -> None:
+        """Open the stream, with a window of this size. Raises FormatError and FileError."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close the stream."""
+        self.stack.close()
+
+
+class PartStream(Stream):
+    """A part of an input."""
+
+    def __init__(self, part: Part, inputs: Inputs, one: OneSection, *, tells: bool) -> None:
+        super().__init__()
+        self._part, self._inputs, self._one = part, inputs, one
+        self.name, self.tells, self.rank = part.source.name, tells, part.rank
+        self.packets_before = part.packets_before
+        self.cost = 1 if part.compression is None else COMPRESSED_COST
+        if part.first is not None:
+            ticks, interface = part.first
+            self.first = ticks, one.ids_of[part.rank][interface]
+
+    def open(self, window_size: int) -> None:
+        """See `Stream.open`."""
+        reader = self.stack.enter_context(self._inputs.open_part(self._part, window_size))
+        self.stack.callback(self._one.forget, self._part)
+        self.items = PartItems(self._part, self._one).items(reader)
+
+
+class ScratchStream(Stream):
+    """Packets and blocks that were merged before, in a nameless temporary file: a capture in the section's layout.
+
+    `fill` writes the file. All methods raise FileError.
+    """
+
+    def __init__(self, one: OneSection, rank: int, stack: ExitStack) -> None:
+        """`stack` closes the file."""
+        super().__init__()
+        self._one, self.rank = one, rank
+        self._has_marks = False
+        self._file: io.FileIO = stack.enter_context(temporary_file())
+
+    def fill(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Write packets and blocks to the file; yield all other items."""
+        output = BufferedOutput(open_target(self._file))
+        try:
+            writer = formats.open_writer(WriterSettings(self._one.section.layout), output)
+            writer.write(self._one.section)
+            declared = 0
+            for item in items:
+                if isinstance(item, PacketBatch | Block):
+                    for interface in self._one.interfaces[declared:]:
+                        writer.write(interface)
+                    declared = len(self._one.interfaces)
+                    if isinstance(item, PacketBatch):
+                        self._mark_simple_packets(item)
+                    writer.write(item)
+                else:
+                    yield item
+            writer.finish()
+        finally:
+            output.close()
+
+    def open(self, window_size: int) -> None:
+        """See `Stream.open`."""
+        self._file.seek(0)
+        source = self.stack.enter_context(Source(self._file, self.name, owned=True))
+        source.fractions, source.complete = self._one.fractions, True
+        self.items = self._items(formats.open_reader(source, window_size))
+
+    def _mark_simple_packets(self, batch: PacketBatch) -> None:
+        """Mark Simple Packets of other interfaces than 0, so that they can be Enhanced Packets in the file."""
+        columns = batch.columns
+        types = columns.record_type[: batch.rows].tobytes()
+        if SIMPLE_PACKET not in types:
+            return
+        rows = [row for row, code in enumerate(types) if code == SIMPLE_PACKET and columns.interface[row]]
+        replace_options(batch, dict.fromkeys(rows, _SIMPLE))
+        for row in rows:
+            batch.columns.record_type[row] = ENHANCED_PACKET
+        self._has_marks = self._has_marks or bool(rows)
+
+    def _restore_simple_packets(self, batch: PacketBatch) -> None:
+        """Turn the packets that are marked into Simple Packets again."""
+        columns = batch.columns
+        for row, length in enumerate(columns.options_length[: batch.rows]):
+            if length == len(_SIMPLE) and options_of_row(batch, row) == _SIMPLE:
+                columns.record_type[row], columns.record_length[row] = SIMPLE_PACKET, 0
+                columns.options_length[row] = columns.ticks[row] = 0
+                batch.contiguous = False
+
+    def _items(self, reader: formats.Reader) -> Iterator[Item]:
+        for item in reader.items():
+            if isinstance(item, PacketBatch):
+                if self._has_marks:
+                    self._restore_simple_packets(item)
+                item.section, item.interfaces = self._one.section, self._one.interfaces
+                yield item
+            elif isinstance(item, Block):
+                yield item
