@@ -89,6 +89,18 @@ def count_packets(columns: Columns, rows: int, totals: array[int], types: array[
 def count_options(buffer: bytes | bytearray, columns: Columns, rows: int, big: bool, counts: array[int]) -> None: ...
 def sum_options(buffer: bytes | bytearray, columns: Columns, rows: int, big: bool, sums: array[int]) -> None: ...
 
+class Filter:
+    def add(self, program: array[int]) -> int: ...
+    def clear_rows(
+        self,
+        buffer: bytes | bytearray,
+        columns: Columns,
+        first: int,
+        stop: int,
+        numbers: array[int],
+        mask: bytearray,
+    ) -> int: ...
+
 class RepeatWindow:
     first_cut: int
     def __init__(self, most: int, store: ByteStore, window: int | None = None, digest_bits: int = 64) -> None: ...

@@ -10,6 +10,7 @@ the base of all steps, has the rules. A plan (`BasePlan`) makes the steps of a c
 * Modules that help steps: `plan` checks the selecting and editing arguments and makes the steps in their order;
   `argument_values` parses the texts of arguments; `packet_sorter` orders any number of packets by time, with keys from
   `time_keys`; `trailing_blocks` keeps the blocks that come after them; `packet_order` checks by how much times go back;
+  `packet_filter` drops packets by their content, with an expression that `filter_expression` lets libpcap compile;
   `duplicates` finds packets that repeat others;
   `time_scales` turns times into nanoseconds; `batch_rows` selects rows of a batch and replaces their options.
 
