@@ -65,10 +65,9 @@ class PacketFilter:
         if key not in self._known:
             program = expression.program(*key)
             if isinstance(program, str):
-                where = f"interface {interface_label(interface)} ({link_type_name(interface.link_type)})"
-                raise UsageError(
-                    f"{expression}: {where}: {program}; choose other interfaces with {argument('interface')}"
-                )
+                named = f"interface {interface_label(interface)}, {link_type_name(interface.link_type)}"
+                advice = f"choose other interfaces with {argument('interface')}"
+                raise UsageError(f"{expression}: {named}: {program}; {advice}")
             self._known[key] = self._filter.add(program)
         return self._known[key]
 
