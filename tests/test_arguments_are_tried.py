@@ -184,4 +184,4 @@ def test_the_reference_describes_each_step_argument() -> None:
     described = set(re.findall(r"^#### .*`--([a-z-]+)[ `]", options, re.MULTILINE))
     assert {name.replace("_", "-") for name in ARGUMENTS - IN_PYTHON} - described == set()
     arguments = (reference / "python.md").read_text(encoding="utf-8")
-    assert ARGUMENTS - set(re.findall(r"^\* `(\w+)`", arguments, re.MULTILINE)) == set()
+    assert ARGUMENTS - set(re.findall(r"^\* `(\w+)` \(`", arguments, re.MULTILINE)) == set()

@@ -1,7 +1,6 @@
 """`filter` and `where`: which packets they select, and which link types are refused."""
 
 import io
-import os
 import re
 import shutil
 import subprocess
@@ -189,6 +188,10 @@ def test_what_a_function_raises_comes_out(write: In) -> None:
         converted(mixed(write), "pcapng", where=where, first=2)
 
 
+def raises(packet: pcapconv.Packet) -> bool:
+    raise ValueError(packet.number)
+
+
 @pytest.mark.parametrize("value", ["tcp", 1, [len]])
 def test_what_is_no_function_is_refused(value: Any) -> None:
     with pytest.raises(UsageError, match=r"^where=.*: must be a function of a packet$"):
@@ -202,7 +205,7 @@ def test_a_function_in_a_batch(write: In, tmp_path: Path) -> None:
         pcapconv.batch(tmp_path / "in", tmp_path / "out", to="pcapng", where=lambda packet: packet.data)
     with pytest.raises(UsageError, match="whether a function is the same as in the earlier run cannot be told"):
         pcapconv.batch(tmp_path / "in", tmp_path / "out", to="pcapng", where=bool, resume=True)
-    report = pcapconv.batch(tmp_path / "in", tmp_path / "out", to="pcapng", where=os.fspath, jobs=1)
+    report = pcapconv.batch(tmp_path / "in", tmp_path / "out", to="pcapng", where=raises, jobs=1)
     assert report.failed  # a function that raises fails the file
 
 
@@ -213,26 +216,8 @@ EXPRESSIONS = [
     *("src portrange 1-1023", "tcp[tcpflags] & (tcp-syn|tcp-fin) != 0", "ip[8] < 64", "vlan", "vlan and tcp", "mpls"),
     *("ether multicast", "ether[0] & 1 = 0", "net 10.0.0.0/8 or net 192.168.0.0/16", "src net 127", "ip6 multicast"),
     *("ip[2:2] - ((ip[0] & 0xf) << 2) > 40", "icmp[icmptype] = icmp-echo", "ip proto 47 or 50", "ip6 protochain 58"),
-    *(
-        "wlan type data",
-        "pppoes",
-        "stp",
-        "llc",
-        "link[0] = 0",
-        "inbound",
-        "outbound and udp",
-        "less 60",
-        "greater 1000",
-    ),
-    *(
-        "dst host 255.255.255.255",
-        "sctp",
-        "ether proto 0x88cc",
-        "isis",
-        "ip protochain 6",
-        "len % 3 = 1",
-        "greater 1000",
-    ),
+    *("wlan type data", "pppoes", "stp", "llc", "link[0] = 0", "inbound", "outbound and udp", "less 60", "isis"),
+    *("dst host 255.255.255.255", "sctp", "ether proto 0x88cc", "ip protochain 6", "len % 3 = 1", "greater 1000"),
 ]
 
 
@@ -296,6 +281,11 @@ def test_batch_split_and_info_have_filters(tmp_path: Path) -> None:
     assert [part["packets"] for part in report.parts or ()] == [3, 1]
     lines = run_command("info", source, "--filter", expression).out.decode().splitlines()
     assert lines[1] == "packets         4 (296 bytes captured of 296), in order"
+    refused = run_command("info", source, "--filter", "inbound")
+    assert (refused.status, refused.err.rpartition("; ")[2]) == (
+        1,
+        "choose other interfaces with convert --interface\n",
+    )
     text = run_command("info", "--text", source, "--filter", expression).out.decode()
     assert len([line for line in text.splitlines() if line.startswith("packet ")]) == 4
 

@@ -138,7 +138,7 @@ def test_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_plan_with_a_filter_goes_to_other_processes() -> None:
-    plan = Plan({"filter": "tcp", "where": has_port_80}, bytes)
+    plan = Plan({"filter": "tcp", "where": has_port_80}, str.encode)
     assert pickle.loads(pickle.dumps(plan)).selects_packets
 
 

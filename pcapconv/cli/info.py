@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pcapconv import wording
+from pcapconv.cli.argument_names import on_command_line
 from pcapconv.cli.kernel_warning import warn_if_interpreted
 from pcapconv.cli.messages import MOST_PRINTED, check_stdin_once, place_count, print_message
 from pcapconv.cli.statuses import DAMAGED, FAILED, worst_status
@@ -56,6 +58,20 @@ def info(
     check_stdin_once(sources)
     warn_if_interpreted()
     plan = make_plan({"filter": filter})
+    with wording.named_by(_in_info):
+        return _print_all(sources, plan, fractions, as_json=as_json, as_text=as_text)
+
+
+def _in_info(function: str, values: Mapping[str, object]) -> str:
+    """Return arguments as options: those that `info` does not have as options of `convert`."""
+    text = on_command_line(function, values)
+    return f"convert {text}" if "interface" in values else text
+
+
+def _print_all(
+    sources: list[str], plan: BasePlan | None, fractions: str | None, *, as_json: bool, as_text: bool
+) -> int:
+    """Print what each capture holds, and return the exit status."""
     censuses: list[dict[str, Any]] = []
     failed = False
     if sys.stdout is None:

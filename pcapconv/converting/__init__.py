@@ -79,9 +79,6 @@ def convert(
       always ends there.
     * `in_order`: a promise that times go back by no more than 1 s (True), or by another length of time (`"5s"`). Then
       `before` ends the reading, too. A packet that breaks the promise counts as damage, and the capture is read on.
-    * `where`: one of the `options` that only Python has: a function of a `Packet`, which keeps the packets for which it
-      returns something true. It is called for the packets that `filter` and the arguments before it select, and costs
-      about 5 µs for each of them.
     * `options`: `pcapconv.steps.plan.StepArguments` and `pcapconv.formats.settings.WriterArguments`.
 
     The whole capture is read in any case with `strict`, `last`, `invert`, `interface` or `set_interface`, with a
