@@ -251,7 +251,7 @@ def test_any_line_of_a_command(name: str, data: st.DataObject) -> None:
 
 
 def test_every_step_option_is_on_the_command_line() -> None:
-    steps = set(StepArguments.__annotations__)
+    steps = set(StepArguments.__annotations__) - {"where"}  # a function, which only Python can pass
     for name in ("convert", "split", "batch"):
         assert steps <= {option.name for option in options_of_command(name)}
 
