@@ -114,8 +114,8 @@ TIPS = {  # whole lines, and what is said of them
     "help split": "no such command: help; did you mean: pcapconv split --help",
     "-q convert a b": "-q has to come after the command; did you mean: pcapconv convert -q a b",
     "--bogus": "no such option: --bogus; pcapconv --help lists the commands",
-    "filter a b": "no such command: filter; pcapconv convert --filter EXPRESSION IN OUT selects packets as tcpdump does, "
-    "and tshark -r IN -Y FILTER -w OUT by display filters",
+    "filter a b": "no such command: filter; pcapconv convert --filter EXPRESSION IN OUT selects packets as tcpdump "
+    "does, and tshark -r IN -Y FILTER -w OUT by display filters",
     "transmogrify": "no such command: transmogrify; pcapconv --help lists the commands",
 }
 ELSEWHERE = {
