@@ -13,11 +13,13 @@ Only for captures without damage: a ValueError, or struct.error, for those, and 
 import re
 import struct
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
+import bpf
+import cypcap
 import wire
 from wire import ByteOrder, In
 
@@ -85,6 +87,8 @@ class Request(NamedTuple):
     interface: Sequence[str] = ()
     comment_matches: str | None = None
     direction: str | None = None
+    expression: str | None = None
+    where: Callable[[Any], object] | None = None
     dedup: int | Fraction | None = None
     dedup_ignore: Sequence[str] = ()
     dedup_skip: int | None = None
@@ -112,6 +116,8 @@ class Request(NamedTuple):
             "interface": list(self.interface),
             "comment_matches": self.comment_matches,
             "direction": self.direction,
+            "filter": self.expression,
+            "where": self.where,
             "dedup": f"{decimal(self.dedup)}s" if isinstance(self.dedup, Fraction) else self.dedup,
             "dedup_ignore": list(self.dedup_ignore),
             "dedup_skip": self.dedup_skip,
@@ -346,6 +352,10 @@ def chosen(found: Sequence[Entry], request: Request) -> tuple[list[Packet], int]
             if (low is None or low <= cast(Fraction, packet.time))
             and (high is None or cast(Fraction, packet.time) < high)
         ]
+    if request.expression is not None:
+        stay = [packet for packet in stay if _matches(packet, order[packet.number], request.expression)]
+    if request.where is not None:
+        stay = [packet for packet in stay if request.where(packet)]
     stay = without_repeats(stay, request)
     begin = 0 if request.last is None else max(0, len(stay) - request.last)
     stay = stay[begin : request.first]
@@ -353,6 +363,18 @@ def chosen(found: Sequence[Entry], request: Request) -> tuple[list[Packet], int]
         numbers = {packet.number for packet in stay}
         return [packet for packet in every if packet.number not in numbers], 0
     return stay, timeless
+
+
+def _matches(packet: Packet, order: ByteOrder, expression: str) -> bool:
+    """Whether libpcap's own interpreter says that a packet matches. Raises ValueError if the packet's link type cannot
+    be filtered."""
+    try:
+        program = bpf.compiled(expression, packet.interface.link_type, order)
+    except cypcap.Error as error:
+        if error.msg == "expression rejects all packets":
+            return False
+        raise ValueError(error.msg) from None
+    return bpf.matches(program, packet.data, packet.original_length)
 
 
 def without_repeats(found: Sequence[Packet], request: Request) -> list[Packet]:

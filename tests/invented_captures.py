@@ -4,7 +4,7 @@ Strategy: all times lie on a grid of quarters of a second around one instant, a 
 limits fall on packets and next to them. Interfaces count in all kinds of units, and few letters make the comments.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -25,6 +25,20 @@ CUTS = st.tuples(
     st.booleans(),
     st.sampled_from([1, 4, 200, -1, -4, -200]),
 )
+EXPRESSIONS = [
+    "greater 20",
+    "len % 4 = 1",
+    "link[0] = 7",
+    "link[4:4] != 0x0b0c0d0e",
+    "ip",
+    "inbound",
+    "tcp or link[1] = 8",
+]
+FUNCTIONS: list[Callable[[Any], object]] = [
+    lambda packet: len(packet.data) > 20,
+    lambda packet: packet.number % 2,
+    lambda packet: packet.original_length != len(packet.data) or None,
+]
 LENGTHS = st.one_of(st.none(), st.integers(0, 120))
 MOMENTS = st.builds(
     lambda quarter, beside, unit: Fraction(quarter, 4) + Fraction(beside, unit),
@@ -225,6 +239,8 @@ def selecting_fields(found: Sequence[Packet]) -> Strategies:
         "interface": st.lists(names, min_size=1, max_size=2) if found else None,
         "comment_matches": st.sampled_from(["retry", "^drop$", "", "r.*p", r"\\xe9"]),
         "direction": st.sampled_from(["in", "out"]),
+        "expression": st.sampled_from(EXPRESSIONS),
+        "where": st.sampled_from(FUNCTIONS),
         "dedup": st.one_of(st.integers(1, len(found) + 1), st.sampled_from(WINDOWS)),
         "dedup_ignore": st.sampled_from([["interface"], ["length"], ["interface", "length"]]),
         "dedup_skip": st.sampled_from([1, 4, 14, 200]),

@@ -20,6 +20,8 @@ NOTHING_TO_INVERT = (
     "`invert=True`: there is nothing to invert; give a selection too, as in `packets='1-100', invert=True`"
 )
 THERE = "there is no such interface; there are 0:0 lo"
+ASCII = "an expression has ASCII characters only; write one like 'tcp port 443'"
+NO_KEYWORD = "is no keyword, and names of hosts and networks are not looked up; write an address"
 COMMENT_FORM = "write NUMBER:TEXT, as in 17:retry; packets count from 1"
 TIME_FORM = "write NUMBER:TIME, as in 17:2024-05-01T12:00Z; packets count from 1"
 NOT_RELATIVE = "counts from the first packet, whose time may change; write a time, as in 2024-05-01T12:00:00Z"
@@ -64,6 +66,22 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "write one like 'retry|drop'",
     ),
     ({"direction": "up"}, "`direction='up'`: must be in or out"),
+    ({"filter": ""}, "`filter=''`: there is no expression; write one like 'tcp port 443'"),
+    ({"filter": " \t"}, "`filter=' \\t'`: there is no expression; write one like 'tcp port 443'"),
+    ({"filter": "tcp port"}, "`filter='tcp port'`: can't parse filter expression: syntax error"),
+    ({"filter": "tcp port 65536"}, "`filter='tcp port 65536'`: illegal port number 65536 > 65535"),
+    ({"filter": "port \u00e9"}, f"`filter='port \u00e9'`: {ASCII}"),
+    ({"filter": "tcp\0"}, f"`filter='tcp\\x00'`: {ASCII}"),
+    ({"filter": "\ud800"}, f"`filter='\\ud800'`: {ASCII}"),
+    ({"filter": "host localhost"}, f"`filter='host localhost'`: localhost {NO_KEYWORD}"),
+    ({"filter": "tpc port 80"}, f"`filter='tpc port 80'`: tpc {NO_KEYWORD}"),
+    (
+        {"filter": "ip or " * 1400},
+        "`filter=`: an expression has at most 8,192 characters, and this one 8,400; a network, such as net 10.0.0.0/8, "
+        "is shorter than its hosts",
+    ),
+    ({"filter": 80}, "`filter=80`: must be text"),
+    ({"filter": ["tcp"]}, "`filter=['tcp']`: it can be given once only"),
     ({"dedup": 0}, "`dedup='0'`: a window has 1 to 1,048,576 packets, or is a length of time with a unit"),
     (
         {"dedup": 2**20 + 1},

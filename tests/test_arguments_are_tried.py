@@ -25,18 +25,8 @@ NAMES = sorted({option.name for option in OPTIONS})
 IN_SECOND_IMPLEMENTATIONS = {
     "expected.py": (
         *("sort", "after", "before", "packets", "drop_packets", "first", "last", "interface", "comment_matches"),
-        *(
-            "direction",
-            "dedup",
-            "dedup_ignore",
-            "dedup_skip",
-            "invert",
-            "chop",
-            "adjust_length",
-            "snaplen",
-            "shift_time",
-        ),
-        *("rebase_time", "set_time", "packet_comment"),
+        *("direction", "filter", "dedup", "dedup_ignore", "dedup_skip", "invert", "chop", "adjust_length", "snaplen"),
+        *("shift_time", "rebase_time", "set_time", "packet_comment"),
     ),
     "expected_normal_form.py": ("sort", "rebase_time", "mask_time", "keep", "strip"),
     "test_split_oracle.py": ("max_packets", "max_bytes", "interval", "align", "by"),
@@ -137,6 +127,7 @@ STATED_ARGUMENTS = {
     "test_secrets.py": ("inject_secrets",),
     "test_strip.py": ("strip",),
 }
+IN_PYTHON = {"where"}  # a function, which no command line and no file of the fuzzer can have
 WITH_FILES = {"extract_secrets", "inject_secrets"}  # which the fuzzer would have to write
 EVERYTHING = Request(
     sort=True,
@@ -149,6 +140,8 @@ EVERYTHING = Request(
     interface=["0"],
     comment_matches="a",
     direction="in",
+    expression="tcp",
+    where=bool,
     dedup=1,
     dedup_ignore=["length"],
     dedup_skip=1,
@@ -182,11 +175,11 @@ def test_hypothesis_invents_each_step_argument_of_the_second_implementation() ->
 def test_each_step_argument_has_values_that_are_refused() -> None:
     refused = {name for options, _ in nonsense.REFUSED for name in options}
     elsewhere = {name for names in REFUSED_ELSEWHERE.values() for name in names}
-    assert ARGUMENTS - refused - elsewhere == {"sort"}  # which takes no value, and is always possible
+    assert ARGUMENTS - IN_PYTHON - refused - elsewhere == {"sort"}  # which takes no value, and is always possible
 
 
 def test_the_fuzzer_chooses_each_step_argument() -> None:
-    assert STEP_CHOICES.keys() | WITH_FILES == ARGUMENTS
+    assert STEP_CHOICES.keys() | WITH_FILES | IN_PYTHON == ARGUMENTS
     assert SELECTING | EDITING | {"invert"} == STEP_CHOICES.keys()
     assert set() == SELECTING & EDITING
 
@@ -195,6 +188,6 @@ def test_the_reference_describes_each_step_argument() -> None:
     reference = ROOT / "docs" / "reference"
     options = (reference / "commands" / "convert.md").read_text(encoding="utf-8")
     described = set(re.findall(r"^#### .*`--([a-z-]+)[ `]", options, re.MULTILINE))
-    assert {name.replace("_", "-") for name in ARGUMENTS} - described == set()
+    assert {name.replace("_", "-") for name in ARGUMENTS - IN_PYTHON} - described == set()
     arguments = (reference / "python.md").read_text(encoding="utf-8")
     assert ARGUMENTS - set(re.findall(r"^\* `(\w+)` \(`", arguments, re.MULTILINE)) == set()

@@ -68,6 +68,14 @@ _NAMES = {name for names in SECTIONS.values() for name in names} | {
     each.__name__ for classes in OTHERS.values() for each in classes
 }
 _CODE = re.compile(r"`([^`]+)`|\b([A-Z]\w+Error)\b")
+# Arguments that are no options, by the group to which they belong.
+_IN_PYTHON_ONLY = {
+    SELECTED: {
+        "where": "Select packets for which this function of a `Packet` returns something true. It is called for the "
+        "packets that `filter` and the arguments before it select, and takes about 5 µs for each. See "
+        "[Filter by content](../how-to/filter.md#in-python)."
+    }
+}
 # Names of types in annotations → what they mean.
 _TYPES = {
     "OnLoss": "Literal['warn', 'ignore', 'fail']",
@@ -169,11 +177,16 @@ def _arguments(heading: str, introduction: str, arguments: Any, groups: tuple[st
     parts = [f"### {heading}\n", f"{introduction}\n"]
     for group in groups:
         options = [option for option in OPTIONS if option.group == group and option.name in arguments.__annotations__]
+        options = [option for option in options if option.commands != ("info",)]  # which is no function
         if len(groups) > 1:
             parts.append(f"#### {group}\n")
         names = list(dict.fromkeys(option.name for option in options))
         rows = [[option for option in options if option.name == name] for name in names]
-        parts.append("".join(_argument(row, arguments.__annotations__[row[0].name]) for row in rows))
+        texts = [_argument(row, arguments.__annotations__[row[0].name]) for row in rows]
+        for name in [each for each in _IN_PYTHON_ONLY.get(group, {}) if each in arguments.__annotations__]:
+            annotation = signatures.annotation_text(arguments.__annotations__[name])
+            texts.append(f"* `{name}` (`{annotation}`): {_IN_PYTHON_ONLY[group][name]}\n")
+        parts.append("".join(texts))
     return parts
 
 

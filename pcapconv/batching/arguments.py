@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from math import inf
@@ -125,6 +126,7 @@ def parse_arguments(
     _check_retries(retries)
     root, home = _roots(source, target, in_place=flags.in_place)
     sidecar_settings = _check_sidecars(sidecars)
+    _check_function(step_arguments, resume=flags.resume)
     plan = make_plan(step_arguments)
     check_comments(plan, format_settings.to, on_loss, kept=sidecar_settings is not None)
     key_log_suffix = _key_log_suffix(step_arguments)
@@ -267,6 +269,25 @@ def _key_log_suffix(step_arguments: StepArguments) -> str | None:
     return suffix
 
 
+def _check_function(step_arguments: StepArguments, *, resume: bool) -> None:
+    """Check that other processes can call the function `where`, and that nothing depends on whether it is the same as
+    in an earlier run. Raises UsageError."""
+    where = step_arguments.get("where")
+    if where is None:
+        return
+    try:
+        pickle.dumps(where)
+    except Exception as error:  # what cannot be pickled raises all kinds of errors
+        raise UsageError(
+            f"{argument('where', where)}: other processes call it; write a function of a module, and no lambda"
+        ) from error
+    if resume:
+        raise UsageError(
+            f"{argument('resume', True)}: whether a function is the same as in the earlier run cannot be told; leave "
+            f"out {argument('resume')} or {argument('where')}"
+        )
+
+
 def _options_digest(
     step_arguments: StepArguments,
     format_settings: FormatSettings,
@@ -278,6 +299,8 @@ def _options_digest(
     version, so that `resume` accepts older manifests: an argument of a newer version counts only if it is given. Raises
     FileError."""
     fields: dict[str, Any] = {name: value for name, value in step_arguments.items() if value}
+    if "where" in fields:
+        fields["where"] = getattr(fields["where"], "__qualname__", type(fields["where"]).__qualname__)
     for name in REPEATABLE & fields.keys():
         fields[name] = list(fields[name]) if isinstance(fields[name], list | tuple) else [fields[name]]
     fields |= format_settings.digest_fields()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pcapconv import wording
+from pcapconv.cli.argument_names import on_command_line
 from pcapconv.cli.kernel_warning import warn_if_interpreted
 from pcapconv.cli.messages import MOST_PRINTED, check_stdin_once, place_count, print_message
 from pcapconv.cli.statuses import DAMAGED, FAILED, worst_status
 from pcapconv.cli.terminal import Painter, align_columns, painter_for, terminal_width, wrap_text
+from pcapconv.conversion import make_plan
 from pcapconv.describing import info as take_census
 from pcapconv.describing.blocks import BLOCK_LISTS, option_texts
 from pcapconv.describing.document import Duration, as_document
@@ -18,6 +21,7 @@ from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.model import Damage
 from pcapconv.report import counts_in_words
 from pcapconv.spec.readable_options import value_text
+from pcapconv.steps import BasePlan
 from pcapconv.text import counted, shown
 from pcapconv.timestamps import LONG, duration_in_words, resolution_in_words
 
@@ -36,16 +40,38 @@ _LIST_WORDS = {  # what the entries of the lists in a census are called: singula
 _LINE_STYLES = {"warning": "warning", "damage": "damage"}  # of lines, by their labels
 
 
-def info(sources: list[str], *, as_json: bool = False, as_text: bool = False, fractions: str | None = None) -> int:
+def info(
+    sources: list[str],
+    *,
+    as_json: bool = False,
+    as_text: bool = False,
+    fractions: str | None = None,
+    filter: str | None = None,  # noqa: A002
+) -> int:
     """Print what each capture holds, and return the exit status.
 
-    For a capture that cannot be read, an error message is printed, and the other captures follow. `fractions` is as for
-    `convert`.
+    For a capture that cannot be read, an error message is printed, and the other captures follow. `fractions` and
+    `filter` are as for `convert`.
     """
     if as_json and as_text:
         raise UsageError("--json and --text are two forms; give one of them")
     check_stdin_once(sources)
     warn_if_interpreted()
+    plan = make_plan({"filter": filter})
+    with wording.named_by(_in_info):
+        return _print_all(sources, plan, fractions, as_json=as_json, as_text=as_text)
+
+
+def _in_info(function: str, values: Mapping[str, object]) -> str:
+    """Return arguments as options: those that `info` does not have as options of `convert`."""
+    text = on_command_line(function, values)
+    return f"convert {text}" if "interface" in values else text
+
+
+def _print_all(
+    sources: list[str], plan: BasePlan | None, fractions: str | None, *, as_json: bool, as_text: bool
+) -> int:
+    """Print what each capture holds, and return the exit status."""
     censuses: list[dict[str, Any]] = []
     failed = False
     if sys.stdout is None:
@@ -55,11 +81,11 @@ def info(sources: list[str], *, as_json: bool = False, as_text: bool = False, fr
         if as_text:  # the text is the same on every machine
             sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     if as_text:
-        return _print_text(sources, fractions)
+        return _print_text(sources, fractions, plan)
     page = _Page(painter_for(sys.stdout), terminal_width(sys.stdout))
     for source in sources:
         try:
-            census = take_census(source, fractions=fractions)
+            census = take_census(source, fractions=fractions, plan=plan)
         except PcapconvError as error:
             print_message(str(error))
             failed = True
@@ -78,7 +104,7 @@ def info(sources: list[str], *, as_json: bool = False, as_text: bool = False, fr
     return DAMAGED if any(census["damage"] for census in censuses) else 0
 
 
-def _print_text(sources: list[str], fractions: str | None) -> int:
+def _print_text(sources: list[str], fractions: str | None, plan: BasePlan | None) -> int:
     """Print the text form of each capture, and return the exit status."""
     from pcapconv.describing.text_form import write_text  # not needed for the page
 
@@ -87,7 +113,7 @@ def _print_text(sources: list[str], fractions: str | None) -> int:
         if len(sources) > 1:
             sys.stdout.write(f"capture {shown(source)}\n")
         try:
-            statuses.append(DAMAGED if write_text(source, sys.stdout.write, fractions=fractions) else 0)
+            statuses.append(DAMAGED if write_text(source, sys.stdout.write, fractions=fractions, plan=plan) else 0)
         except PcapconvError as error:
             print_message(str(error))
             statuses.append(FAILED)

@@ -27,8 +27,8 @@ _TASK_TIPS = {  # commands and options that users may expect, and what to use in
     "repair": "pcapconv convert IN OUT keeps all that is intact of a damaged capture, and names the damage",
     "anonymize": "pcapconv convert --strip names,comments,secrets,host,addresses leaves out what a capture says "
     "beside packets; tcprewrite --seed changes the addresses in packets",
-    "filter": "pcapconv convert selects by --after, --before, --packets, --interface, --comment-matches and "
-    "--direction; for display filters there is tshark -r IN -Y FILTER -w OUT",
+    "filter": "pcapconv convert --filter EXPRESSION IN OUT selects packets as tcpdump does, and tshark -r IN "
+    "-Y FILTER -w OUT by display filters",
 }
 _SYNONYMS = {
     "anonymise": "anonymize",

@@ -11,32 +11,36 @@ The files:
 from __future__ import annotations
 
 import os
+from collections import Counter
 from contextlib import ExitStack
 from typing import Any
 
-from pcapconv.conversion import Conversion, ConversionSettings
+from pcapconv.conversion import Conversion, ConversionSettings, apply_steps
 from pcapconv.describing.census import Census
 from pcapconv.describing.trial_conversion import TrialSink
 from pcapconv.errors import PcapconvError
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.paths import SIDECAR_SUFFIX, Readable
 from pcapconv.io.source import Source, open_source
+from pcapconv.steps import BasePlan
 
 
-def info(source: Readable, *, fractions: str | None = None) -> dict[str, Any]:
+def info(source: Readable, *, fractions: str | None = None, plan: BasePlan | None = None) -> dict[str, Any]:
     """Return what a capture holds, and what the sidecar beside it keeps.
 
     The fields are those that `docs/reference/json.md` describes, but `duration` is a `Duration`. `fractions` is as for
-    `convert`. Raises FormatError for a file that is not a capture, and FileError.
+    `convert`. The steps of `plan` select the packets that count. Raises FormatError for a file that is not a capture,
+    and FileError.
     """
+    plan = plan or BasePlan()
     with open_source(source, fractions=fractions) as opened:
-        fields = {**_capture_fields(opened), "sidecar": None}
+        fields = {**_capture_fields(opened, plan), "sidecar": None}
         if fields["format"] == "pcap" and opened.seekable and isinstance(source, str | os.PathLike):
-            fields["sidecar"] = _sidecar_fields(opened, os.fspath(source))
+            fields["sidecar"] = _sidecar_fields(opened, os.fspath(source), plan)
     return fields
 
 
-def _sidecar_fields(source: Source, name: str) -> dict[str, Any] | None:
+def _sidecar_fields(source: Source, name: str, plan: BasePlan) -> dict[str, Any] | None:
     """Return what the sidecar beside a pcap file keeps, or why it cannot be used; None without a sidecar."""
     if not os.path.isfile(name + SIDECAR_SUFFIX):  # reading a pipe of that name could wait for ever
         return None
@@ -47,7 +51,7 @@ def _sidecar_fields(source: Source, name: str) -> dict[str, Any] | None:
     try:
         source.rewind()
         with ExitStack() as stack, open_restored(plain_content(source, stack), name) as (document, items):
-            for item in items:
+            for item in apply_steps(plan.steps(Counter()), items):
                 census.add_item(item)
     except PcapconvError as error:
         return {"file": name + SIDECAR_SUFFIX, "matches": False, "reason": str(error)}
@@ -61,10 +65,10 @@ def _sidecar_fields(source: Source, name: str) -> dict[str, Any] | None:
     return {"file": document.name, "matches": True, **fields, **census.result()}
 
 
-def _capture_fields(source: Source) -> dict[str, Any]:
+def _capture_fields(source: Source, plan: BasePlan) -> dict[str, Any]:
     """Return what a capture holds and what a conversion to pcap would lose; both are found in one pass."""
     sink = TrialSink(can_restart=source.seekable)
-    with Conversion(source, ConversionSettings(WriterSettings("pcap"))) as conversion:
+    with Conversion(source, ConversionSettings(WriterSettings("pcap")), plan) as conversion:
         conversion.write_to(sink)
         report = conversion.run()
     fields = {

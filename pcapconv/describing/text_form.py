@@ -7,16 +7,19 @@ are added or removed before it, so that a difference does not spread. Long data 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
 from pcapconv import formats
+from pcapconv.conversion import apply_steps
 from pcapconv.io.paths import Readable
 from pcapconv.io.source import open_source
 from pcapconv.model import Block, Damage, Interface, Notice, Packet, PacketBatch, Section
 from pcapconv.spec import ByteOrder, bodies, pcapng, readable_options
 from pcapconv.spec.link_types import link_type_name
+from pcapconv.steps import BasePlan
 from pcapconv.text import shown
 from pcapconv.timestamps import format_resolution, format_time
 
@@ -25,17 +28,20 @@ _GROUP = 4  # bytes between two blanks
 _LONGEST_CACHED = 256  # bytes of options whose text is cached
 
 
-def write_text(source: Readable, write: Callable[[str], object], *, fractions: str | None = None) -> bool:
+def write_text(
+    source: Readable, write: Callable[[str], object], *, fractions: str | None = None, plan: BasePlan | None = None
+) -> bool:
     """Write the text form of a capture and return whether the capture is damaged.
 
-    `write` is called with the text, piece by piece. `fractions` is as for `convert`. Raises FormatError, FileError, and
-    what `write` raises.
+    `write` is called with the text, piece by piece. `fractions` is as for `convert`. The steps of `plan` select the
+    packets that are written. Raises FormatError, FileError, and what `write` raises.
     """
+    steps = [] if plan is None else plan.steps(Counter())
     with open_source(source, fractions=fractions) as opened:
         reader = formats.open_reader(opened)
         interfaces: list[Interface] = []
         damaged = False
-        for item in reader.items():
+        for item in apply_steps(steps, reader.items()):
             match item:
                 case PacketBatch():
                     for packet in item:

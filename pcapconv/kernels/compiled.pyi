@@ -116,6 +116,18 @@ class PacketMerger:
     def next_stream(self) -> int: ...
     def next_row(self, stream: int) -> int: ...
 
+class Filter:
+    def add(self, program: array[int]) -> int: ...
+    def clear_rows(
+        self,
+        buffer: bytes | bytearray,
+        columns: Columns,
+        first: int,
+        stop: int,
+        numbers: array[int],
+        mask: bytearray,
+    ) -> int: ...
+
 class RepeatWindow:
     first_cut: int
     def __init__(self, most: int, store: ByteStore, window: int | None = None, digest_bits: int = 64) -> None: ...

@@ -37,6 +37,7 @@ OPTION_COUNTS = 65538  # how many entries there are
 COMMENTS, OTHER_OPTIONS, OVERRUNS, DROP_COUNTS = range(4)
 OPTION_SUMS = 4  # how many entries there are
 
+FILTER_MEMORY = 16  # how many words of memory a program of a Filter has
 MOST_TICKS = 2**64 - 1  # the highest time that a packet can have
 ALWAYS, NEVER = (0, MOST_TICKS, 1), (1, 0, 0)  # entries of `ranges` that select every packet, and no packet
 

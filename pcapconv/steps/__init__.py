@@ -11,6 +11,7 @@ the base of all steps, has the rules. A plan (`BasePlan`) makes the steps of a c
   `argument_values` parses the texts of arguments; `edit_arguments` turns those that edit packets into edits;
   `packet_sorter` orders any number of packets by time, with keys from
   `time_keys`; `trailing_blocks` keeps the blocks that come after them; `packet_order` checks by how much times go back;
+  `packet_filter` drops packets by their content, with an expression that `filter_expression` lets libpcap compile;
   `duplicates` finds packets that repeat others;
   `time_scales` turns times into nanoseconds; `batch_rows` selects rows of a batch and replaces their options.
 

@@ -51,8 +51,10 @@ from pcapconv.wording import argument, arguments
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from pcapconv.model import Packet
     from pcapconv.report import Report
     from pcapconv.steps.argument_values import Moment
+    from pcapconv.steps.filter_expression import FilterExpression
     from pcapconv.steps.select import OrderBreach, SelectionEnd
 
 _MOST_INTERFACES_SHOWN = 20
@@ -91,6 +93,8 @@ class StepArguments(TypedDict, total=False):
     interface: Sequence[str]
     comment_matches: str | None
     direction: Literal["in", "out"] | None
+    filter: str | None
+    where: Callable[[Packet], object] | None
     dedup: int | str | None
     dedup_ignore: Sequence[str]
     dedup_skip: int | None
@@ -328,6 +332,10 @@ def _check_types(step_arguments: StepArguments) -> None:
             raise TypeError(f"{name!r} is no argument")
         if value is None or name in _FLAGS:
             continue
+        if name == "where":
+            if not callable(value):
+                raise UsageError(f"{argument(name, value)}: must be a function of a packet")
+            continue
         several = isinstance(value, list | tuple)
         if name == "dedup" and isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
@@ -375,6 +383,8 @@ def _criteria(step_arguments: StepArguments) -> Criteria:
         interfaces=_texts(step_arguments, "interface"),
         comment=_pattern(step_arguments.get("comment_matches")),
         direction=direction,
+        expression=_expression(step_arguments.get("filter")),
+        where=step_arguments.get("where"),
         dedup=_dedup_rule(step_arguments),
         invert=bool(step_arguments.get("invert", False)),
     )
@@ -386,6 +396,14 @@ def _criteria(step_arguments: StepArguments) -> Criteria:
 
 def _parse_moment(name: str, text: str | None) -> Moment | None:
     return None if text is None else argument_values.parse_moment(name, text)
+
+
+def _expression(text: str | None) -> FilterExpression | None:
+    if text is None:
+        return None
+    from pcapconv.steps.filter_expression import FilterExpression  # its imports are needed only here
+
+    return FilterExpression.parse(text)
 
 
 def _dedup_rule(step_arguments: StepArguments) -> DedupRule | None:

@@ -1,7 +1,9 @@
-"""The step that selects packets by time, number, interface, comment and direction, and leaves out repeated ones.
+"""The step that selects packets by time, number, interface, comment, direction and content, and leaves out repeated
+ones.
 
 Strategy: each criterion sets to 0 the mask of the rows that it drops; for times and interfaces, which concern every
-packet, a kernel does this. Then `duplicates` does the same with the rows that repeat one that is still selected. Blocks
+packet, a kernel does this. Then `packet_filter` does the same with the rows that are still selected and that a filter
+rejects, and `duplicates` with the rows that repeat one that is still selected. Blocks
 that are not packets pass. `first` and `last` count the packets that all other criteria select; `last` needs the total
 of these packets, which a survey counts beforehand.
 
@@ -28,14 +30,18 @@ from pcapconv.spec.pcapng import PACKET_FLAGS, SIMPLE_PACKET
 from pcapconv.steps import Step
 from pcapconv.steps.batch_rows import select_rows
 from pcapconv.steps.duplicates import DedupRule, Duplicates
+from pcapconv.steps.packet_filter import PacketFilter
 from pcapconv.steps.packet_order import PacketOrder
 from pcapconv.steps.relabel import names_interface
 from pcapconv.steps.time_scales import first_time
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from fractions import Fraction
 
+    from pcapconv.model import Packet
     from pcapconv.steps.argument_values import Moment
+    from pcapconv.steps.filter_expression import FilterExpression
 
 DIRECTIONS = {"in": 1, "out": 2}
 
@@ -47,7 +53,8 @@ PacketRanges = Sequence[tuple[int, int | None]]
 
 class Criteria(NamedTuple):
     """Which packets to select. A criterion that is None or empty selects all. `after` ≤ time < `before`; `packets` and
-    `drop_packets` are ascending ranges of packet numbers without overlaps. `dedup` looks only at packets that the
+    `drop_packets` are ascending ranges of packet numbers without overlaps. `where` returns whether it selects a packet;
+    it is asked about packets that the criteria before it select. `dedup` looks only at packets that the
     criteria but `first` and `last` select. A packet is selected if all criteria select it; with `invert`, if at least
     one criterion drops it. `in_order` is by how many seconds times may go back, None if nothing is known of their
     order; it selects nothing, but tells where `before` ends."""
@@ -61,6 +68,8 @@ class Criteria(NamedTuple):
     interfaces: Sequence[str] = ()
     comment: re.Pattern[str] | None = None
     direction: str | None = None
+    expression: FilterExpression | None = None
+    where: Callable[[Packet], object] | None = None
     dedup: DedupRule | None = None
     invert: bool = False
     in_order: Fraction | None = None
@@ -127,6 +136,9 @@ class Select(Step):
         self.breach: OrderBreach | None = None
         self._order = PacketOrder(criteria.in_order) if criteria.in_order is not None else None
         self.duplicates = None if criteria.dedup is None else Duplicates(criteria.dedup, ascending=ascending)
+        self._filter = None
+        if criteria.expression is not None or criteria.where is not None:
+            self._filter = PacketFilter(criteria.expression, criteria.where)
         self._criteria = criteria
         self._left_out = left_out
         lowest = 0 if criteria.last is None or selected_in_all is None else max(0, selected_in_all - criteria.last)
@@ -163,6 +175,8 @@ class Select(Step):
         self._end_ranges = array("Q")
         if self._order is not None:
             self._order.begin_section()
+        if self._filter is not None:
+            self._filter.begin_section()
         if self.duplicates is not None:
             self.duplicates.begin_section()
         return (section._replace(changed=True),)
@@ -182,14 +196,12 @@ class Select(Step):
         unknown, timeless = rows, b""
         if criteria.after is not None or criteria.before is not None:
             unknown, timeless = self._apply_times(batch, mask)
-        if self.duplicates is not None:
-            unknown = min(unknown, self.duplicates.find(batch, mask))
-            mask[unknown:] = bytes(rows - unknown)
+        unknown, error = self._apply_content(batch, mask, unknown)
         self._apply_first_and_last(mask)
         stop = self._find_end(batch, mask)
         if unknown < stop:
             interface = batch.interfaces[batch.columns.interface[unknown]]
-            raise FormatError(f"packet {batch.number(unknown)}: {interface.time_error}")
+            raise error or FormatError(f"packet {batch.number(unknown)}: {interface.time_error}")
         if self.duplicates is not None:
             last = rows if self.end is None else max(0, self.end.number + 1 - batch.first_number)
             self.duplicates.note(batch, min(rows, last))
@@ -201,6 +213,18 @@ class Select(Step):
             self._own_columns = Columns(batch.columns.capacity)
         chosen = select_rows(batch, mask, self._own_columns)
         return () if chosen is None else (chosen,)
+
+    def _apply_content(self, batch: PacketBatch, mask: bytearray, unknown: int) -> tuple[int, Exception | None]:
+        """Set to 0 the mask of the rows that the filter rejects, and of those that repeat others. Return the first row,
+        up to `unknown`, that cannot be decided, and the reason; None if its time cannot be determined."""
+        rows, error = batch.rows, None
+        if self._filter is not None and (row := self._filter.clear_rows(batch, mask)) < unknown:
+            unknown, error = row, self._filter.error
+            mask[row:] = bytes(rows - row)
+        if self.duplicates is not None and (row := self.duplicates.find(batch, mask)) < unknown:
+            unknown, error = row, None
+            mask[row:] = bytes(rows - row)
+        return unknown, error
 
     def _clear(self, batch: PacketBatch, mask: bytearray, ranges: PacketRanges) -> None:
         """Set to 0 the mask of the packets in these ranges."""

@@ -26,6 +26,7 @@ STEP_CHOICES: dict[str, list[Any]] = {
     "interface": [["0"], ["0:0"], ["1"], ["eth0"], ["1:0"], ["0", "1"]],
     "comment_matches": ["", "retry", "^.*$", "\\\\x"],
     "direction": ["in", "out"],
+    "filter": ["greater 20", "tcp port 80", "link[0] = 7", "ip or arp", "inbound", "ip6 protochain 58"],
     "dedup": [1, 4, 1000, "0s", "1ms", "1s", "100000d"],
     "dedup_ignore": [["interface"], ["length"], ["interface,length"]],
     "dedup_skip": [1, 14, 1000],

@@ -19,7 +19,7 @@ from pcapconv.normalizing import check_normal_form
 
 Runner = Callable[[Case, Route], Outcome]
 SELECTING = {"after", "before", "packets", "drop_packets", "first", "last", "interface", "comment_matches", "direction"}
-SELECTING |= {"dedup", "dedup_ignore", "dedup_skip"}
+SELECTING |= {"filter", "dedup", "dedup_ignore", "dedup_skip"}
 EDITING = {
     "sort",
     "snaplen",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pcapconv.cli.grammar import Option
-from pcapconv.cli.options.groups import BATCH, CONVERTING, EDITED, SELECTED
+from pcapconv.cli.options.groups import BATCH, CONVERTING, EDITED, INFO, SELECTED
 
 _SELECTED = (
     Option(
@@ -115,6 +115,32 @@ _SELECTED = (
         CONVERTING,
         choices=("in", "out"),
         manual="Select packets that are marked as received (`in`) or sent (`out`) in the pcapng option `epb_flags`.",
+    ),
+    Option(
+        "filter",
+        "text",
+        "By content: 'host 10.0.0.1 and tcp port 443'",
+        SELECTED,
+        CONVERTING,
+        "EXPRESSION",
+        example="'tcp port 443'",
+        manual="Select packets that match EXPRESSION, in the language of libpcap and tcpdump (pcap-filter(7)): `host "
+        "10.0.0.1 and tcp port 443`. libpcap compiles it for each link type in the capture, when the first packet of "
+        "this link type reaches the filter. It is refused if libpcap cannot filter that link type; `--interface` then "
+        "chooses others. Hosts are addresses: names of hosts are not looked up. This needs the extra `filter`.",
+        page="how-to/filter",
+    ),
+    Option(
+        "filter",
+        "text",
+        "Count what matches: 'host 10.0.0.1 and udp'",
+        SELECTED,
+        INFO,
+        "EXPRESSION",
+        example="'tcp port 443'",
+        manual="Show what the capture holds if only packets that match EXPRESSION count. EXPRESSION is as for `convert "
+        "--filter`.",
+        page="how-to/filter",
     ),
     Option(
         "dedup",
