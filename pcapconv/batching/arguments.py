@@ -27,7 +27,7 @@ from pcapconv.io.name_template import Template
 from pcapconv.io.paths import STDIO
 from pcapconv.io.source import check_fractions, read_file
 from pcapconv.sidecar import SidecarSettings
-from pcapconv.steps.argument_values import parse_duration
+from pcapconv.steps.argument_values import parse_duration, parse_moment, parse_timezone
 from pcapconv.steps.plan import REPEATABLE
 from pcapconv.steps.secrets import parse_secrets
 from pcapconv.wording import argument, current_form
@@ -35,6 +35,7 @@ from pcapconv.wording import argument, current_form
 if TYPE_CHECKING:
     from pcapconv.steps.plan import StepArguments
 
+_TIMES = {"after", "before"}
 IN_PLACE_REMOTE = "is remote, where files cannot be rewritten safely; name a target directory"
 
 
@@ -110,7 +111,8 @@ def parse_arguments(
     check_fractions(format_settings.fractions)
     if not isinstance(template, str | None):
         raise UsageError(f"{template!r:.80} is no template of names")
-    parsed_template = None if template is None else parse_template(template)
+    zone = parse_timezone("timezone", step_arguments.get("timezone"))
+    parsed_template = None if template is None else parse_template(template, zone)
     if parsed_template is not None:
         if flags.in_place:
             names_files, in_place = argument("template"), argument("in_place", True)
@@ -278,6 +280,11 @@ def _options_digest(
     version, so that `resume` accepts older manifests: an argument of a newer version counts only if it is given. Raises
     FileError."""
     fields: dict[str, Any] = {name: value for name, value in step_arguments.items() if value}
+    if zone_name := fields.pop("timezone", None):  # what times mean counts, since the local zone may change
+        zone = parse_timezone("timezone", zone_name)
+        for name in _TIMES & fields.keys():
+            moment = parse_moment(name, fields[name], zone)
+            fields[name] = [str(moment.seconds), moment.relative]
     for name in REPEATABLE & fields.keys():
         fields[name] = list(fields[name]) if isinstance(fields[name], list | tuple) else [fields[name]]
     fields |= format_settings.digest_fields()

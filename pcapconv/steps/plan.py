@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from pcapconv.report import Report
     from pcapconv.steps.argument_values import Moment
     from pcapconv.steps.select import OrderBreach, SelectionEnd
+    from pcapconv.time_zones import TimeZone
 
 _MOST_INTERFACES_SHOWN = 20
 _MOST_RANGES_SHOWN = 5
@@ -77,6 +78,7 @@ class StepArguments(TypedDict, total=False):
     """
 
     sort: bool
+    timezone: str | None
     after: str | None
     before: str | None
     packets: str | None
@@ -335,8 +337,9 @@ def _texts(step_arguments: StepArguments, name: str) -> Sequence[str]:
 
 
 def _criteria(step_arguments: StepArguments) -> Criteria:
-    after = _parse_moment("after", step_arguments.get("after"))
-    before = _parse_moment("before", step_arguments.get("before"))
+    zone = argument_values.parse_timezone("timezone", step_arguments.get("timezone"))
+    after = _parse_moment("after", step_arguments.get("after"), zone)
+    before = _parse_moment("before", step_arguments.get("before"), zone)
     if after and before and after.relative == before.relative and before.seconds <= after.seconds:
         late, early = argument("before", step_arguments["before"]), argument("after", step_arguments["after"])
         example = arguments(after="+1h", before="+2h")
@@ -365,8 +368,8 @@ def _criteria(step_arguments: StepArguments) -> Criteria:
     return criteria
 
 
-def _parse_moment(name: str, text: str | None) -> Moment | None:
-    return None if text is None else argument_values.parse_moment(name, text)
+def _parse_moment(name: str, text: str | None, zone: TimeZone) -> Moment | None:
+    return None if text is None else argument_values.parse_moment(name, text, zone)
 
 
 def _dedup_rule(step_arguments: StepArguments) -> DedupRule | None:
