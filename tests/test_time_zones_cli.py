@@ -246,6 +246,19 @@ def test_the_first_packet_moves_to_a_time_in_the_zone() -> None:
         normalized(capture_of(5), timezone="x")
 
 
+def test_a_project_may_set_the_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then there is no note, either."""
+    monkeypatch.chdir(tmp_path)
+    table = '[tool.pcapconv.normalize]\ntimezone = "Europe/Berlin"\nto = "pcap"\n'
+    (tmp_path / "pyproject.toml").write_text(table, encoding="utf-8")
+    (tmp_path / "in.pcap").write_bytes(capture_of(5))
+    line = ["normalize", "in.pcap", "out.pcap", "--rebase-time", "2024-10-27"]
+    assert run_command(*line, TZ="America/New_York") == (0, b"", "")
+    assert [packet.ticks for packet in wire.read_pcap(Path("out.pcap").read_bytes())] == [OCTOBER * 10**9]
+    checked = run_command("normalize", "--check", "out.pcap", "--rebase-time", "2024-10-27", TZ="America/New_York")
+    assert (checked.status, checked.err) == (0, "")
+
+
 # ---------------------------------------------------------------- batch
 
 
@@ -258,7 +271,7 @@ def test_targets_of_a_batch_lie_in_days_of_the_zone(night: Path, tmp_path: Path)
 
 
 def test_a_batch_goes_on_only_with_the_same_times(tmp_path: Path) -> None:
-    """What counts is which times are meant, not how they are written."""
+    """What counts in a zone is which times are meant, not how they are written."""
     source, out = tmp_path / "in", tmp_path / "out"
     source.mkdir()
     (source / "night.pcap").write_bytes(capture_of(*TIMES))
@@ -271,3 +284,12 @@ def test_a_batch_goes_on_only_with_the_same_times(tmp_path: Path) -> None:
     assert counts(after="2024-10-26T23:00Z", timezone="Europe/Berlin") == {"up_to_date": 1}
     assert counts(after="2024-10-27T01:00", timezone="America/New_York") == {"converted": 1}
     assert counts(after="2024-10-27T01:00") == {"converted": 1}
+
+
+def test_a_batch_in_another_local_zone_is_another_batch(night: Path, tmp_path: Path) -> None:
+    line = ["--after", "2024-10-27T01:00", "--timezone", "local", "--resume", "--jobs", "1", "-q", "--report", "-"]
+    found = []
+    for zone in ("Europe/Berlin", "Europe/Berlin", "America/New_York"):
+        done = json.loads(run_command("batch", night, tmp_path / "out", *line, TZ=zone).out)
+        found.append((done["converted"], done["up_to_date"], done["packets_written"]))
+    assert found == [(1, 0, 50), (0, 1, 0), (1, 0, 38)]

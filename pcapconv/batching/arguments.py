@@ -35,7 +35,7 @@ from pcapconv.wording import argument, current_form
 if TYPE_CHECKING:
     from pcapconv.steps.plan import StepArguments
 
-_TIMES = {"after", "before"}
+_TIMES = {"after", "before"}  # the arguments of steps that are times
 IN_PLACE_REMOTE = "is remote, where files cannot be rewritten safely; name a target directory"
 
 
@@ -280,7 +280,7 @@ def _options_digest(
     version, so that `resume` accepts older manifests: an argument of a newer version counts only if it is given. Raises
     FileError."""
     fields: dict[str, Any] = {name: value for name, value in step_arguments.items() if value}
-    if zone_name := fields.pop("timezone", None):  # what times mean counts, since the local zone may change
+    if zone_name := fields.get("timezone"):  # what times mean counts, too, since the local zone may change
         zone = parse_timezone("timezone", zone_name)
         for name in _TIMES & fields.keys():
             moment = parse_moment(name, fields[name], zone)
