@@ -2,13 +2,16 @@
 
 Strategy: a packet's time is `ticks / ticks_per_second + time_offset` seconds since 1970-01-01 UTC, all integers
 (pcapng, section "Interface Description Block", options if_tsresol and if_tsoffset). A time that is compared across
-resolutions is a `Fraction`, which is exact too. No float is used anywhere.
+resolutions is a `Fraction`, which is exact too. No float is used anywhere. A time in a zone is shown with its offset
+from UTC; the zone gives whole seconds, and the digits behind them are not touched.
 """
 
 from __future__ import annotations
 
 from math import gcd
 from typing import TYPE_CHECKING
+
+from pcapconv.time_zones import UTC, TimeZone
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -92,17 +95,18 @@ def digits(per_second: int) -> int:
     return byte & 0x7F
 
 
-def format_time(ticks: int, per_second: int, offset: int) -> str:
-    """The time as ISO 8601 in UTC with all its digits; as seconds since 1970 if it is outside the years 1 to 9999."""
+def format_time(ticks: int, per_second: int, offset: int, zone: TimeZone = UTC) -> str:
+    """The time as ISO 8601 in a zone with all its digits; as seconds since 1970 if it is outside the years 1 to
+    9999."""
     seconds, remainder = divmod(ticks, per_second)
-    return _format(seconds + offset, remainder, per_second)
+    return _format(seconds + offset, remainder, per_second, zone)
 
 
-def format_instant(time: Fraction, decimals: int) -> str:
+def format_instant(time: Fraction, decimals: int, zone: TimeZone = UTC) -> str:
     """A time in seconds since 1970 as `format_time` shows it, cut to `decimals` decimal places."""
     per_second = 10**decimals
     seconds, remainder = divmod(time.numerator * per_second // time.denominator, per_second)
-    return _format(seconds, remainder, per_second)
+    return _format(seconds, remainder, per_second, zone)
 
 
 def format_duration(time: Fraction, decimals: int) -> str:
@@ -125,13 +129,15 @@ def duration_in_words(time: Fraction | int) -> str:
     return ("-" if time < 0 else "") + " ".join(words[:2]) if words else "0 s"
 
 
-def _format(seconds: int, ticks: int, per_second: int) -> str:
+def _format(seconds: int, ticks: int, per_second: int, zone: TimeZone) -> str:
     """Format a time: whole seconds since 1970, and the ticks beyond the last whole second."""
     fraction = _fraction(ticks, per_second)
-    if _FIRST_SECOND <= seconds <= _LAST_SECOND:
+    clock_time = seconds + zone.offset(seconds)
+    if _FIRST_SECOND <= clock_time <= _LAST_SECOND:
         from datetime import datetime, timedelta
 
-        return (datetime(1970, 1, 1) + timedelta(seconds=seconds)).isoformat() + fraction + "Z"
+        shown = (datetime(1970, 1, 1) + timedelta(seconds=clock_time)).isoformat()
+        return shown + fraction + zone.offset_text(seconds)
     if seconds < 0 and ticks:  # -1 s and 3/4 is -0.25 s
         return f"-{-seconds - 1}{_fraction(per_second - ticks, per_second)} s since 1970"
     return f"{seconds}{fraction} s since 1970"

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from functools import cache
 from importlib.machinery import PathFinder
@@ -39,6 +40,9 @@ pytest.register_assert_rewrite(
 from pcapconv import kernels as choice  # noqa: E402 - only now it is the right one
 from pcapconv.errors import UsageError  # noqa: E402
 from pcapconv.io.compression import recognise_compression  # noqa: E402
+
+os.environ["TZ"] = "UTC"  # commands print a note about times if the local zone is another
+time.tzset()
 
 hypothesis.settings.register_profile("pcapconv", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("pcapconv")

@@ -14,9 +14,11 @@ import re
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
+from zoneinfo import ZoneInfo
 
 import bpf
 import cypcap
@@ -74,10 +76,12 @@ EDITING_FIELDS = ("snaplen", "front", "end", "cuts", "adjust", "shift", "start",
 
 
 class Request(NamedTuple):
-    """What to select and to edit. Times are (seconds, relative to the first packet); a window is a number of packets,
-    or a Fraction of seconds. `cuts` are (offset, from the end, number, negative for bytes before the offset)."""
+    """What to select and to edit. Times are (seconds, relative to the first packet), and given by the clocks of
+    `timezone`, if there is one; a window is a number of packets, or a Fraction of seconds. `cuts` are (offset, from the
+    end, number, negative for bytes before the offset)."""
 
     sort: bool = False
+    timezone: str | None = None
     after: tuple[Fraction, bool] | None = None
     before: tuple[Fraction, bool] | None = None
     packets: Ranges | None = None
@@ -107,8 +111,9 @@ class Request(NamedTuple):
         """The request as arguments of `pcapconv.convert`."""
         said: dict[str, Any] = {
             "sort": self.sort,
-            "after": self.after and _moment(*self.after),
-            "before": self.before and _moment(*self.before),
+            "timezone": self.timezone,
+            "after": self.after and _moment(*self.after, self.timezone),
+            "before": self.before and _moment(*self.before, self.timezone),
             "packets": self.packets and _ranges(self.packets),
             "drop_packets": self.drop_packets and _ranges(self.drop_packets),
             "first": self.first,
@@ -137,7 +142,8 @@ class Request(NamedTuple):
 
     @property
     def selects(self) -> bool:
-        return self._replace(**{name: Request._field_defaults[name] for name in ("sort", *EDITING_FIELDS)}) != Request()
+        no_choice = ("sort", "timezone", *EDITING_FIELDS)
+        return self._replace(**{name: Request._field_defaults[name] for name in no_choice}) != Request()
 
     @property
     def edits(self) -> bool:
@@ -164,11 +170,23 @@ def decimal(value: Fraction) -> str:
     return f"{'-' if value < 0 else ''}{whole}.{rest:0{digits}}"
 
 
-def _moment(seconds: Fraction, relative: bool) -> str:
+def _moment(seconds: Fraction, relative: bool, timezone: str | None) -> str:
     text = decimal(seconds)
     if relative:
         return f"+{text}"
+    if timezone is not None and 0 <= seconds < 2**32:
+        return _on_a_clock(seconds, timezone)
     return text if "." in text else f"{text}.0"  # eight digits may be a date
+
+
+def _on_a_clock(seconds: Fraction, timezone: str) -> str:
+    """What the clocks of a zone show, with the offset if they show it twice."""
+    whole, rest = divmod(seconds, 1)
+    zone = UTC if timezone == "local" else ZoneInfo(timezone)  # tests run where the local zone is UTC
+    time = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=whole)).astimezone(zone)
+    shown = f"{time:%Y-%m-%dT%H:%M:%S}{decimal(rest).removeprefix('0')}"
+    twice = time.replace(fold=0).utcoffset() != time.replace(fold=1).utcoffset()
+    return f"{shown}{time:%z}" if twice else shown
 
 
 def _ranges(ranges: Ranges) -> str:

@@ -39,6 +39,7 @@ FUNCTIONS: list[Callable[[Any], object]] = [
     lambda packet: packet.number % 2,
     lambda packet: packet.original_length != len(packet.data) or None,
 ]
+ZONES = ["UTC", "local", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu"]
 LENGTHS = st.one_of(st.none(), st.integers(0, 120))
 MOMENTS = st.builds(
     lambda quarter, beside, unit: Fraction(quarter, 4) + Fraction(beside, unit),
@@ -227,7 +228,7 @@ Strategies = dict[str, st.SearchStrategy[Any] | None]  # by field of a request; 
 
 
 def selecting_fields(found: Sequence[Packet]) -> Strategies:
-    """Values for each field of a request that selects, but for `invert`."""
+    """Values for each field of a request that selects, but for `invert`, `sort` and `timezone`."""
     names = st.sampled_from(sorted(names_of(found))) if found else st.nothing()
     return {
         "after": _moments(found),
@@ -289,7 +290,8 @@ def selections(draw: st.DrawFn, capture: bytes) -> Request:
     if request.dedup is None and (request.dedup_ignore or request.dedup_skip):
         request = request._replace(dedup=draw(st.one_of(st.just(4), st.sampled_from(WINDOWS))))
     rarely = st.sampled_from([False, False, True])
-    return request._replace(invert=draw(rarely), sort=draw(rarely))
+    zone = draw(st.sampled_from([None, None, *ZONES]))
+    return request._replace(invert=draw(rarely), sort=draw(rarely), timezone=zone)
 
 
 @st.composite

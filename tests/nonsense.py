@@ -43,6 +43,20 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"after": "5", "before": "5.0"}, f"`before='5.0'` is not later than `after='5'`; {HALF_OPEN}"),
     ({"after": "yesterday"}, f"`after='yesterday'`: not a time; write {MOMENTS}"),
     ({"before": "12:00"}, f"`before='12:00'`: not a time; write {MOMENTS}"),
+    (
+        {"timezone": "Europe/Berlin", "after": "2024-10-27T02:30"},
+        "`after='2024-10-27T02:30'`: clocks in Europe/Berlin show this time twice; "
+        "write 2024-10-27T02:30:00+02:00 or 2024-10-27T02:30:00+01:00",
+    ),
+    (
+        {"timezone": "Europe/Berlin", "before": "2024-03-31 02:59:59.75"},
+        "`before='2024-03-31 02:59:59.75'`: clocks in Europe/Berlin skip this time; "
+        "write 2024-03-31T01:59:59.75+01:00 or 2024-03-31T03:59:59.75+02:00",
+    ),
+    ({"timezone": "Berlin"}, "`timezone='Berlin'`: no such time zone; write Europe/Berlin"),
+    ({"timezone": ""}, "`timezone=''`: no such time zone; write UTC, local or one like Europe/Berlin"),
+    ({"timezone": "../x"}, "`timezone='../x'`: no such time zone; write UTC, local or one like Europe/Berlin"),
+    ({"timezone": 2}, "`timezone=2`: must be text"),
     ({"packets": "0"}, "`packets='0'`: packets count from 1; write 1"),
     ({"packets": "1-2,5-3"}, "`packets='5-3'`: the range runs backwards; write 3-5"),
     ({"drop_packets": "0-4"}, "`drop_packets='0-4'`: packets count from 1; write 1-4"),

@@ -24,9 +24,9 @@ NAMES = sorted({option.name for option in OPTIONS})
 # The second implementations, and the arguments that each of them has.
 IN_SECOND_IMPLEMENTATIONS = {
     "expected.py": (
-        *("sort", "after", "before", "packets", "drop_packets", "first", "last", "interface", "comment_matches"),
-        *("direction", "filter", "dedup", "dedup_ignore", "dedup_skip", "invert", "chop", "adjust_length", "snaplen"),
-        *("shift_time", "rebase_time", "set_time", "packet_comment"),
+        *("sort", "timezone", "after", "before", "packets", "drop_packets", "first", "last", "interface"),
+        *("comment_matches", "direction", "filter", "dedup", "dedup_ignore", "dedup_skip", "invert", "chop"),
+        *("adjust_length", "snaplen", "shift_time", "rebase_time", "set_time", "packet_comment"),
     ),
     "expected_normal_form.py": ("sort", "rebase_time", "mask_time", "keep", "strip"),
     "test_split_oracle.py": ("max_packets", "max_bytes", "interval", "align", "by"),
@@ -131,6 +131,7 @@ IN_PYTHON = {"where"}  # a function, which no command line and no file of the fu
 WITH_FILES = {"extract_secrets", "inject_secrets"}  # which the fuzzer would have to write
 EVERYTHING = Request(
     sort=True,
+    timezone="UTC",
     after=(Fraction(1), False),
     before=(Fraction(2), False),
     packets=[(1, None)],
@@ -169,7 +170,7 @@ def test_hypothesis_invents_each_step_argument_of_the_second_implementation() ->
     found = packets(wire.pcap_header() + wire.pcap_record(1, 0, b"one"))
     selecting, editing = selecting_fields(found), editing_fields(found)
     assert [name for name, values in (selecting | editing).items() if values is None] == []
-    assert {*selecting, "invert", "sort", *editing} == set(Request._fields)
+    assert {*selecting, "invert", "sort", "timezone", *editing} == set(Request._fields)
 
 
 def test_each_step_argument_has_values_that_are_refused() -> None:

@@ -185,6 +185,25 @@ def test_what_was_left_out_is_said(tmp_path: Path, out: Path, capfd: pytest.Capt
 
 
 @in_threads
+def test_how_many_packets_repeat_others_is_said(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    twice = wire.pcap_header() + wire.pcap_record(1, 0, b"same") * 3
+    source = write_tree(tmp_path / "in", {"a": twice, "b": twice})
+    done = run_in_process(capfd, source, out, "--dedup", "4")
+    assert re.search(r"^ *packets that repeat others +4$", done.err, re.MULTILINE)
+    across = wire.section_header() + wire.interface() * 2
+    across += b"".join(wire.enhanced_packet(number, 1, b"same") for number in range(2))
+    other = write_tree(tmp_path / "other", {"a": across, "b": across})
+    done = run_in_process(capfd, other, tmp_path / "more", "--dedup", "4")
+    assert done.err.startswith(
+        error_lines(
+            "no packet repeats another of its interface, but 2 packets do of another interface, which "
+            "--dedup-ignore interface leaves out"
+        )
+    )
+    assert run_in_process(capfd, other, tmp_path / "quiet", "--dedup", "4", "-q") == (0, "", "")
+
+
+@in_threads
 def test_many_files_with_the_same_trouble_are_one_line(
     tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -373,6 +392,8 @@ def test_reports_for_programs(files_of_each_kind: Path, tmp_path: Path, out: Pat
         "bytes_written": 2 * len(PCAP),
         "losses": {},
         "left_out": {},
+        "repeats_total": None,
+        "repeats_across": 0,
         "sidecars_written": 0,
         "sidecars_read": 0,
         "sidecars_unused": 0,

@@ -74,6 +74,8 @@ def test_the_report_has_the_sums(tmp_path: Path, out: Path) -> None:
         "bytes_written": sum(map(len, written.values())),
         "losses": {},
         "left_out": {"comments": 2},
+        "repeats_total": None,
+        "repeats_across": 0,
         "sidecars_written": 0,
         "sidecars_read": 0,
         "sidecars_unused": 0,
@@ -86,6 +88,20 @@ def test_the_report_has_the_sums(tmp_path: Path, out: Path) -> None:
     }
     (trouble,) = report.trouble
     assert (trouble["source"], trouble["status"]) == ("c", "damaged")
+
+
+def test_the_report_has_the_sums_of_repeats(tmp_path: Path, out: Path) -> None:
+    twice = wire.pcap_header() + b"".join(wire.pcap_record(1, number, b"same") for number in range(3))
+    across = wire.section_header() + wire.interface() * 2
+    across += b"".join(wire.enhanced_packet(number, 1, b"same") for number in range(2))
+    source = write_tree(tmp_path / "in", {"a": twice, "b": twice, "c": across, "d": PCAPNG, "e": TEXT})
+    report = run_batch(source, out, dedup=4)
+    assert (report.repeats_total, report.repeats_across, report.packets_written) == (4, 1, 5)
+    assert {
+        line["source"]: (line.get("repeats_total"), line.get("repeats_across")) for line in manifest_lines(out)
+    } == {"a": (2, 0), "b": (2, 0), "c": (0, 1), "d": (0, 0), "e": (None, None)}
+    again = run_batch(source, out, dedup=4, resume=True)
+    assert (again.up_to_date, again.repeats_total) == (4, None)
 
 
 def test_a_line_says_what_became_of_a_file(tmp_path: Path, out: Path) -> None:

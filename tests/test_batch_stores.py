@@ -31,6 +31,7 @@ from pcapconv.batching.report import Watcher
 from pcapconv.batching.sources import is_capture
 from pcapconv.batching.target_names import names_by_template, parse_template
 from pcapconv.batching.uploads import PART_SIZE
+from pcapconv.time_zones import UTC
 
 pytestmark = pytest.mark.slow  # an S3 server
 
@@ -506,7 +507,7 @@ def count_fetched_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def name_by_time(url: str) -> str:
     """The name of a file's target, by the time of its first packet."""
-    (name,) = names_by_template(parse_template(DAYS), [FoundFile(url, "1.pcap", State(None, None))], None)
+    (name,) = names_by_template(parse_template(DAYS, UTC), [FoundFile(url, "1.pcap", State(None, None))], None)
     return name
 
 

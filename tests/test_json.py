@@ -32,6 +32,8 @@ OF_FILES = {
     *("known", "damaged_before", "sidecar_unused", "retryable", "refused", "sidecar_written", "sidecar_read"),
     *("kept_in_sidecar", "missing_in_sidecar", "damage_in_sidecar", "found_in_sidecar"),
     *("source_sidecar_size", "source_sidecar_time", "target_sidecar_size", "target_sidecar_time"),
+    "repeats_total",
+    "repeats_across",
 }
 OPTIONAL = {"report": {"sha256", "link_type"}, "batch": OF_FILES, "manifest": OF_FILES}
 NANO, PICO = ((wire.IF_TSRESOL, bytes([digits])) for digits in (9, 12))
@@ -344,6 +346,9 @@ def test_the_report_of_a_batch(run: Run, tmp_path: Path) -> None:
         (source / name).write_bytes((out / name).read_bytes())
     assert run("batch", source, tmp_path / "up", "--report", "-", "-q", "--to", "pcapng", "--include", "a.pcap")[0] == 0
     status, last = run("batch", source, tmp_path / "2", "--report", "-", "-q", "--to", "pcapng", "--include", "a.pcap")
+    found.append(last)
+    status, last = run("batch", source, tmp_path / "4", "--report", "-", "-q", "--dedup", "4", "--include", "a.pcap")
+    assert (status, last["repeats_total"]) == (0, 0)
     found.append(last)
     strict = ["--to", "pcap", "--on-loss", "fail", "--include", "a.pcapng"]
     status, refused = run("batch", source, tmp_path / "3", "--report", "-", "-q", *strict)

@@ -587,7 +587,7 @@ def test_check_and_in_place_go_by_it_too(here: Here) -> None:
     assert here("--check", path) == CommandResult(0, "", "")
 
 
-KEYS = "keep, keep-snaplen, mask-time, on-loss, rebase-time, sort, strict, strip, to"
+KEYS = "keep, keep-snaplen, mask-time, on-loss, rebase-time, sort, strict, strip, timezone, to"
 
 
 @pytest.mark.parametrize(

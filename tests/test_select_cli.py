@@ -81,7 +81,7 @@ def test_times_are_utc_wherever_it_runs(tmp_path: Path) -> None:
     for zone in ("UTC", "America/New_York", "Asia/Kathmandu"):
         out = tmp_path / f"{len(written)}.pcap"
         limits = ["--after", "2024-05-01T12:00:00", "--before", "2024-05-01 12:00:01"]
-        assert run_command("convert", FOLDER / "micro-le.pcap", out, *limits, TZ=zone) == (0, b"", "")
+        assert run_command("convert", FOLDER / "micro-le.pcap", out, *limits, "-q", TZ=zone) == (0, b"", "")
         written.append(out.read_bytes())
     assert len(wire.read_pcap(written[0])) == 2
     assert written[1:] == written[:1] * 2

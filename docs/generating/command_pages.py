@@ -15,9 +15,9 @@ _FOLDER = "reference/commands"
 _PAGES = {
     "convert": (
         *("how-to/convert", "how-to/select", "how-to/edit", "how-to/repair", "how-to/sidecars"),
-        *("how-to/live-captures", "how-to/share-safely", "how-to/coming-from-editcap"),
+        *("how-to/time-zones", "how-to/live-captures", "how-to/share-safely", "how-to/coming-from-editcap"),
     ),
-    "split": ("how-to/split", "how-to/sidecars", "how-to/coming-from-editcap"),
+    "split": ("how-to/split", "how-to/time-zones", "how-to/sidecars", "how-to/coming-from-editcap"),
     "join": ("how-to/sidecars",),
     "batch": (
         "how-to/batch",
@@ -32,7 +32,7 @@ _PAGES = {
         "reference/normal-form",
     ),
     "diff": ("how-to/golden-captures", "how-to/pytest"),
-    "info": ("how-to/look", "how-to/git-diff", "how-to/coming-from-editcap"),
+    "info": ("how-to/look", "how-to/time-zones", "how-to/git-diff", "how-to/coming-from-editcap"),
 }
 
 

@@ -28,7 +28,7 @@ from pcapconv.io.name_template import Template
 from pcapconv.io.paths import STDIO
 from pcapconv.io.source import check_fractions, read_file
 from pcapconv.sidecar import SidecarSettings
-from pcapconv.steps.argument_values import parse_duration
+from pcapconv.steps.argument_values import parse_duration, parse_moment, parse_timezone
 from pcapconv.steps.plan import REPEATABLE
 from pcapconv.steps.secrets import parse_secrets
 from pcapconv.wording import argument, current_form
@@ -36,6 +36,7 @@ from pcapconv.wording import argument, current_form
 if TYPE_CHECKING:
     from pcapconv.steps.plan import StepArguments
 
+_TIMES = {"after", "before", "rebase_time"}  # the arguments of steps that are times
 IN_PLACE_REMOTE = "is remote, where files cannot be rewritten safely; name a target directory"
 
 
@@ -111,7 +112,8 @@ def parse_arguments(
     check_fractions(format_settings.fractions)
     if not isinstance(template, str | None):
         raise UsageError(f"{template!r:.80} is no template of names")
-    parsed_template = None if template is None else parse_template(template)
+    zone = parse_timezone("timezone", step_arguments.get("timezone"))
+    parsed_template = None if template is None else parse_template(template, zone)
     if parsed_template is not None:
         if flags.in_place:
             names_files, in_place = argument("template"), argument("in_place", True)
@@ -301,8 +303,16 @@ def _options_digest(
     fields: dict[str, Any] = {name: value for name, value in step_arguments.items() if value}
     if "where" in fields:
         fields["where"] = getattr(fields["where"], "__qualname__", type(fields["where"]).__qualname__)
+    if zone_name := fields.get("timezone"):  # what times mean counts, too, since the local zone may change
+        zone = parse_timezone("timezone", zone_name)
+        for name in _TIMES & fields.keys():
+            moment = parse_moment(name, fields[name], zone)
+            fields[name] = [str(moment.seconds), moment.relative]
     for name in REPEATABLE & fields.keys():
         fields[name] = list(fields[name]) if isinstance(fields[name], list | tuple) else [fields[name]]
+    if zone_name and "set_time" in fields:
+        parted = [text.partition(":") for text in fields["set_time"]]
+        fields["set_time"] = [[number, str(parse_moment("set_time", time, zone).seconds)] for number, _, time in parted]
     fields |= format_settings.digest_fields()
     fields |= {"strict": flags.strict, "fail": on_loss == "fail", "in_place": flags.in_place}
     if sidecars is not None:

@@ -2,7 +2,8 @@
 
 Strategy: a line is a JSON object with its fields in a fixed order. Some fields are written only if they apply: `known`
 to a file that is no capture, `damaged_before` to a file that is up to date, `retryable` and `refused` to a file that
-failed, `sidecar_unused` and the fields about sidecars. A field that a line of an earlier version lacks has its default.
+failed, `repeats_total` and `repeats_across` with `dedup`, `sidecar_unused` and the fields about sidecars. A field that
+a line of an earlier version lacks has its default.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from pcapconv.report import Report
 _MAX_LISTED = 10  # entries of `damage` and of `warnings` that a line lists; all are counted
 DONE = ("converted", "damaged")
 _UNKNOWN = State(None, None)
-_OPTIONAL_FIELDS = ("known", "damaged_before", "sidecar_unused", "retryable", "refused")
+_OPTIONAL_FIELDS = (
+    *("known", "damaged_before", "sidecar_unused", "retryable", "refused"),
+    *("repeats_total", "repeats_across"),
+)
 _NO_COUNTS: Mapping[str, int] = {}
 
 
@@ -117,6 +121,7 @@ class Outcome(NamedTuple):
     * `sidecar_unused`: True if a sidecar is beside the source, but the batch does not use sidecars.
     * `retryable`: True if a file failed with a temporary error (of a store, the network or a lost worker).
     * `refused`: True if a file failed because its target could not hold everything (`on_loss="fail"`).
+    * `repeats_total`, `repeats_across`: as in `Report`; None without `dedup`.
     """
 
     source: str
@@ -146,6 +151,8 @@ class Outcome(NamedTuple):
     sidecar_unused: bool | None = None
     retryable: bool | None = None
     refused: bool | None = None
+    repeats_total: int | None = None
+    repeats_across: int | None = None
     sidecars: SidecarOutcome | None = None
 
     @property
@@ -184,6 +191,8 @@ class Outcome(NamedTuple):
             warnings=[notice._asdict() for notice in report.warnings[:_MAX_LISTED]],
             warnings_total=report.warnings_total,
             key_log=bool(report.secrets_extracted),
+            repeats_total=report.repeats_total,
+            repeats_across=None if report.repeats_total is None else report.repeats_across,
             **more,
         )
 

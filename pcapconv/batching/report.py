@@ -35,7 +35,8 @@ class BatchReport:
       pcapng without them.
 
     These are sums over the files done in this run: `packets_read`, `packets_written`, `bytes_read`, `bytes_written`,
-    `losses`, `left_out`, `kept_in_sidecar`, `missing_in_sidecar`, `damage_in_sidecar`, `found_in_sidecar`.
+    `losses`, `left_out`, `repeats_total`, `repeats_across`, `kept_in_sidecar`, `missing_in_sidecar`,
+    `damage_in_sidecar`, `found_in_sidecar`. `repeats_total` is None if no file was done with `dedup`.
 
     * `seconds`: the duration of the run.
     * `manifest`: the path or URL of the manifest.
@@ -48,6 +49,8 @@ class BatchReport:
         self.packets_read = self.packets_written = self.bytes_read = self.bytes_written = 0
         self.losses: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
+        self.repeats_total: int | None = None
+        self.repeats_across = 0
         self.sidecars_written = self.sidecars_read = self.sidecars_unused = 0
         self.kept_in_sidecar: Counter[str] = Counter()
         self.missing_in_sidecar: Counter[str] = Counter()
@@ -77,6 +80,9 @@ class BatchReport:
         self.bytes_written += outcome.target_state.size or 0
         self.losses.update(outcome.losses)
         self.left_out.update(outcome.left_out)
+        if outcome.repeats_total is not None:
+            self.repeats_total = (self.repeats_total or 0) + outcome.repeats_total
+            self.repeats_across += outcome.repeats_across or 0
         self.sidecars_unused += bool(outcome.sidecar_unused)
         if (sidecars := outcome.sidecars) is not None:
             self.sidecars_written += sidecars.written is not None

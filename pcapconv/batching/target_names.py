@@ -17,6 +17,7 @@ from pcapconv.io.name_template import Template, TemplateValues
 from pcapconv.io.paths import STDIO
 from pcapconv.io.source import Source
 from pcapconv.model import PacketBatch
+from pcapconv.time_zones import TimeZone
 from pcapconv.wording import argument
 
 _FIELDS = ("start", "stem")
@@ -25,12 +26,12 @@ _WINDOW = 2**16  # bytes; only the first packet is needed
 _READ_AT_ONCE = 8  # files
 
 
-def parse_template(text: str) -> Template:
-    """Parse a template for the names of targets. Raises UsageError."""
+def parse_template(text: str, zone: TimeZone) -> Template:
+    """Parse a template for the names of targets, whose times are those of the zone. Raises UsageError."""
     if text == STDIO or any(part in ("", ".", "..") for part in text.split("/")):
         raise UsageError(f"{argument('template', text)}: name a file below the target directory, as in {_EXAMPLE}")
     try:
-        return Template(text, _FIELDS)
+        return Template(text, _FIELDS, zone)
     except UsageError as error:
         raise UsageError(f"{argument('template', text)}{str(error).removeprefix(text)}") from None
 

@@ -12,8 +12,9 @@ The files:
   parts of commands      writing_commands (commands that write captures: progress, warnings, report), batch_problems and
                          batch_results (files of a batch, on stderr and as JSON or JUnit XML), check_results
                          (`normalize --check`)
-  output for users       messages (stderr), progress, terminal (colours, columns), kernel_warning, argument_names (how
-                         messages name the library's arguments), statuses (exit statuses)
+  output for users       messages (stderr), progress, terminal (colours, columns), kernel_warning, zone_note (times
+                         without a zone), argument_names (how messages name the library's arguments), statuses (exit
+                         statuses)
   the process            signals, standard_streams; the program starts in `pcapconv/__main__.py`
 
 How to add a command (`docs/` and `tests/` are in the repository's root):

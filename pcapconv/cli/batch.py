@@ -185,6 +185,12 @@ def _print_warnings(done: BatchReport, to: str | None, *, losses: bool, quiet: b
         )
     if done.left_out:
         print_message(f"warning: left out {counts_in_words(done.left_out, LEFT_OUT_WORDS)}")
+    if done.repeats_across and not done.repeats_total and not quiet:
+        across = counted(done.repeats_across, "packet does", "packets do")
+        print_message(
+            f"no packet repeats another of its interface, but {across} of another interface, which "
+            "--dedup-ignore interface leaves out"
+        )
     if done.kept_in_sidecar and not quiet:
         print_message(f"kept in sidecars: {counts_in_words(done.kept_in_sidecar)}")
     if done.sidecars_unused and not quiet:
@@ -236,6 +242,7 @@ def _summary(done: BatchReport) -> list[tuple[str, str]]:
     lines += [
         ("packets read", f"{done.packets_read:,}"),
         ("packets written", f"{done.packets_written:,}"),
+        *([] if done.repeats_total is None else [("packets that repeat others", f"{done.repeats_total:,}")]),
         ("bytes read", f"{done.bytes_read:,}"),
         ("bytes written", f"{done.bytes_written:,}"),
         (f"seconds{duration}", f"{done.seconds:,.1f}"),

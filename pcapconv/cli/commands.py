@@ -39,8 +39,9 @@ COMMANDS = {
             (_IN, Operand("TEMPLATE", "The names of the parts: 'part-{index}.pcap'")),
             "Split a capture into parts, each a complete capture",
             "Give one of `--max-packets`, `--max-bytes`, `--interval` and `--by`. The fields of the template are "
-            "`{index}` (00001, 00002, ...), `{start:%Y%m%dT%H%M%S}` (UTC), `{interface}`, `{link_type}`, `{section}` "
-            "and `{stem}` (the name of IN without its suffix). Outside braces, `%H%M%S` and the like work as in "
+            "`{index}` (00001, 00002, ...), `{start:%Y%m%dT%H%M%S}` (in the zone of "
+            "`--timezone`, UTC by default), `{interface}`, `{link_type}`, `{section}` and `{stem}` (the name of IN "
+            "without its suffix). Outside braces, `%H%M%S` and the like work as in "
             "`tcpdump -w`. Without any field, `-{index}` is added before the suffix. All parts get their final names "
             "together, at the end.",
             (

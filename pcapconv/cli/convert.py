@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pcapconv
 from pcapconv.cli.messages import print_message
 from pcapconv.cli.writing_commands import check_names, run_writing_command
+from pcapconv.cli.zone_note import mention_local_zone
 from pcapconv.converting import resolve_target
 from pcapconv.formats import format_of
 from pcapconv.io.paths import SIDECAR_SUFFIX
@@ -43,6 +44,7 @@ def convert(
     check_names(report, options, source, target)
     if not quiet:
         _mention_sidecar(source, target, options)
+        mention_local_zone(options)
     return run_writing_command(
         lambda progress: pcapconv.convert(
             source, target, on_loss=on_loss, force=force, progress=progress, on_message=print_message, **options

@@ -22,6 +22,7 @@ from pcapconv.model import Damage
 from pcapconv.report import counts_in_words
 from pcapconv.spec.readable_options import value_text
 from pcapconv.steps import BasePlan
+from pcapconv.steps.argument_values import parse_timezone
 from pcapconv.text import counted, shown
 from pcapconv.timestamps import LONG, duration_in_words, resolution_in_words
 
@@ -47,12 +48,14 @@ def info(
     as_text: bool = False,
     fractions: str | None = None,
     filter: str | None = None,  # noqa: A002
+    timezone: str | None = None,
 ) -> int:
     """Print what each capture holds, and return the exit status.
 
     For a capture that cannot be read, an error message is printed, and the other captures follow. `fractions` and
-    `filter` are as for `convert`.
+    `filter` are as for `convert`; `timezone` is the zone in which times are shown.
     """
+    parse_timezone("timezone", timezone)  # an unknown zone is no fault of each capture
     if as_json and as_text:
         raise UsageError("--json and --text are two forms; give one of them")
     check_stdin_once(sources)
@@ -81,11 +84,11 @@ def _print_all(
         if as_text:  # the text is the same on every machine
             sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     if as_text:
-        return _print_text(sources, fractions, plan)
+        return _print_text(sources, fractions, timezone, plan)
     page = _Page(painter_for(sys.stdout), terminal_width(sys.stdout))
     for source in sources:
         try:
-            census = take_census(source, fractions=fractions, plan=plan)
+            census = take_census(source, fractions=fractions, timezone=timezone, plan=plan)
         except PcapconvError as error:
             print_message(str(error))
             failed = True
@@ -104,7 +107,7 @@ def _print_all(
     return DAMAGED if any(census["damage"] for census in censuses) else 0
 
 
-def _print_text(sources: list[str], fractions: str | None, plan: BasePlan | None) -> int:
+def _print_text(sources: list[str], fractions: str | None, timezone: str | None, plan: BasePlan | None) -> int:
     """Print the text form of each capture, and return the exit status."""
     from pcapconv.describing.text_form import write_text  # not needed for the page
 
@@ -113,7 +116,8 @@ def _print_text(sources: list[str], fractions: str | None, plan: BasePlan | None
         if len(sources) > 1:
             sys.stdout.write(f"capture {shown(source)}\n")
         try:
-            statuses.append(DAMAGED if write_text(source, sys.stdout.write, fractions=fractions, plan=plan) else 0)
+            damaged = write_text(source, sys.stdout.write, fractions=fractions, timezone=timezone, plan=plan)
+            statuses.append(DAMAGED if damaged else 0)
         except PcapconvError as error:
             print_message(str(error))
             statuses.append(FAILED)

@@ -12,6 +12,7 @@ from pcapconv.cli.messages import check_stdin_once, print_findings, print_messag
 from pcapconv.cli.signals import begin_next_output
 from pcapconv.cli.statuses import SAME, worst_status
 from pcapconv.cli.writing_commands import check_names, run_writing_command
+from pcapconv.cli.zone_note import mention_local_zone
 from pcapconv.conversion import NOTHING_WRITTEN
 from pcapconv.errors import DamageError, FileError, NotACaptureError, PcapconvError, UsageError
 from pcapconv.formats import format_of
@@ -76,6 +77,8 @@ def normalize(
         raise UsageError("give IN and OUT; or files and directories, with --check or --in-place")
     source, target = paths
     target = str(output_of(source, target, options.get("to", project_options.get("to")), compress))
+    if not quiet:
+        mention_local_zone({"timezone": project_options.get("timezone")} | options)
     options = arguments_for_output(target, project_options) | options
     on_loss: OnLoss = options.get("on_loss", "warn")
     check_names(report, {}, source, target)

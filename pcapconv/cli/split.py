@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pcapconv
 from pcapconv.cli.messages import print_message
 from pcapconv.cli.writing_commands import check_names, run_writing_command
+from pcapconv.cli.zone_note import mention_local_zone
 from pcapconv.io.paths import STDIO
 from pcapconv.steps import argument_values
 from pcapconv.text import counted
@@ -31,6 +32,8 @@ def split(
     check_names(report, options, source)
     if "max_bytes" in options:
         argument_values.parse_size("max_bytes", options["max_bytes"], least_bare=_LEAST_BARE)
+    if not quiet:
+        mention_local_zone(options)
     report_paths = () if report in (None, STDIO) else (report,)
     return run_writing_command(
         lambda progress: pcapconv.split(

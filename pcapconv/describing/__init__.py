@@ -23,31 +23,35 @@ from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.paths import SIDECAR_SUFFIX, Readable
 from pcapconv.io.source import Source, open_source
 from pcapconv.steps import BasePlan
+from pcapconv.steps.argument_values import parse_timezone
+from pcapconv.time_zones import TimeZone
 
 
-def info(source: Readable, *, fractions: str | None = None, plan: BasePlan | None = None) -> dict[str, Any]:
+def info(
+    source: Readable, *, fractions: str | None = None, timezone: str | None = None, plan: BasePlan | None = None
+) -> dict[str, Any]:
     """Return what a capture holds, and what the sidecar beside it keeps.
 
     The fields are those that `docs/reference/json.md` describes, but `duration` is a `Duration`. `fractions` is as for
-    `convert`. The steps of `plan` select the packets that count. Raises FormatError for a file that is not a capture,
-    and FileError.
+    `convert`; `timezone` is the zone in which times are shown. The steps of `plan` select the packets that count.
+    Raises FormatError for a file that is not a capture, FileError, and UsageError for an unknown zone.
     """
-    plan = plan or BasePlan()
+    plan, zone = plan or BasePlan(), parse_timezone("timezone", timezone)
     with open_source(source, fractions=fractions) as opened:
-        fields = {**_capture_fields(opened, plan), "sidecar": None}
+        fields = {**_capture_fields(opened, plan, zone), "sidecar": None}
         if fields["format"] == "pcap" and opened.seekable and isinstance(source, str | os.PathLike):
-            fields["sidecar"] = _sidecar_fields(opened, os.fspath(source), plan)
+            fields["sidecar"] = _sidecar_fields(opened, os.fspath(source), plan, zone)
     return fields
 
 
-def _sidecar_fields(source: Source, name: str, plan: BasePlan) -> dict[str, Any] | None:
+def _sidecar_fields(source: Source, name: str, plan: BasePlan, zone: TimeZone) -> dict[str, Any] | None:
     """Return what the sidecar beside a pcap file keeps, or why it cannot be used; None without a sidecar."""
     if not os.path.isfile(name + SIDECAR_SUFFIX):  # reading a pipe of that name could wait for ever
         return None
     from pcapconv.formats.compressed_captures import plain_content  # not needed for most captures
     from pcapconv.sidecar.read_sidecar import open_restored
 
-    census = Census(with_offsets=False)
+    census = Census(zone, with_offsets=False)
     try:
         source.rewind()
         with ExitStack() as stack, open_restored(plain_content(source, stack), name) as (document, items):
@@ -65,9 +69,9 @@ def _sidecar_fields(source: Source, name: str, plan: BasePlan) -> dict[str, Any]
     return {"file": document.name, "matches": True, **fields, **census.result()}
 
 
-def _capture_fields(source: Source, plan: BasePlan) -> dict[str, Any]:
+def _capture_fields(source: Source, plan: BasePlan, zone: TimeZone) -> dict[str, Any]:
     """Return what a capture holds and what a conversion to pcap would lose; both are found in one pass."""
-    sink = TrialSink(can_restart=source.seekable)
+    sink = TrialSink(zone, can_restart=source.seekable)
     with Conversion(source, ConversionSettings(WriterSettings("pcap")), plan) as conversion:
         conversion.write_to(sink)
         report = conversion.run()

@@ -6,12 +6,14 @@ Strategy: one table, `BLOCK_LISTS`, in the order of the page.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pcapconv.model import Block
 from pcapconv.report import MOST_LISTED
 from pcapconv.spec import ByteOrder, bodies, pcapng, readable_options
 from pcapconv.text import counted
+from pcapconv.time_zones import UTC, TimeZone
 
 Entry = dict[str, Any]
 # A function that returns the time unit of an interface of the section, by id.
@@ -21,27 +23,29 @@ TimeUnits = Callable[[int], readable_options.TimeUnit | None]
 class BlockList(NamedTuple):
     """How the blocks of some `types` are shown.
 
-    In JSON, the list `name` contains the `entries` that each block returns; `total` returns their number.
+    In JSON, the list `name` contains the `entries` that each block returns, with times in a zone; `total` returns their
+    number.
     On the page, each entry is a line with the `label` and the entry's `text`; without a label, no entry is on the
     page.
     """
 
     types: tuple[int, ...]
     name: str
-    entries: Callable[[Block, TimeUnits], Iterator[Entry]]
+    entries: Callable[[Block, TimeUnits, TimeZone], Iterator[Entry]]
     label: str = ""
     text: Callable[[Entry], str] = str
     total: Callable[[Block], int] = lambda _: 1
 
 
 def listed_options(
-    raw: bytes, order: ByteOrder, block_type: int, time_unit: readable_options.TimeUnit | None = None
+    raw: bytes,
+    order: ByteOrder,
+    block_type: int,
+    time_unit: readable_options.TimeUnit | None = None,
+    zone: TimeZone = UTC,
 ) -> list[dict[str, Any]]:
     """Return the first thousand options of a list, decoded."""
-    return [
-        option
-        for _, option in zip(range(MOST_LISTED), readable_options.decode_options(raw, order, block_type, time_unit))
-    ]
+    return [*islice(readable_options.decode_options(raw, order, block_type, time_unit, zone), MOST_LISTED)]
 
 
 def option_texts(options: list[Entry], leave_out: tuple[str, ...] = ()) -> list[str]:
@@ -54,7 +58,7 @@ def option_texts(options: list[Entry], leave_out: tuple[str, ...] = ()) -> list[
     ]
 
 
-def _names(block: Block, _: TimeUnits) -> Iterator[Entry]:
+def _names(block: Block, _: TimeUnits, _zone: TimeZone) -> Iterator[Entry]:
     return readable_options.decode_names(block.body, block.byte_order)
 
 
@@ -62,16 +66,16 @@ def _name_text(entry: Entry) -> str:
     return f"{entry['address']} {' '.join(entry['names'])}" if "address" in entry else f"unknown record {entry['type']}"
 
 
-def _secrets(block: Block, _: TimeUnits) -> Iterator[Entry]:
+def _secrets(block: Block, _: TimeUnits, _zone: TimeZone) -> Iterator[Entry]:
     secrets = bodies.secrets(block.body, block.byte_order)
     yield {"section": block.section, "type": secrets.type_name, "bytes": len(secrets.data)}
 
 
-def _statistics(block: Block, time_units: TimeUnits) -> Iterator[Entry]:
+def _statistics(block: Block, time_units: TimeUnits, zone: TimeZone) -> Iterator[Entry]:
     statistics = bodies.statistics(block.body, block.byte_order)
     number = statistics.interface if statistics.has_interface else None
     time_unit = None if number is None else time_units(number)
-    options = listed_options(block.body[block.options_at :], block.byte_order, block.type, time_unit)
+    options = listed_options(block.body[block.options_at :], block.byte_order, block.type, time_unit, zone)
     yield {"section": block.section, "interface": number, "options": options}
 
 
@@ -79,7 +83,7 @@ def _statistics_text(entry: Entry) -> str:
     return f"{entry['section']}:{entry['interface']}: {', '.join(option_texts(entry['options']))}"
 
 
-def _custom(block: Block, _: TimeUnits) -> Iterator[Entry]:
+def _custom(block: Block, _: TimeUnits, _zone: TimeZone) -> Iterator[Entry]:
     pen, data = bodies.custom(block.body, block.byte_order)
     yield {"section": block.section, "pen": pen, "bytes": len(data)}
 

@@ -24,6 +24,7 @@ from pcapconv.spec import option_lists, pcapng
 from pcapconv.spec.link_types import link_type_name
 from pcapconv.steps.packet_order import OrderCount
 from pcapconv.steps.snaplens import SnaplenLimits, longer_packet_notice
+from pcapconv.time_zones import UTC, TimeZone
 
 _NEVER = 2**64 - 1  # the lowest ticks of an interface without packets
 
@@ -68,10 +69,12 @@ class _FrameNumbers:
 class Census:
     """Counts and lists the items of a capture; `add_item` has to be called for each item in order.
 
-    `with_offsets` is false for items that were restored from a sidecar, and so have no offsets in a file.
+    Times are shown in the `zone`. `with_offsets` is false for items that were restored from a sidecar, and so have no
+    offsets in a file.
     """
 
-    def __init__(self, *, with_offsets: bool = True) -> None:
+    def __init__(self, zone: TimeZone = UTC, *, with_offsets: bool = True) -> None:
+        self._zone = zone
         self._with_offsets = with_offsets
         self._kernels = choose()
         self._sections = _BoundedList()
@@ -115,8 +118,8 @@ class Census:
         first, last = self._span or (None, None)
         times: dict[str, Any] = {"first_time": None, "last_time": None, "duration": None}
         if first is not None and last is not None:
-            times["first_time"] = timestamps.format_instant(first, self._decimal_places)
-            times["last_time"] = timestamps.format_instant(last, self._decimal_places)
+            times["first_time"] = timestamps.format_instant(first, self._decimal_places, self._zone)
+            times["last_time"] = timestamps.format_instant(last, self._decimal_places, self._zone)
             times["duration"] = Duration(last - first, self._decimal_places)
         lists = {
             "sections": self._sections,
@@ -211,7 +214,7 @@ class Census:
         self._add_comments(block.option_list, f"{pcapng.block_name(block.type)} Block{where}")
         block_list = BY_TYPE.get(block.type)
         if block_list is not None:
-            entries = block_list.entries(block, self._time_unit)
+            entries = block_list.entries(block, self._time_unit, self._zone)
             self._block_lists[block_list.name].add_entries(entries, block_list.total(block))
 
     def _time_unit(self, interface: int) -> tuple[int, int] | None:
@@ -235,8 +238,8 @@ class Census:
             if lowest > highest or interface.time_error:
                 continue
             time_unit = interface.ticks_per_second, interface.time_offset
-            entry["first_time"] = timestamps.format_time(lowest, *time_unit)
-            entry["last_time"] = timestamps.format_time(highest, *time_unit)
+            entry["first_time"] = timestamps.format_time(lowest, *time_unit, self._zone)
+            entry["last_time"] = timestamps.format_time(highest, *time_unit, self._zone)
             first, last = timestamps.instant(lowest, *time_unit), timestamps.instant(highest, *time_unit)
             earliest, latest = self._span or (first, last)
             self._span = min(earliest, first), max(latest, last)

@@ -20,7 +20,9 @@ from pcapconv.model import Block, Damage, Interface, Notice, Packet, PacketBatch
 from pcapconv.spec import ByteOrder, bodies, pcapng, readable_options
 from pcapconv.spec.link_types import link_type_name
 from pcapconv.steps import BasePlan
+from pcapconv.steps.argument_values import parse_timezone
 from pcapconv.text import shown
+from pcapconv.time_zones import TimeZone
 from pcapconv.timestamps import format_resolution, format_time
 
 _PIECE = 32 * 1024  # bytes of data that are written at once
@@ -29,13 +31,20 @@ _LONGEST_CACHED = 256  # bytes of options whose text is cached
 
 
 def write_text(
-    source: Readable, write: Callable[[str], object], *, fractions: str | None = None, plan: BasePlan | None = None
+    source: Readable,
+    write: Callable[[str], object],
+    *,
+    fractions: str | None = None,
+    timezone: str | None = None,
+    plan: BasePlan | None = None,
 ) -> bool:
     """Write the text form of a capture and return whether the capture is damaged.
 
-    `write` is called with the text, piece by piece. `fractions` is as for `convert`. The steps of `plan` select the
-    packets that are written. Raises FormatError, FileError, and what `write` raises.
+    `write` is called with the text, piece by piece. `fractions` is as for `convert`; `timezone` is the zone in which
+    times are shown. The steps of `plan` select the packets that are written. Raises FormatError, FileError, UsageError
+    for an unknown zone, and what `write` raises.
     """
+    zone = parse_timezone("timezone", timezone)
     steps = [] if plan is None else plan.steps(Counter())
     with open_source(source, fractions=fractions) as opened:
         reader = formats.open_reader(opened)
@@ -45,7 +54,7 @@ def write_text(
             match item:
                 case PacketBatch():
                     for packet in item:
-                        write(f"packet {_packet_facts(packet)}")
+                        write(f"packet {_packet_facts(packet, zone)}")
                         if packet.options:
                             _write_packet_options(packet.options, packet.section.byte_order, write)
                         write(":")
@@ -58,7 +67,7 @@ def write_text(
                     interfaces.append(item)
                     _write_lines(_interface_lines(item), write)
                 case Block():
-                    _write_block(item, interfaces, write)
+                    _write_block(item, interfaces, zone, write)
                 case Damage():
                     damaged = True
                     _write_lines([f"damage: {item}"], write)
@@ -100,7 +109,7 @@ def _with_quoted_comment(option: dict[str, Any]) -> str:
     return f"{option['name']} {json.dumps(text, ensure_ascii=False) if option['name'] == 'opt_comment' else text}"
 
 
-def _packet_facts(packet: Packet) -> str:
+def _packet_facts(packet: Packet, zone: TimeZone) -> str:
     """Return the text of a packet's line before its options and data."""
     interface = packet.interface
     if packet.ticks is None:
@@ -108,7 +117,7 @@ def _packet_facts(packet: Packet) -> str:
     elif interface.time_error:
         time = f"{packet.ticks} ticks"
     else:
-        time = format_time(packet.ticks, interface.ticks_per_second, interface.time_offset)
+        time = format_time(packet.ticks, interface.ticks_per_second, interface.time_offset, zone)
     facts = [time, f"interface {interface.id}", f"{packet.captured_length} of {packet.original_length} bytes"]
     return ", ".join(facts)
 
@@ -133,7 +142,7 @@ def _write_data(data: bytes, write: Callable[[str], object]) -> None:
     write("\n")
 
 
-def _write_block(block: Block, interfaces: list[Interface], write: Callable[[str], object]) -> None:
+def _write_block(block: Block, interfaces: list[Interface], zone: TimeZone, write: Callable[[str], object]) -> None:
     """Write a block that holds no packets: names, secrets and statistics decoded, other blocks as bytes."""
     order, options = block.byte_order, block.body[block.options_at :]
     if block.kind == "names":
@@ -154,8 +163,8 @@ def _write_block(block: Block, interfaces: list[Interface], write: Callable[[str
     elif block.kind == "statistics" and (statistics := bodies.statistics(block.body, order)).has_ticks:
         number, ticks = statistics.interface, statistics.ticks
         time_unit = interfaces[number].time_unit if number < len(interfaces) else None
-        time = f"{ticks} ticks" if time_unit is None else format_time(ticks, *time_unit)
-        option_lines = _option_lines(readable_options.decode_options(options, order, block.type, time_unit))
+        time = f"{ticks} ticks" if time_unit is None else format_time(ticks, *time_unit, zone)
+        option_lines = _option_lines(readable_options.decode_options(options, order, block.type, time_unit, zone))
         _write_lines([f"{block.name}: interface {number} at {time}", *option_lines], write)
     else:
         write(f"{block.name}:")

@@ -18,23 +18,25 @@ from pcapconv.io.target import Target
 from pcapconv.model import Item
 from pcapconv.report import Report
 from pcapconv.sinks import Sink
+from pcapconv.time_zones import TimeZone
 
 
 class TrialSink(Sink):
     """The sink of a trial conversion to pcap: discards what is written, and makes a `census` of the capture's items.
 
-    The reason why pcap cannot hold the capture is part of the `result`, not an error. Only NeedsNanosecondsError is
-    raised, if the conversion `can_restart`.
+    The census shows times in the `zone`. The reason why pcap cannot hold the capture is part of the `result`, not an
+    error. Only NeedsNanosecondsError is raised, if the conversion `can_restart`.
     """
 
     name = "nowhere"
 
-    def __init__(self, *, can_restart: bool) -> None:
+    def __init__(self, zone: TimeZone, *, can_restart: bool) -> None:
+        self._zone = zone
         self._can_restart = can_restart
 
     def begin_run(self, settings: WriterSettings, *, hashed: bool) -> Self:  # noqa: ARG002
         """Open the writer, whose bytes are discarded, and begin a census."""
-        self.census = Census()
+        self.census = Census(self._zone)
         self._refusal = ""
         self._output = BufferedOutput(Target(_DiscardingFile(), self.name, seekable=False))
         self._writer = formats.open_writer(settings, self._output)

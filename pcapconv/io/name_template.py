@@ -2,8 +2,9 @@
 
 Strategy: a template is parsed once, and refused if any part of it is malformed. Names never lead out of the directories
 of the template, and values from a capture are made safe: they contain no slash, and no character that a shell or a
-terminal would interpret. Times are UTC, and formatted by this module, so that the same command gives the same names on
-every machine.
+terminal would interpret. Times are those of a zone, UTC unless the caller chooses another, and formatted by this
+module, so that the same command gives the same names on every machine. When clocks are put back, they show an hour
+twice: names that show it, and have no `{index}` to tell them apart, show its offset from UTC, too.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import NamedTuple
 
 from pcapconv.errors import UsageError
 from pcapconv.io.compression import split_suffix
+from pcapconv.time_zones import UTC, TimeZone, offset_text
 
 MOST_BYTES = 100  # of a value in a name
 NO_TIME = "notime"
@@ -27,6 +29,9 @@ _INDEX = "05"
 _START = "%Y%m%dT%H%M%S"
 _BARE = "%%|%[^%](?:[^%/{}]*%[^%])*|%"  # strftime fields outside braces, as in `tcpdump -w`, and text between them
 _WIDTH = re.compile("0?[1-9]?[0-9]d?")
+
+_HOURS = {"H", "I", "T"}  # letters that show an hour
+_OFFSETS = {"s", "z"}  # letters that show which of two equal clock times it is
 
 _EPOCH = datetime(1970, 1, 1)
 _DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
@@ -47,14 +52,16 @@ _LETTERS: dict[str, Callable[[datetime], str]] = {
     "S": lambda time: f"{time.second:02}",
     "T": lambda time: f"{time.hour:02}:{time.minute:02}:{time.second:02}",
     "f": lambda time: f"{time.microsecond:06}",
-    "s": lambda time: str((time - _EPOCH) // timedelta(seconds=1)),
     "a": lambda time: _DAYS[time.weekday()][:3],
     "A": lambda time: _DAYS[time.weekday()],
     "b": lambda time: _MONTHS[time.month - 1][:3],
     "B": lambda time: _MONTHS[time.month - 1],
-    "Z": lambda _: "UTC",
-    "z": lambda _: "+0000",
     "%": lambda _: "%",
+}
+_ZONE_LETTERS: dict[str, Callable[[int, TimeZone], str]] = {  # of seconds since 1970
+    "s": lambda seconds, _: str(seconds),
+    "Z": lambda seconds, zone: safe(zone.abbreviation(seconds)),
+    "z": lambda seconds, zone: offset_text(zone.offset(seconds), colon=""),
 }
 
 
@@ -78,15 +85,16 @@ class _Piece(NamedTuple):
 
 
 class Template:
-    """A template for names, which may have these `fields`. All names are in `directory` or below it. Raises
-    UsageError."""
+    """A template for names, which may have these `fields`; times are those of the `zone`. All names are in `directory`
+    or below it. Raises UsageError."""
 
-    def __init__(self, text: str, fields: Sequence[str] = FIELDS) -> None:
+    def __init__(self, text: str, fields: Sequence[str] = FIELDS, zone: TimeZone = UTC) -> None:
         if text == "-":
             raise UsageError("the template is -, which is stdout: parts are files; write part-{index}.pcapng")
         if not os.path.basename(text):
             raise UsageError(f"{text!r} names no file; write a template like part-{{index}}.pcapng")
         self.text = text
+        self.zone = zone
         self._pieces = [piece for piece in _pieces(text, fields) if piece.field or piece.text]
         if not any(piece.field for piece in self._pieces):
             if "index" not in fields:
@@ -95,6 +103,7 @@ class Template:
             name = os.path.splitext(split_suffix(whole)[0])[0]
             self._pieces = [_Piece("", f"{name}-"), _Piece("index", _INDEX), _Piece("", whole[len(name) :])]
         first = self._pieces[0]
+        self._is_numbered = any(piece.field == "index" for piece in self._pieces)
         self.directory = os.path.dirname("" if first.field else first.text) or "."
 
     @property
@@ -104,7 +113,24 @@ class Template:
 
     def name(self, values: TemplateValues, stem: str) -> str:
         """Return the name of a file with these values; `stem` is that of the capture."""
-        return "".join(_value(piece, values, stem) for piece in self._pieces)
+        return "".join(self._value(piece, values, stem) for piece in self._pieces)
+
+    def _value(self, piece: _Piece, values: TemplateValues, stem: str) -> str:
+        match piece.field:
+            case "":
+                return piece.text
+            case "index":
+                return format(values.number, piece.text)
+            case "start":
+                return _time(values.start, piece.text, self.zone, tell_apart=not self._is_numbered)
+            case "section":
+                return str(values.section)
+            case "interface":
+                return safe(values.interface)
+            case "link_type":
+                return safe(values.link_type)
+            case _:
+                return safe(stem)
 
 
 def _shown(fields: Sequence[str]) -> str:
@@ -155,41 +181,41 @@ def _field(text: str, field: str, form: str, conversion: str | None) -> _Piece |
 def _time_form(text: str, form: str) -> str:
     """Return the form of a time, after a check that all its `%` fields are known. Raises UsageError."""
     for field in re.findall("%.?", form, re.DOTALL):
-        if field[1:] not in _LETTERS:
-            letters = " ".join(f"%{letter}" for letter in _LETTERS)
+        if field[1:] not in _LETTERS and field[1:] not in _ZONE_LETTERS:
+            letters = " ".join(f"%{letter}" for letter in (*_LETTERS, *_ZONE_LETTERS))
             raise UsageError(f"{text}: {field} is no field of a time; there are {letters}")
     return form
 
 
-def _value(piece: _Piece, values: TemplateValues, stem: str) -> str:
-    match piece.field:
-        case "":
-            return piece.text
-        case "index":
-            return format(values.number, piece.text)
-        case "start":
-            return _time(values.start, piece.text)
-        case "section":
-            return str(values.section)
-        case "interface":
-            return safe(values.interface)
-        case "link_type":
-            return safe(values.link_type)
-        case _:
-            return safe(stem)
-
-
-def _time(start: Fraction | None, form: str) -> str:
-    """Return a time in UTC in this form; before the year 1 and after 9999, in seconds since 1970."""
+def _time(start: Fraction | None, form: str, zone: TimeZone, *, tell_apart: bool) -> str:
+    """Return a time in this form, in the zone; before the year 1 and after 9999, in seconds since 1970. With
+    `tell_apart`, an hour that the zone's clocks show twice has its offset."""
     if start is None:
         return NO_TIME
     seconds, fraction = divmod(start, 1)
+    clock_time = seconds + zone.offset(seconds)
     try:
-        time = _EPOCH + timedelta(seconds=seconds, microseconds=fraction * 10**6 // 1)
+        time = _EPOCH + timedelta(seconds=clock_time, microseconds=fraction * 10**6 // 1)
     except OverflowError:
         return safe(str(seconds))
-    shown = re.sub("%(.)", lambda match: _LETTERS[match[1]](time), form)
+
+    def letter_value(match: re.Match[str]) -> str:
+        letter = match[1]
+        return _ZONE_LETTERS[letter](seconds, zone) if letter in _ZONE_LETTERS else _LETTERS[letter](time)
+
+    shown = re.sub("%(.)", letter_value, form)
+    if tell_apart and _is_shown_twice(set(re.findall("%(.)", form)), clock_time, zone):
+        shown += offset_text(zone.offset(seconds), colon="")
     return "_" + shown[1:] if shown.startswith("-") else shown
+
+
+def _is_shown_twice(letters: set[str], clock_time: int, zone: TimeZone) -> bool:
+    """Return whether these letters show the same hour for two times, since the zone's clocks do."""
+    if not letters & _HOURS or letters & _OFFSETS:
+        return False
+    instants = zone.instants(clock_time)
+    names = {zone.abbreviation(each) for each in instants} if "Z" in letters else {""}
+    return len(names) < len(instants)
 
 
 def safe(value: str) -> str:

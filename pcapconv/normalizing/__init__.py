@@ -185,6 +185,7 @@ def parse_normalize_arguments(
     on_loss: OnLoss = "warn",
     sort: bool = False,
     rebase_time: str | None = None,
+    timezone: str | None = None,
     mask_time: bool = False,
     keep: Sequence[str] = (),
     strip: Sequence[str] = (),
@@ -197,7 +198,7 @@ def parse_normalize_arguments(
     both = sorted(kept & stripped)
     if both:
         raise UsageError(f"{argument('keep')} and {argument('strip', both[0])}: it can be only one of them")
-    kinds, start = (KEPT | kept) - stripped, _parse_start(rebase_time)
+    kinds, start = (KEPT | kept) - stripped, _parse_start(rebase_time, timezone)
     return NormalSettings(target_format(name, to), kinds, sort, start, mask_time, strict, on_loss, keep_snaplen)
 
 
@@ -209,10 +210,11 @@ def _parse_kinds(name: str, texts: Sequence[str]) -> frozenset[str]:
     return kinds
 
 
-def _parse_start(text: str | None) -> int | None:
+def _parse_start(text: str | None, timezone: str | None) -> int | None:
+    zone = argument_values.parse_timezone("timezone", timezone)
     if text is None:
         return None
-    moment = argument_values.parse_moment("rebase_time", text)
+    moment = argument_values.parse_moment("rebase_time", text, zone)
     exact = moment.seconds * NANOSECONDS
     if moment.relative or exact.denominator != 1 or not 0 <= exact < 2**64:
         raise UsageError(

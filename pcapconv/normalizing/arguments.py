@@ -23,6 +23,7 @@ class NormalizeArguments(TypedDict, total=False):
 
     sort: bool
     rebase_time: str | None
+    timezone: str | None
     mask_time: bool
     keep: Sequence[str]
     strip: Sequence[str]

@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any
 
 from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
+from pcapconv.time_zones import UTC, TimeZone
 from pcapconv.timestamps import format_time
 
 TimeUnit = tuple[int, int]  # the ticks in a second, and an offset in seconds
@@ -31,24 +32,25 @@ def _schemas(block_type: int) -> dict[int, Any]:
 
 
 def decode_options(
-    raw: bytes, byte_order: ByteOrder, block_type: int, time_unit: TimeUnit | None = None
+    raw: bytes, byte_order: ByteOrder, block_type: int, time_unit: TimeUnit | None = None, zone: TimeZone = UTC
 ) -> Iterator[dict[str, Any]]:
     """Decode the options of a list, in order: yield `{"name": …, "value": …}` for each.
 
     An option whose value cannot be decoded has `"raw"`, its bytes in hex, instead of `"value"`. `time_unit` is needed
-    for the times in an Interface Statistics Block: the time unit of its interface. Never raises.
+    for the times in an Interface Statistics Block, which are shown in the `zone`: the time unit of its interface. Never
+    raises.
     """
     for option in option_lists.OptionList(raw, byte_order):
         name = pcapng.option_name(block_type, option.code)
         try:
-            value = _decode_value(option, byte_order, block_type, time_unit)
+            value = _decode_value(option, byte_order, block_type, time_unit, zone)
         except Exception:
             value = None
         yield {"name": name, "raw": option.value.hex()} if value is None else {"name": name, "value": value}
 
 
 def _decode_value(
-    option: option_lists.Option, byte_order: ByteOrder, block_type: int, time_unit: TimeUnit | None
+    option: option_lists.Option, byte_order: ByteOrder, block_type: int, time_unit: TimeUnit | None, zone: TimeZone
 ) -> Any:
     """The value of an option in JSON's types; None if it cannot be decoded. May raise anything."""
     code, raw = option
@@ -61,7 +63,7 @@ def _decode_value(
         case option_lists.TIME:
             if len(raw) != 8 or time_unit is None:
                 return None
-            return format_time(bodies.ticks_of(raw, byte_order), *time_unit)
+            return format_time(bodies.ticks_of(raw, byte_order), *time_unit, zone)
         case option_lists.TWO_NUMBERS:
             halves = (int.from_bytes(raw[at : at + 4], byte_order) for at in (0, 4))
             return dict(zip(("process", "thread"), halves)) if len(raw) == 8 else None

@@ -10,6 +10,7 @@ writes them. The exception: parts of `ByOwnInterfaces` declare only their own in
 | `by_count_or_size.py` | `max_packets` and `max_bytes`: a new part when the previous one is full |
 | `mask_splitter.py` | the base of the next two files: a kernel's mask selects each part's rows of a batch |
 | `by_time.py` | `interval`: a part for each interval of time |
+| `intervals.py` | the intervals of `interval`: of fixed length, or by the clocks of a time zone (`align`) |
 | `by_interface_or_link_type.py` | `by`: a part for each interface, link type or section; interfaces' new ids in parts |
 | `parts.py` | the parts of a run and their files: opened, written, named, finished; their limits |
 | `parts_sink.py` | the conversion's sink for a split: makes the splitter and commits the parts |
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
     from pcapconv.conversion import ConvertArguments
     from pcapconv.sidecar import Sidecars
+    from pcapconv.time_zones import TimeZone
 
 By = Literal["interface", "link-type", "section"]
 
@@ -93,12 +95,12 @@ def split(
     names together when all are complete, or no part does.
 
     * `source`: a path, `-` for stdin, or a binary file object, which stays open.
-    * `template`: the names of the parts. The fields are `{index}`, `{start:%Y%m%dT%H%M%S}` (UTC), `{interface}`,
+    * `template`: the names of the parts. The fields are `{index}`, `{start:%Y%m%dT%H%M%S}`, `{interface}`,
       `{link_type}`, `{section}` and `{stem}`, the source's name without its suffix.
     * `max_packets`: begin a new part after so many packets.
     * `max_bytes`: begin a new part before a part exceeds this size in bytes: a number, or text such as `"100MB"`.
     * `interval`: begin a new part after this length of time, such as `"1h"`, counted from the first packet.
-    * `align`: count intervals from 1970 in UTC.
+    * `align`: count intervals by the clock of `timezone`, from 1970.
     * `by`: make a part for each interface, link type or section.
     * `max_parts`: refuse to make more parts; None for 10,000.
     * `to`: the format to write, `"pcap"` or `"pcapng"`; None for the format of the template's suffix.
@@ -113,9 +115,10 @@ def split(
     `PcapconvError`, as `convert` does.
     """
     check_on_loss(on_loss)
-    naming = Template(os.fspath(template))
+    zone = argument_values.parse_timezone("timezone", options.get("timezone"))
+    naming = Template(os.fspath(template), zone=zone)
     format_name = formats.target_format(naming.text, to)
-    make_splitter = _splitter_maker(max_packets, max_bytes, interval, align, by)
+    make_splitter = _splitter_maker(max_packets, max_bytes, interval, zone if align else None, by)
     most = MOST_PARTS if max_parts is None else argument_values.parse_count("max_parts", max_parts)
     _check_sidecar(sidecar, sidecar_secrets, by, format_name)
     writer, steps = separate_arguments(format_name, options)
@@ -170,7 +173,11 @@ def _check_sidecar(sidecar: bool, secrets: bool, by: By | None, format_name: str
 
 
 def _splitter_maker(
-    max_packets: int | None, max_bytes: str | int | None, interval: str | None, align: bool, by: By | None
+    max_packets: int | None,
+    max_bytes: str | int | None,
+    interval: str | None,
+    align_to: TimeZone | None,
+    by: By | None,
 ) -> Callable[[OpenParts], Splitter]:
     """Check the arguments that decide where a new part begins, and return a function that makes the splitter for the
     parts of a run. Raises UsageError."""
@@ -179,7 +186,7 @@ def _splitter_maker(
         problem = "two ways to split exclude each other" if given else "nothing says where a new part begins"
         *examples, last = (argument(name, example) for name, example in _EXAMPLES)
         raise UsageError(f"{problem}; give one of {', '.join(examples)} or {last}")
-    if align and interval is None:
+    if align_to is not None and interval is None:
         example = arguments(interval="1h", align=True)
         raise UsageError(f"{argument('align', True)}: only intervals have limits to align; write {example}")
     if max_packets is not None:
@@ -192,7 +199,7 @@ def _splitter_maker(
         if not isinstance(interval, str):
             raise UsageError(f"{argument('interval', interval)}: write it as text, as in 90s or 1h")
         length = argument_values.parse_duration("interval", interval, positive=True)
-        return lambda parts: ByInterval(parts, length, align=align)
+        return lambda parts: ByInterval(parts, length, align_to)
     if by not in KEYS:
         raise UsageError(f"{argument('by', by)}: must be one of {', '.join(KEYS)}")
     return lambda parts: open_splitter(parts, by)

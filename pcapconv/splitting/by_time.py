@@ -10,6 +10,7 @@ from pcapconv.kernels.contract import MOST_TICKS, NEVER, RANGE
 from pcapconv.model import Columns, PacketBatch
 from pcapconv.spec import pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
+from pcapconv.splitting.intervals import ClockIntervals, FixedIntervals, Interval, Intervals
 from pcapconv.splitting.mask_splitter import MaskSplitter
 from pcapconv.splitting.parts import OpenPart, OpenParts
 from pcapconv.splitting.splitter import slice_rows, time_of_row
@@ -17,22 +18,24 @@ from pcapconv.splitting.splitter import slice_rows, time_of_row
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from pcapconv.time_zones import TimeZone
+
 _MOST_TABLES = 16
 _TIMELESS = bytes([SIMPLE_PACKET])
 
 
 class ByInterval(MaskSplitter):
-    """A part for each interval of `length` seconds, counted from the time of the first packet, or, with `align`, from
-    1970. The key of a part is the number of its interval. A packet without a time goes to the part of the previous
+    """A part for each interval of `length` seconds, counted from the time of the first packet, or, with `align_to`, by
+    the clocks of that zone. The key of a part is its interval. A packet without a time goes to the part of the previous
     packet."""
 
-    def __init__(self, parts: OpenParts, length: Fraction, *, align: bool) -> None:
+    def __init__(self, parts: OpenParts, length: Fraction, align_to: TimeZone | None) -> None:
         super().__init__(parts)
         self._length = length
-        self._origin: Fraction | None = self._length * 0 if align else None
+        self._intervals: Intervals | None = None if align_to is None else ClockIntervals(length, align_to)
         self._section_number = -1
         self._time_units: list[tuple[int, int] | None] = []  # of the section's interfaces; None if unknown
-        self._tables: dict[int, array[int]] = {}  # by interval; the most recently used table is at the end
+        self._tables: dict[Interval, array[int]] = {}  # by interval; the most recently used table is at the end
 
     def _part_for_first_packet(self, batch: PacketBatch) -> OpenPart:
         if batch.columns.record_type[0] == SIMPLE_PACKET:
@@ -65,7 +68,7 @@ class ByInterval(MaskSplitter):
         self._tables[interval] = table
         return self._part_of(interval), table
 
-    def _make_table(self, interval: int) -> array[int]:
+    def _make_table(self, interval: Interval) -> array[int]:
         """The table for `rows_in_ranges` that selects an interval, with an entry for each interface."""
         entries = {
             time_unit: array("Q", NEVER if time_unit is None else self._tick_range(interval, *time_unit)).tobytes()
@@ -73,18 +76,16 @@ class ByInterval(MaskSplitter):
         }
         return array("Q", b"".join(map(entries.__getitem__, self._time_units)))
 
-    def _interval_of(self, batch: PacketBatch, columns: Columns, row: int) -> int:
-        """The number of the interval that a row's time is in. Raises FormatError if the time cannot be determined."""
+    def _interval_of(self, batch: PacketBatch, columns: Columns, row: int) -> Interval:
+        """The interval that a row's time is in. Raises FormatError if the time cannot be determined."""
         time = time_of_row(batch, columns, row)
-        if self._origin is None:
-            self._origin = time
-        return int((time - self._origin) // self._length)
+        if self._intervals is None:
+            self._intervals = FixedIntervals(self._length, time)
+        return self._intervals.interval_of(time)
 
-    def _tick_range(self, interval: int, per_second: int, offset: int) -> tuple[int, int, int]:
+    def _tick_range(self, interval: Interval, per_second: int, offset: int) -> tuple[int, int, int]:
         """The table's entry for an interval and a time unit: its lowest and highest ticks."""
-        assert self._origin is not None
-        begin = (self._origin + interval * self._length - offset) * per_second
-        end = begin + self._length * per_second
+        begin, end = ((limit - offset) * per_second for limit in interval)
         lowest, highest = -(-begin // 1), -(-end // 1) - 1
         if highest < 0 or lowest > MOST_TICKS:
             return NEVER
@@ -95,10 +96,10 @@ class ByInterval(MaskSplitter):
 
     def _give_name(self, part: OpenPart) -> None:
         """Give a part its name once its interval is known: when it gets its first packet with a time."""
-        if part.key is None or part.name_values is None or self._origin is None:
+        if part.key is None or part.name_values is None:
             return
-        assert isinstance(part.key, int)
-        part.name_values = part.name_values._replace(start=self._origin + part.key * self._length)
+        assert isinstance(part.key, Interval)
+        part.name_values = part.name_values._replace(start=part.key.begin)
         super()._give_name(part)
 
 

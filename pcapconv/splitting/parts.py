@@ -25,6 +25,7 @@ from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MOST_TICKS, TOTALS
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.text import counted
+from pcapconv.time_zones import TimeZone
 from pcapconv.wording import argument, call
 
 MOST_PARTS = 10_000  # unless `max_parts` is given
@@ -244,7 +245,7 @@ class OpenParts:
         self.losses.update(part.writer.losses)
         self.packets += part.packets
         self.zeros_at_end[part.name] = part.writer.zeros_at_end
-        first, last = _span(part)
+        first, last = _span(part, self._template.zone)
         self.reports[part.index - 1] = {
             "name": part.name,
             "packets": part.packets,
@@ -266,10 +267,11 @@ class OpenParts:
             part.output.close()
 
 
-def _span(part: OpenPart) -> tuple[str | None, str | None]:
-    """The times of a part's earliest and latest packet, as text with all digits; None if no packet has a time."""
+def _span(part: OpenPart, zone: TimeZone) -> tuple[str | None, str | None]:
+    """The times of a part's earliest and latest packet in the zone, as text with all digits; None if no packet has a
+    time."""
     if not part.times:
         return None, None
     times = [timestamps.instant(ticks, *time_unit) for time_unit, span in part.times.items() for ticks in span]
     digits = max(timestamps.digits(per_second) for per_second, _ in part.times)
-    return timestamps.format_instant(min(times), digits), timestamps.format_instant(max(times), digits)
+    return timestamps.format_instant(min(times), digits, zone), timestamps.format_instant(max(times), digits, zone)

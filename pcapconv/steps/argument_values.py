@@ -14,9 +14,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv.errors import UsageError
+from pcapconv.time_zones import LOCAL, UTC, TimeZone, open_zone, similar_names
+from pcapconv.timestamps import format_instant
 from pcapconv.wording import argument
 
 if TYPE_CHECKING:
+    import re
     from fractions import Fraction
 
 _MOST_DIGITS = 60
@@ -40,7 +43,8 @@ _MINUTES = r"[0-5][0-9]"
 _SECONDS = rf"(?P<second>[0-5][0-9]|60)(?:[.,](?P<fraction>[0-9]{{1,{_MOST_DIGITS}}}))?"
 _HOUR = r"(?:[01][0-9]|2[0-3])"
 _CLOCK = rf"(?P<hour>{_HOUR})(?:(?P<colon>:?)(?P<minute>{_MINUTES})(?:(?P=colon){_SECONDS})?)?"
-_ZONE = rf"(?P<zone>[Zz]|(?P<sign>[+-])(?P<east>{_HOUR})(?::?(?P<east_minute>{_MINUTES}))?)?"
+_EAST = rf"(?P<east>{_HOUR})(?::?(?P<east_minute>{_MINUTES})(?::?(?P<east_second>{_MINUTES}))?)?"
+_ZONE = rf"(?P<zone>[Zz]|(?P<sign>[+-]){_EAST})?"
 _DATE_TIME = rf"{_DATE}(?:[Tt ]{_CLOCK}{_ZONE})?"
 
 _MOMENT_FORMS = "2024-05-01T12:00:00Z, 1714564800.25 or +1h30m"
@@ -56,14 +60,14 @@ class Moment(NamedTuple):
     relative: bool
 
 
-def parse_moment(name: str, text: str) -> Moment:
+def parse_moment(name: str, text: str, zone: TimeZone = UTC) -> Moment:
     """Parse a time.
 
-    The text is an ISO 8601 date or date and time, extended or compact, in UTC unless it states a zone (`2024-05-01`,
-    `2024-05-01 12:00`, `20240501T120000.5+0200`); seconds since 1970 (`-1.5`); or `+` and a duration in the form of
-    `parse_duration`, counted from the capture's first packet (`+1h30m`). Fractions have up to 60 digits, all of which
-    count. Raises UsageError; also for a leap second, since captures have no number for it, and for eight digits that
-    may be a date or seconds.
+    The text is an ISO 8601 date or date and time, extended or compact, in the `zone` unless it states an offset
+    (`2024-05-01`, `2024-05-01 12:00`, `20240501T120000.5+0200`); seconds since 1970 (`-1.5` or `-1,5`); or `+` and a
+    duration in the form of `parse_duration`, counted from the capture's first packet (`+1h30m`). Fractions have up to
+    60 digits, all of which count. Raises UsageError; also for a leap second, since captures have no number for it, for
+    eight digits that may be a date or seconds, and for a time that the clocks of the zone never show, or twice.
     """
     import re
     from fractions import Fraction
@@ -73,24 +77,59 @@ def parse_moment(name: str, text: str) -> Moment:
         if length is None:
             raise _refusal(name, text, "not a time", _MOMENT_FORMS)
         return Moment(length, True)
-    if re.fullmatch(rf"-?{_NUMBER}", text):
+    number = text.replace(",", ".", 1)
+    if re.fullmatch(rf"-?{_NUMBER}", number):
         if re.fullmatch("(?:19|20)[0-9]{6}", text) and _midnight(text) is not None:
             dashed = f"{text[:4]}-{text[4:6]}-{text[6:]}"
             raise _refusal(name, text, "either a date or seconds since 1970", f"{dashed} or {text}.0")
-        return Moment(Fraction(text), False)
+        return Moment(Fraction(number), False)
     match = re.fullmatch(_DATE_TIME, text)
-    midnight = match and _midnight(match["date"])
-    if match is None or midnight is None:
+    clock_time = match and _clock_time(match)
+    if match is None or clock_time is None:
         if _duration_in_seconds(text) is not None:
             raise _refusal(name, text, "a length of time", f"+{text} for so long after the first packet")
         raise _refusal(name, text, "not a time", _MOMENT_FORMS)
     if match["second"] == "60":
         before = f"{text[: match.start('second')]}59{text[match.end('second') :]}"
         raise _refusal(name, text, "captures have no leap seconds", f"{before} or the second after it")
-    seconds = midnight + _seconds_of_day(match["hour"], match["minute"]) + int(match["second"] or 0)
-    east = _seconds_of_day(match["east"], match["east_minute"])
-    seconds -= -east if match["sign"] == "-" else east
-    return Moment(seconds + Fraction(f"0.{match['fraction'] or 0}"), False)
+    digits = match["fraction"] or ""
+    fraction = Fraction(f"0.{digits or 0}")
+    if match["zone"]:
+        east = _seconds_of_day(match["east"], match["east_minute"], match["east_second"])
+        return Moment(clock_time + (east if match["sign"] == "-" else -east) + fraction, False)
+    instants = zone.instants(clock_time)
+    if len(instants) == 1:
+        return Moment(instants[0] + fraction, False)
+    fact = "show this time twice" if instants else "skip this time"
+    first, *_, last = instants or sorted(zone.instants_beside(clock_time))
+    ways = (format_instant(each + fraction, len(digits), zone) for each in (first, last))
+    raise _refusal(name, text, f"clocks in {zone.in_words} {fact}", " or ".join(ways))
+
+
+def time_without_zone(text: str) -> int | None:
+    """The clock time, in whole seconds, of a text that `parse_moment` reads in its zone; None for any other text."""
+    import re
+
+    match = re.fullmatch(_DATE_TIME, text)
+    return None if match is None or match["zone"] or match["second"] == "60" else _clock_time(match)
+
+
+def parse_timezone(name: str, text: object) -> TimeZone:
+    """Parse the name of a time zone: `UTC`, `local` or `Europe/Berlin`; None is UTC. Raises UsageError, which shows
+    similar names."""
+    if text is None:
+        return UTC
+    if not isinstance(text, str):
+        raise UsageError(f"{argument(name, text)}: must be text")
+    try:
+        return open_zone(text)
+    except LookupError:
+        pass
+    try:
+        similar = similar_names(text)
+    except LookupError:
+        raise UsageError(f"{argument(name, text)}: this system has no time zones; install tzdata") from None
+    raise _refusal(name, text, "no such time zone", " or ".join(similar) or f"UTC, {LOCAL} or one like Europe/Berlin")
 
 
 def parse_duration(name: str, text: str, *, signed: bool = False, positive: bool = False) -> Fraction:
@@ -336,8 +375,14 @@ def _midnight(text: str) -> int | None:
         return None
 
 
-def _seconds_of_day(hours: str | None, minutes: str | None) -> int:
-    return int(hours or 0) * 3_600 + int(minutes or 0) * 60
+def _clock_time(match: re.Match[str]) -> int | None:
+    """Return the clock time of a match of `_DATE_TIME` in whole seconds; None if the calendar has no such day."""
+    midnight = _midnight(match["date"])
+    return None if midnight is None else midnight + _seconds_of_day(match["hour"], match["minute"], match["second"])
+
+
+def _seconds_of_day(hours: str | None, minutes: str | None, seconds: str | None) -> int:
+    return int(hours or 0) * 3_600 + int(minutes or 0) * 60 + int(seconds or 0)
 
 
 def _packet_range(name: str, text: str, part: str) -> tuple[int, int | None]:

@@ -20,6 +20,8 @@ from pcapconv.wording import argument, arguments
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from pcapconv.time_zones import TimeZone
+
 _MOST_BYTES = 2**32 - 1
 _MOST_COMMENTS = 16 * 2**20  # bytes of comments for one packet
 _MOST_DIGITS = 20
@@ -45,9 +47,9 @@ def packet_edits(
     return PacketEdits(front, end, cuts, adjust_length, snaplen, _comments(comments))
 
 
-def time_edits(shift: str | None, start: str | None, settings: Sequence[str]) -> TimeEdits:
-    """Return what to edit in times, for `shift_time` and `rebase_time`; `settings` are the texts `NUMBER:TIME`. Raises
-    UsageError."""
+def time_edits(shift: str | None, start: str | None, settings: Sequence[str], zone: TimeZone) -> TimeEdits:
+    """Return what to edit in times, for `shift_time` and `rebase_time`; `settings` are the texts `NUMBER:TIME`. Times
+    are those of the `zone`. Raises UsageError."""
     if shift is not None and start is not None:
         raise UsageError(
             f"{argument('shift_time', shift)} and {argument('rebase_time', start)} both move all packets; "
@@ -58,9 +60,9 @@ def time_edits(shift: str | None, start: str | None, settings: Sequence[str]) ->
         number, time = _numbered("set_time", text, "2024-05-01T12:00Z", "NUMBER:TIME")
         if number in moments:
             raise UsageError(f"{argument('set_time', text)}: packet {number} has a time already; give it one")
-        moments[number] = _moment("set_time", time)
+        moments[number] = _moment("set_time", time, zone)
     seconds = None if shift is None else argument_values.parse_duration("shift_time", shift, signed=True)
-    return TimeEdits(seconds or None, None if start is None else _moment("rebase_time", start), moments)
+    return TimeEdits(seconds or None, None if start is None else _moment("rebase_time", start, zone), moments)
 
 
 def _chopped(values: Sequence[int | str]) -> Counter[tuple[int, bool, bool]]:
@@ -95,9 +97,9 @@ def _numbered(name: str, text: str, example: str, form: str) -> tuple[int, str]:
     return int(number), rest
 
 
-def _moment(name: str, text: str) -> Fraction:
+def _moment(name: str, text: str, zone: TimeZone) -> Fraction:
     """Parse a time that does not depend on the capture. Raises UsageError."""
-    moment = argument_values.parse_moment(name, text)
+    moment = argument_values.parse_moment(name, text, zone)
     if moment.relative:
         raise UsageError(
             f"{argument(name, text)}: counts from the first packet, whose time may change; write a time, as in "

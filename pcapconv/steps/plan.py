@@ -4,7 +4,8 @@ How to add a selecting or editing argument, in this order:
 
 1. `StepArguments` here: add a field for the argument. Add its name to `_WHOLE_NUMBERS` if its value is a number, and to
    `REPEATABLE` if the argument may be given several times.
-2. `steps/argument_values.py`: a function that parses the text, if the text has a form of its own.
+2. `steps/argument_values.py`: a function that parses the text, if the text has a form of its own. A time is parsed in
+   the zone of `timezone`; add the argument to `_TIMES` in `batching/arguments.py` and in `cli/zone_note.py`.
 3. The step: a criterion in `select.Criteria`, which `select.Select` applies; an edit in `edit_packets.PacketEdits` or
    `edit_times.TimeEdits`, which `edit_packets.EditPackets` or `edit_times.EditTimes` carries out; or a new module with
    a `Step`. Code that looks at every packet belongs in a kernel, in both forms (`kernels/interpreted.py`,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from pcapconv.steps.argument_values import Moment
     from pcapconv.steps.filter_expression import FilterExpression
     from pcapconv.steps.select import OrderBreach, SelectionEnd
+    from pcapconv.time_zones import TimeZone
 
 _MOST_INTERFACES_SHOWN = 20
 _MOST_RANGES_SHOWN = 5
@@ -84,6 +86,7 @@ class StepArguments(TypedDict, total=False):
     """
 
     sort: bool
+    timezone: str | None
     after: str | None
     before: str | None
     packets: str | None
@@ -145,7 +148,8 @@ class Plan(BasePlan):
             comments=_texts(step_arguments, "packet_comment"),
         )
         shift, start = step_arguments.get("shift_time"), step_arguments.get("rebase_time")
-        self._time_edits = time_edits(shift, start, _texts(step_arguments, "set_time"))
+        zone = argument_values.parse_timezone("timezone", step_arguments.get("timezone"))
+        self._time_edits = time_edits(shift, start, _texts(step_arguments, "set_time"), zone)
         self._interface_settings = [
             argument_values.parse_interface_setting("set_interface", text, SETTING_KEYS)
             for text in _texts(step_arguments, "set_interface")
@@ -362,8 +366,9 @@ def _texts(step_arguments: StepArguments, name: str) -> Sequence[str]:
 
 
 def _criteria(step_arguments: StepArguments) -> Criteria:
-    after = _parse_moment("after", step_arguments.get("after"))
-    before = _parse_moment("before", step_arguments.get("before"))
+    zone = argument_values.parse_timezone("timezone", step_arguments.get("timezone"))
+    after = _parse_moment("after", step_arguments.get("after"), zone)
+    before = _parse_moment("before", step_arguments.get("before"), zone)
     if after and before and after.relative == before.relative and before.seconds <= after.seconds:
         late, early = argument("before", step_arguments["before"]), argument("after", step_arguments["after"])
         example = arguments(after="+1h", before="+2h")
@@ -394,8 +399,8 @@ def _criteria(step_arguments: StepArguments) -> Criteria:
     return criteria
 
 
-def _parse_moment(name: str, text: str | None) -> Moment | None:
-    return None if text is None else argument_values.parse_moment(name, text)
+def _parse_moment(name: str, text: str | None, zone: TimeZone) -> Moment | None:
+    return None if text is None else argument_values.parse_moment(name, text, zone)
 
 
 def _expression(text: str | None) -> FilterExpression | None:

@@ -69,6 +69,11 @@ LATE = (
 )
 RICH = rich()
 MIXED = rich(4, (wire.ETHERNET, wire.RAW_IP))
+# More than is sorted, or held against other packets, in memory.
+LARGE_BACKWARDS = wire.pcap_header() + b"".join(
+    wire.pcap_record(700 - number, 0, number.to_bytes(2, "big") * 15_000) for number in range(600)
+)
+TWICE = wire.pcap_header() + b"".join(wire.pcap_record(number, 0, bytes([number // 2]) * 40) for number in range(6))
 BACKWARDS = wire.pcap_header() + b"".join(wire.pcap_record(9 - number, 0, bytes([number])) for number in range(3))
 
 
@@ -211,6 +216,35 @@ SINGLE = [
         later="report.json",
         folder="out",
     ),
+        "convert-sort",
+        "convert in.pcap out/x.pcapng --sort --report report.json",
+        KEEP | {"in.pcap": plain(BACKWARDS)},
+        (("out/x.pcapng",),),
+        later="report.json",
+        folder="out",
+    ),
+    Command(
+        "convert-sort-large-in-place",
+        "convert x.pcap x.pcap --sort --force",
+        {"x.pcap": replaced(LARGE_BACKWARDS)},
+        (("x.pcap",),),
+        edited="x.pcap",
+    ),
+    Command(
+        "convert-dedup-force",
+        "convert in.pcap out/x.pcap --dedup 4 --report report.json --force",
+        {"in.pcap": plain(TWICE)} | old("out/x.pcap", "report.json"),
+        (("out/x.pcap",),),
+        later="report.json",
+        folder="out",
+    ),
+    Command(
+        "convert-dedup-large",
+        "convert in.pcap out/x.pcap --dedup 1h",
+        KEEP | {"in.pcap": plain(LARGE_BACKWARDS)},
+        (("out/x.pcap",),),
+        folder="out",
+    ),
     Command("convert-to-stdout", "convert in.pcap - --to pcapng", {"in.pcap": plain(LARGE)}, (("stdout",),)),
     Command(
         "convert-to-stdout-strict", "convert in.pcap - --to pcapng --strict", {"in.pcap": plain(LARGE)}, (("stdout",),)
@@ -246,6 +280,13 @@ SINGLE = [
         {"in.pcapng": plain(RICH)} | old(*PARTS[1:], "out/keys", "report.json"),
         ((*PARTS, "out/keys"),),
         later="report.json",
+        folder="out",
+    ),
+    Command(
+        "split-sort-dedup",
+        "split in.pcap out/x.pcap --max-packets 1 --sort --dedup 4",
+        KEEP | {"in.pcap": plain(TWICE)},
+        (PARTS,),
         folder="out",
     ),
     Command(
@@ -300,6 +341,15 @@ BATCHES = [
         again="batch raw --in-place --chop 4 --jobs 1 --resume",
         each=True,
         edited="raw/b.pcap",
+    ),
+    Command(
+        "batch-sort-dedup",
+        "batch raw out --sort --dedup 4 --jobs 1",
+        {"raw/a.pcap": plain(BACKWARDS), "raw/b.pcap": plain(TWICE)},
+        (("out/a.pcap",), ("out/b.pcap",)),
+        again="batch raw out --sort --dedup 4 --jobs 1 --force --resume",
+        each=True,
+        folder="out",
     ),
     Command(
         "batch-with-sidecars",

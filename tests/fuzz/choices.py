@@ -11,12 +11,25 @@ from pcapconv.steps.strip import NARROW_KINDS, STRIP_KINDS
 
 Options = dict[str, Any]
 FORMATS = ("pcap", "pcapng")
-TIMES = ["1714564800", "+0.5s", "+1s", "+1500ms", "2024-05-01T12:00:01Z", "0", "4294967296.5", "+100h", "1e3", "-5"]
+TIMES = [
+    "1714564800",
+    "+0.5s",
+    "+1s",
+    "+1500ms",
+    "2024-05-01T12:00:01Z",
+    "2024-05-01T14:00:01",
+    "0",
+    "4294967296.5",
+    "+100h",
+    "1e3",
+    "-5",
+]
 SHIFTS = ["1s", "-1s", "0.000000001s", "-0.0000001s", "1h", "-60000d", "100000d", "1us"]
 COUNTS = [1, 1, 2, 3, 10, 1000]
 
 STEP_CHOICES: dict[str, list[Any]] = {
     "sort": [True],
+    "timezone": ["UTC", "local", "Europe/Berlin", "America/St_Johns"],
     "after": TIMES,
     "before": TIMES,
     "packets": ["1", "2-", "1-2,4-", "3,1", "2-2", "1000-"],

@@ -22,6 +22,7 @@ SELECTING = {"after", "before", "packets", "drop_packets", "first", "last", "int
 SELECTING |= {"filter", "dedup", "dedup_ignore", "dedup_skip"}
 EDITING = {
     "sort",
+    "timezone",
     "snaplen",
     "chop",
     "adjust_length",

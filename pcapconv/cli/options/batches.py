@@ -59,8 +59,9 @@ _FILES = (
         "TEMPLATE",
         example="'{start:%Y/%m/%d}/{stem}.pcapng'",
         flag_name="target",
-        manual="Name the targets below DST by a template. `{start}` is the time of the first packet, in UTC; `{stem}` "
-        "is the source's name without its suffix. The format follows the template's suffix.",
+        manual="Name the targets below DST by a template. `{start}` is the time of the first packet in the zone "
+        "of `--timezone`, UTC by default; `{stem}` is the source's name without its suffix. The format follows the "
+        "template's suffix.",
     ),
     Option(
         "follow_links",

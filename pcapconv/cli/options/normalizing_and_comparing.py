@@ -26,6 +26,17 @@ _FORM = (
         "since 1970.",
     ),
     Option(
+        "timezone",
+        "text",
+        "The zone of TIME: UTC, local, Europe/Berlin",
+        FORM,
+        NORMALIZE,
+        "ZONE",
+        example="Europe/Berlin",
+        manual="The zone of a TIME that states none: `UTC` (the default), `local` or a name such as `Europe/Berlin`.",
+        page="how-to/time-zones",
+    ),
+    Option(
         "mask_time",
         "switch",
         "Replace times by packet numbers in ms",
@@ -133,6 +144,18 @@ _SHOWN = (
         flag_name="json",
         manual="Print JSON: an object for one capture, a list for several.",
         page="reference/json#info---json",
+    ),
+    Option(
+        "timezone",
+        "text",
+        "Show times in ZONE: UTC, local, Europe/Berlin",
+        SHOWN,
+        INFO,
+        "ZONE",
+        example="Europe/Berlin",
+        manual="Show times in ZONE, with their offset from UTC, also with `--json` and `--text`: `UTC` (the default), "
+        "`local` or a name such as `Europe/Berlin`.",
+        page="how-to/time-zones",
     ),
     Option(
         "as_text",

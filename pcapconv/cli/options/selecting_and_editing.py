@@ -19,6 +19,19 @@ _SELECTED = (
         "whole capture is always read. More than 16 MiB of packets need a temporary file.",
     ),
     Option(
+        "timezone",
+        "text",
+        "The zone of times: UTC, local, Europe/Berlin",
+        SELECTED,
+        CONVERTING,
+        "ZONE",
+        example="Europe/Berlin",
+        manual="The zone of times that you give without one, and of times that are shown, as in names of files. ZONE "
+        "is `UTC` (the default), `local` (this machine's zone) or a name such as `Europe/Berlin`. A time that clocks "
+        "in the zone skip or show twice, since they are put forward or back, is refused with the two ways to write it.",
+        page="how-to/time-zones",
+    ),
+    Option(
         "after",
         "text",
         "At or after TIME: 2024-05-01T12:00Z, +90s",
@@ -28,8 +41,9 @@ _SELECTED = (
         example="2024-05-01T12:00Z",
         manual="Select packets at or after TIME. TIME is ISO 8601 (`2024-05-01T12:00:00.5+02:00`), seconds since 1970 "
         "with any number of digits, or a length of time after the capture's first packet: `+90s`, `+1h30m`. A plain "
-        "number is seconds: `2024` is no year. A time without a zone is UTC. Times are compared exactly, also between "
-        "interfaces of different resolution. A packet without a time is left out and counted.",
+        "number is seconds: `2024` is no year. A time without a zone is in that of `--timezone`, UTC by default. Times "
+        "are compared exactly, also between interfaces of different resolution. A packet without a time is left out "
+        "and counted.",
     ),
     Option(
         "before",

@@ -44,10 +44,13 @@ SPLITTING = (
     Option(
         "align",
         "flag",
-        "With --interval: at multiples of it in UTC",
+        "With --interval: at multiples of it by the clock",
         PARTS,
         SPLIT,
-        manual="With `--interval`: begin parts at multiples of DURATION on the UTC clock, not at the first packet.",
+        manual="With `--interval`: begin parts at multiples of DURATION on the clock of `--timezone` (UTC by default), "
+        "not at the first packet. When the zone's clocks change, a day has 23 or 25 hours; parts of less than a day "
+        "end there, too.",
+        page="how-to/time-zones",
     ),
     Option(
         "by",
