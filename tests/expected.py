@@ -134,8 +134,8 @@ class Request(NamedTuple):
             ],
             "adjust_length": self.adjust,
             "shift_time": None if self.shift is None else decimal(self.shift),
-            "rebase_time": None if self.start is None else _moment(self.start, False),
-            "set_time": [f"{number}:{_moment(time, False)}" for number, time in self.moments],
+            "rebase_time": None if self.start is None else _moment(self.start, False, self.timezone),
+            "set_time": [f"{number}:{_moment(time, False, self.timezone)}" for number, time in self.moments],
             "packet_comment": [f"{number}:{text}" for number, text in self.comments],
         }
         return {name: value for name, value in said.items() if value not in (None, [], False)}

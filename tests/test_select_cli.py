@@ -14,6 +14,7 @@ from conversions import converted
 from nonsense import REFUSED, on_command_line
 
 from pcapconv import cli
+from pcapconv.text import shown
 
 FOLDER = Path(__file__).parent / "samples"
 WEB = FOLDER / "web.pcapng"
@@ -106,7 +107,7 @@ def test_nonsense_is_refused_with_status_2(
     for name, value in options.items():
         for each in value if isinstance(value, list) else [value]:
             line += [f"--{name.replace('_', '-')}", *([] if each is True else [str(each)])]
-    expected = 2, "", f"pcapconv: {on_command_line(message)}\n"
+    expected = 2, "", f"pcapconv: {shown(on_command_line(message))}\n"
     assert run_in_process(capfd, "convert", WEB, old, "--force", "--report", report, *line) == expected
     assert run_in_process(capfd, "convert", WEB, tmp_path / "new.pcapng", *line) == expected
     assert [path.name for path in tmp_path.iterdir()] == ["old.pcapng"]

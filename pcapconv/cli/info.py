@@ -62,7 +62,7 @@ def info(
     warn_if_interpreted()
     plan = make_plan({"filter": filter})
     with wording.named_by(_in_info):
-        return _print_all(sources, plan, fractions, as_json=as_json, as_text=as_text)
+        return _print_all(sources, plan, fractions, timezone, as_json=as_json, as_text=as_text)
 
 
 def _in_info(function: str, values: Mapping[str, object]) -> str:
@@ -72,7 +72,13 @@ def _in_info(function: str, values: Mapping[str, object]) -> str:
 
 
 def _print_all(
-    sources: list[str], plan: BasePlan | None, fractions: str | None, *, as_json: bool, as_text: bool
+    sources: list[str],
+    plan: BasePlan | None,
+    fractions: str | None,
+    timezone: str | None,
+    *,
+    as_json: bool,
+    as_text: bool,
 ) -> int:
     """Print what each capture holds, and return the exit status."""
     censuses: list[dict[str, Any]] = []

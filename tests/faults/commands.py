@@ -216,6 +216,7 @@ SINGLE = [
         later="report.json",
         folder="out",
     ),
+    Command(
         "convert-sort",
         "convert in.pcap out/x.pcapng --sort --report report.json",
         KEEP | {"in.pcap": plain(BACKWARDS)},
