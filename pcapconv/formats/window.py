@@ -125,6 +125,17 @@ class Window:
         at = self.start + distance
         return bytes(self.buffer[at : min(at + count, self.stop)])
 
+    @property
+    def can_read_again(self) -> bool:
+        """Whether `read_again` works: in a file that is not compressed."""
+        return isinstance(self._source, Source) and self._source.size is not None
+
+    def read_again(self, offset: int, count: int) -> bytes:
+        """Read `count` bytes at an offset of the capture that were taken before; fewer if the file became shorter. The
+        window stays where it is. Raises FileError."""
+        assert isinstance(self._source, Source)
+        return self._source.peek(offset, count)
+
     def leading_zeros(self) -> int:
         """The number of zeros with which the available bytes begin."""
         at, step = self.start, _SMALLEST // 64

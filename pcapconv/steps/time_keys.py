@@ -29,7 +29,8 @@ _LAST_ENTRIES = [*_LOWEST.entry(0)] * 2  # of a table, after the interfaces: for
 
 
 class TimeKeys:
-    """The keys of a section's packets. Keys of different calls can be compared if no interface was added between."""
+    """The keys of a section's packets. Keys of different calls can be compared if no interface was added between.
+    `carries` is True if packets without a time have been met."""
 
     def __init__(self) -> None:
         self._kernels = choose()
@@ -44,7 +45,7 @@ class TimeKeys:
         self._earliest = 0  # no offset is lower; 0 or a negative power of two, so that it rarely changes
         self._table = array("Q", _LAST_ENTRIES)  # for the kernel
         self._fits_kernel = True
-        self._carries = False  # whether packets without a time have been met
+        self.carries = False
         self._last = 0, _NO_PACKET_BEFORE  # ticks and interface of the last packet with a time
 
     def add_interfaces(self, interfaces: Sequence[Interface]) -> None:
@@ -83,7 +84,7 @@ class TimeKeys:
         types = columns.record_type[:rows].tobytes()
         timeless = types.count(SIMPLE_PACKET)
         if timeless:
-            self._carries = True
+            self.carries = True
             columns = columns.with_copies(rows, "ticks", "options_at")
             ticks, interface = self._last
             for row, record_type in enumerate(types):
@@ -99,7 +100,7 @@ class TimeKeys:
 
     def forget_carried_times(self, columns: Columns, rows: int) -> None:
         """Remove what `carry_times` noted in rows of packets without a time."""
-        if self._carries:
+        if self.carries:
             for row, record_type in enumerate(columns.record_type[:rows]):
                 if record_type == SIMPLE_PACKET:
                     columns.ticks[row] = columns.options_at[row] = 0
@@ -109,7 +110,7 @@ class TimeKeys:
         if len(self._distinct) <= 1:
             return columns.ticks[:rows]
         interfaces = columns.interface[:rows]
-        if self._carries:
+        if self.carries:
             no_packet_before = len(self._units)
             for row, record_type in enumerate(columns.record_type[:rows]):
                 if record_type == SIMPLE_PACKET:

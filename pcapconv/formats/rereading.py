@@ -1,0 +1,48 @@
+"""Reads packets of a file a second time, for steps that would otherwise have to keep a copy of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from pcapconv.errors import FileError
+from pcapconv.formats.window import Window
+from pcapconv.model import Columns, Interface, PacketBatch, Section
+
+
+class SectionPackets:
+    """The packets of one section, which can be read again. `index` is the index kernel with the section's arguments,
+    for a buffer and the columns to fill; it returns the number of rows and the offset at which it stopped."""
+
+    def __init__(
+        self,
+        window: Window,
+        section: Section,
+        interfaces: list[Interface],
+        index: Callable[[bytes, Columns], tuple[int, int]],
+        count_format_only: Callable[[PacketBatch], Mapping[str, int]] | None = None,
+    ) -> None:
+        self._window = window
+        self.section = section
+        self.interfaces = interfaces
+        self._index = index
+        self._count_format_only = count_format_only
+
+    def read(self, offset: int, length: int, rows: int, first_number: int) -> PacketBatch:
+        """Read again the `rows` packets that follow each other in these bytes of the capture. The batch stays valid.
+        Raises FileError, also if there are other packets now."""
+        buffer, columns = self._window.read_again(offset, length), Columns(rows)
+        if self._index(buffer, columns) != (rows, length):
+            raise self.changed()
+        return PacketBatch(
+            buffer,
+            columns,
+            rows,
+            first_number=first_number,
+            section=self.section,
+            interfaces=self.interfaces,
+            count_format_only=self._count_format_only,
+        )
+
+    def changed(self) -> FileError:
+        """The error for a file that has other packets than before."""
+        return FileError(f"{self._window.name}: was changed while it was read")
