@@ -303,9 +303,9 @@ class StoredPackets(Protocol):
     section: Section
     interfaces: list[Interface]
 
-    def read(self, offset: int, length: int, rows: int, first_number: int) -> PacketBatch:
-        """Read again the `rows` packets that follow each other in these bytes of the capture. The batch stays valid.
-        Raises FileError, also if there are other packets now."""
+    def read(self, offset: int, length: int, rows: int, first_number: int, buffer: bytearray) -> PacketBatch:
+        """Read again the `rows` packets that follow each other in these bytes of the capture, into `buffer` or, if that
+        is too short, a new one. Raises FileError, also if there are other packets now."""
         ...
 
     def changed(self) -> FileError:

@@ -119,7 +119,7 @@ class PcapReader:
                 window,
                 self._section,
                 self._interfaces,
-                lambda buffer, columns: self._index(buffer, 0, len(buffer), columns)[:2],
+                lambda buffer, stop, columns: self._index(buffer, 0, stop, columns)[:2],
                 self._count_format_only,
             )
         ended = False

@@ -286,7 +286,7 @@ class PcapngReader:
                 self._window,
                 self._section,
                 interfaces,
-                lambda buffer, columns: _index(buffer, 0, len(buffer), columns, order, interfaces)[:2],
+                lambda buffer, stop, columns: _index(buffer, 0, stop, columns, order, interfaces)[:2],
             )
         yield self._section
         yield from self._check_options(self._section.options, offset, "section")

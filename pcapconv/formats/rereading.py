@@ -10,15 +10,16 @@ from pcapconv.model import Columns, Interface, PacketBatch, Section
 
 
 class SectionPackets:
-    """The packets of one section, which can be read again. `index` is the index kernel with the section's arguments,
-    for a buffer and the columns to fill; it returns the number of rows and the offset at which it stopped."""
+    """The packets of one section, which can be read again. `index` is the index kernel with the section's arguments:
+    for a buffer, the end of the bytes in it, and the columns to fill, it returns the number of rows and the offset at
+    which it stopped."""
 
     def __init__(
         self,
         window: Window,
         section: Section,
         interfaces: list[Interface],
-        index: Callable[[bytes, Columns], tuple[int, int]],
+        index: Callable[[bytearray, int, Columns], tuple[int, int]],
         count_format_only: Callable[[PacketBatch], Mapping[str, int]] | None = None,
     ) -> None:
         self._window = window
@@ -27,11 +28,15 @@ class SectionPackets:
         self._index = index
         self._count_format_only = count_format_only
 
-    def read(self, offset: int, length: int, rows: int, first_number: int) -> PacketBatch:
-        """Read again the `rows` packets that follow each other in these bytes of the capture. The batch stays valid.
-        Raises FileError, also if there are other packets now."""
-        buffer, columns = self._window.read_again(offset, length), Columns(rows)
-        if self._index(buffer, columns) != (rows, length):
+    def read(self, offset: int, length: int, rows: int, first_number: int, buffer: bytearray) -> PacketBatch:
+        """Read again the `rows` packets that follow each other in these bytes of the capture, into `buffer` or, if that
+        is too short, a new one. Raises FileError, also if there are other packets now."""
+        columns = Columns(rows)
+        if len(buffer) < length:
+            buffer = bytearray(length)
+        with memoryview(buffer) as view, view[:length] as room:
+            length_now = self._window.read_again(offset, room)
+        if length_now < length or self._index(buffer, length, columns) != (rows, length):
             raise self.changed()
         return PacketBatch(
             buffer,

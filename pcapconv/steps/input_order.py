@@ -50,6 +50,7 @@ class InputOrder:
         self._taken = array("q")  # how many packets of each batch went out
         self._earliest, self._latest = Columns(0), Columns(0)  # the times, by batch; other columns have no meaning
         self._bytes = 0
+        self._spare = bytearray()
 
     def add_batch(self, batch: PacketBatch) -> bool:
         """Add a batch, and return True; False if it cannot be read again as it is, or if there are too many. All its
@@ -100,6 +101,8 @@ class InputOrder:
             yield [part for part in parts if part.end > part.begin]
             for each in opened:
                 self._taken[each.index] = each.taken
+                if each.taken == each.packets.rows:
+                    self._reuse(each.packets)
             opened = [each for each in opened if each.taken < each.packets.rows]
             if len(opened) > 1 and (len(opened) > _MOST_OPEN or sum(each.size for each in opened) > _OPEN):
                 return
@@ -111,16 +114,22 @@ class InputOrder:
             if taken < self._rows[index]:
                 batch = self._open(index)
                 yield Part(batch.packets, batch.order, taken, batch.packets.rows)
+                self._reuse(batch.packets)
+
+    def _reuse(self, packets: PacketBuffer) -> None:
+        """Let the next batch have the buffer of these packets, which are not needed any more."""
+        assert isinstance(packets.buffer, bytearray)
+        self._spare = packets.buffer
 
     def _open(self, index: int) -> _OpenBatch:
         """Read a batch again."""
         assert self._stored is not None
-        rows, number = self._rows[index], self._numbers[index]
-        batch = self._stored.read(self._offsets[index], self._lengths[index], rows, number)
+        length, rows, number = self._lengths[index], self._rows[index], self._numbers[index]
+        batch = self._stored.read(self._offsets[index], length, rows, number, self._spare)
+        self._spare = bytearray()
         packets = PacketBuffer(0, 0)
-        packets.buffer, packets.columns, packets.rows = batch.buffer, batch.columns, rows
-        packets.end = len(batch.buffer)
-        packets.numbers = array("Q", range(number, number + rows))
+        packets.buffer, packets.columns, packets.rows, packets.end = batch.buffer, batch.columns, rows, length
+        packets.numbers = range(number, number + rows)
         return _OpenBatch(index, packets, self._keys.keys(packets.columns, rows), self._order_of(packets))
 
 

@@ -19,7 +19,7 @@ class PacketBuffer:
     def __init__(self, size: int, rows: int, *, begin: int = 0) -> None:
         self.buffer: bytearray | bytes = bytearray(size)
         self.columns = Columns(rows)
-        self.numbers = array("Q", bytes(8 * rows))
+        self.numbers: array[int] | range = array("Q", bytes(8 * rows))
         self.begin = self.end = begin
         self.rows = 0
 
@@ -34,12 +34,14 @@ class PacketBuffer:
         self.end, self.rows = self.begin, 0
 
     def add_rows(
-        self, buffer: bytes | bytearray, columns: Columns, numbers: array[int], order: array[int], first: int
+        self, buffer: bytes | bytearray, columns: Columns, numbers: array[int] | range, order: array[int], first: int
     ) -> tuple[int, int]:
         """Add rows, as the kernel `gather_rows` does. Return the next entry of the order, and why the kernel
         stopped."""
         index: int
         status: int
+        if isinstance(numbers, range):
+            numbers = array("Q", numbers)
         index, self.end, self.rows, status = choose().gather_rows(
             buffer, columns, numbers, order, first, self.buffer, self.end, self.columns, self.numbers, self.rows
         )

@@ -74,8 +74,9 @@ class PacketSorter:
                 return
             self._copy_remaining(self._in_input)
             self._in_input = None
-        listed = range(batch.first_number, batch.first_number + batch.rows) if batch.numbers is None else batch.numbers
-        self._copy_rows(batch.buffer, columns, array("Q", listed), self._as_they_are(batch.rows), 0)
+        first, listed = batch.first_number, batch.numbers
+        numbers = range(first, first + batch.rows) if listed is None else array("Q", listed)
+        self._copy_rows(batch.buffer, columns, numbers, self._as_they_are(batch.rows), 0)
 
     def _copy_remaining(self, in_input: InputOrder) -> None:
         """Copy the packets that are left in the input."""
@@ -84,7 +85,7 @@ class PacketSorter:
             self._copy_rows(packets.buffer, packets.columns, packets.numbers, order, begin)
 
     def _copy_rows(
-        self, buffer: bytes | bytearray, columns: Columns, numbers: array[int], order: array[int], index: int
+        self, buffer: bytes | bytearray, columns: Columns, numbers: array[int] | range, order: array[int], index: int
     ) -> None:
         """Copy the rows that `order` lists, from its entry `index` on."""
         packets = self._packets
@@ -115,7 +116,7 @@ class PacketSorter:
                 interfaces=interfaces,
                 count_format_only=first.count_format_only,
             )
-            batch.numbers = packets.numbers[: packets.rows]
+            batch.numbers = None if isinstance(packets.numbers, range) else packets.numbers[: packets.rows]
             batch.contiguous = packets.only_records
             batch.header_order = first.header_order
             if self._has_format_only and first.count_format_only is not None:
