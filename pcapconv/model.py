@@ -329,8 +329,9 @@ class PacketBatch:
       writer of the same format copies them in one piece.
     * `header_order`: the byte order of those headers inside packets that follow the file's byte order (see
       `pcapconv.formats.pseudo_headers`): the section's, or None if an edit cut the front of the packets.
-    * `stored_packets`: the packets of the section in the input, if they can be read again: those of the batch are in
-      `buffer`, which begins at `buffer_offset` of the capture. None for a batch that a step made or changed.
+    * `stored_packets`: the packets of the section in the input, if they can be read again; else None. Those of this
+      batch are in `buffer`, which begins at `buffer_offset` of the capture. A step has changed the batch if its section
+      or its interfaces are not those of `stored_packets`, or if it is not `contiguous`.
     * `format_only`: counts, by kind, what the records contain that no other format can hold. `count_format_only`
       computes these counts again for a batch with fewer rows.
 

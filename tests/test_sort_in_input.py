@@ -183,3 +183,24 @@ def test_a_capture_in_the_middle_of_a_file(write: In) -> None:
     file = io.BytesIO(b"something else" + head + b"".join(records))
     file.seek(14)
     assert converted(file, "pcap", sort=True)[0] == head + b"".join(records[::-1])
+
+
+@pytest.mark.parametrize("changed", ["section", "interfaces", "contiguous", "numbers"])
+def test_a_batch_that_a_step_changed_is_copied(write: In, changed: str, copies: list[int]) -> None:
+    head, records = capture_with(write, "pcap", ORDERS["backwards"]())
+    with packet_sorter.PacketSorter() as sorter:
+        for item in read(head + b"".join(records), WINDOW):
+            if isinstance(item, PacketBatch):
+                interfaces = item.interfaces[:]
+                if changed == "section":
+                    item.section = item.section._replace(changed=True)
+                elif changed == "interfaces":
+                    item.interfaces = interfaces
+                elif changed == "contiguous":
+                    item.contiguous = False
+                else:
+                    item.numbers = range(item.first_number, item.first_number + item.rows)
+                sorter.add_batch(item)
+        data = [packet.data for batch in sorter.batches(interfaces) for packet in batch]
+    assert data == [b"%d" % n for n in reversed(range(COUNT))]
+    assert copies

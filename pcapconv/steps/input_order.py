@@ -59,7 +59,7 @@ class InputOrder:
         if (
             stored is None
             or (self._stored or stored) is not stored
-            or batch.section is not stored.section
+            or batch.section is not stored.section  # a step changed the batch
             or batch.interfaces is not stored.interfaces
             or not batch.contiguous
             or batch.numbers is not None
