@@ -329,6 +329,9 @@ class PacketBatch:
       writer of the same format copies them in one piece.
     * `header_order`: the byte order of those headers inside packets that follow the file's byte order (see
       `pcapconv.formats.pseudo_headers`): the section's, or None if an edit cut the front of the packets.
+    * `stored_packets`: the packets of the section in the input, for steps that read them again; None if that is not
+      possible. Those of the batch are in `buffer`, which begins at `buffer_offset` of the capture, unless a step has
+      changed the batch: then its section or its interfaces are not theirs, or it is not `contiguous`.
     * `format_only`: counts, by kind, what the records contain that no other format can hold. `count_format_only`
       computes these counts again for a batch with fewer rows.
 
@@ -377,10 +380,8 @@ class PacketBatch:
         self.layout: Layout = section.layout
         self.contiguous = True
         self.header_order: ByteOrder | None = section.byte_order
-        # The packets of the section in the input, if they can be read again. A step has changed the batch if its section
-        # or its interfaces are not theirs, or if it is not contiguous.
         self.stored_packets: StoredPackets | None = None
-        self.buffer_offset = 0  # where the buffer begins in the capture
+        self.buffer_offset = 0
         self.format_only = format_only
         self.count_format_only = count_format_only
 
