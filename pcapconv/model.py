@@ -26,10 +26,10 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import compress, count
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol
 
 from pcapconv import timestamps
-from pcapconv.errors import FormatError
+from pcapconv.errors import FileError, FormatError
 from pcapconv.spec import ByteOrder, option_lists, pcapng
 from pcapconv.text import counted
 
@@ -307,6 +307,23 @@ class Columns:
         return columns
 
 
+class StoredPackets(Protocol):
+    """The packets of one section of the input, which can be read again. Implemented by
+    `formats.rereading.SectionPackets`."""
+
+    section: Section
+    interfaces: list[Interface]
+
+    def read(self, offset: int, length: int, rows: int, first_number: int, buffer: bytearray) -> PacketBatch:
+        """Read again the `rows` packets that follow each other in these bytes of the capture, into `buffer` or, if that
+        is too short, a new one. Raises FileError, also if there are other packets now."""
+        ...
+
+    def changed(self) -> FileError:
+        """The error for a file that has other packets than before."""
+        ...
+
+
 class PacketBatch:
     """A run of packets of one section, as arrays. A loop over the batch yields each `Packet`.
 
@@ -322,8 +339,10 @@ class PacketBatch:
     * `contiguous`: whether the records of all rows follow each other in the buffer and no row was changed, so that a
       writer of the same format copies them in one piece.
     * `header_order`: the byte order of those headers inside packets that follow the file's byte order (see
-      `pcapconv.formats.pseudo_headers`): the section's, or None if an edit removed bytes at
-      the front of the packets.
+      `pcapconv.formats.pseudo_headers`): the section's, or None if an edit removed bytes at the front of the packets.
+    * `stored_packets`: the packets of the section in the input, for steps that read them again; None if that is not
+      possible. Those of the batch are in `buffer`, which begins at `buffer_offset` of the capture, unless a step has
+      changed the batch: then its section or its interfaces are not theirs, or it is not `contiguous`.
     * `format_only`: counts, by kind, what the records contain that no other format can hold. `count_format_only`
       computes these counts again for a batch with fewer rows.
 
@@ -335,6 +354,7 @@ class PacketBatch:
         "_mask",
         "_numbers",
         "buffer",
+        "buffer_offset",
         "columns",
         "contiguous",
         "count_format_only",
@@ -345,6 +365,7 @@ class PacketBatch:
         "layout",
         "rows",
         "section",
+        "stored_packets",
     )
 
     def __init__(
@@ -370,6 +391,8 @@ class PacketBatch:
         self.layout: Layout = section.layout
         self.contiguous = True
         self.header_order: ByteOrder | None = section.byte_order
+        self.stored_packets: StoredPackets | None = None
+        self.buffer_offset = 0
         self.format_only = format_only
         self.count_format_only = count_format_only
 

@@ -1,4 +1,4 @@
-"""The kernels about the order of packets: `gather_rows`, `clear_numbers` and `count_falls`."""
+"""The kernels about the order of packets: `gather_rows`, `clear_numbers`, `count_falls` and `extremes`."""
 
 from array import array
 from types import ModuleType
@@ -158,3 +158,23 @@ def test_falls_are_counted(
 )
 def test_parity_of_count_falls(compiled: ModuleType, keys: list[int], previous: int, latest: int) -> None:
     agree(compiled, "count_falls", array("Q", keys), previous, latest)
+
+
+@pytest.mark.parametrize(
+    ("keys", "result"),
+    [([7], (0, 0)), ([5, 5, 6, 6], (0, 3)), ([4, 9, 2, 2, 9, 3], (2, 4)), ([MOST_TICKS, 0], (1, 0))],
+)
+def test_extremes_are_the_first_lowest_and_the_last_highest_key(
+    kernels: ModuleType, keys: list[int], result: tuple[int, int]
+) -> None:
+    assert kernels.extremes(array("Q", keys)) == result
+
+
+def test_no_keys_have_no_extremes(kernels: ModuleType) -> None:
+    with pytest.raises(ValueError, match="no keys"):
+        kernels.extremes(array("Q"))
+
+
+@given(keys=st.lists(st.one_of(st.integers(0, 5), st.integers(0, MOST_TICKS)), max_size=30))
+def test_parity_of_extremes(compiled: ModuleType, keys: list[int]) -> None:
+    agree(compiled, "extremes", array("Q", keys))

@@ -222,6 +222,8 @@ def test_as_the_second_implementation_sorts(data: st.DataObject, capture: bytes)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pcapconv.steps.packet_sorter._ROWS", data.draw(st.integers(1, 20)))
         patch.setattr("pcapconv.steps.packet_sorter._PIECE", data.draw(st.sampled_from([1, 100, 10_000])))
+        patch.setattr("pcapconv.steps.input_order._OPEN", data.draw(st.sampled_from([1, 1000, 2**24])))
+        patch.setattr("pcapconv.steps.input_order._MOST_BATCHES", data.draw(st.sampled_from([1, 5, 2**17])))
         check_agreement(capture, Request(sort=True))
         check_on_pipes(capture, Request(sort=True))
 

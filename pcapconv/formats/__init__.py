@@ -2,8 +2,9 @@
 
 Each format has a reader and a writer module (`pcap_reader`, `pcap_writer`, `pcapng_reader`, `pcapng_writer`); only this
 module imports all four. Readers take bytes from a `window`, which `compressed_captures` gives them of compressed
-captures; `losses` counts what pcap cannot hold; `not_captures` and `damaged_transfers` explain why a file cannot be
-read; `output_names` and `output_compression` decide what an output is called, and how it is compressed.
+captures; `rereading` reads packets a second time; `losses` counts what pcap cannot hold; `not_captures` and
+`damaged_transfers` explain why a file cannot be read; `output_names` and `output_compression` decide what an output is
+called, and how it is compressed.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from pcapconv.errors import FormatError
 from pcapconv.formats import damaged_transfers
 from pcapconv.formats.pcap_header import ALWAYS, WHERE_LARGER, header_size, read_header
 from pcapconv.formats.pcap_variants import recognise_variant
+from pcapconv.formats.rereading import SectionPackets
 from pcapconv.formats.window import LARGEST_RECORD, Window
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL, NOT_A_RECORD
@@ -113,27 +114,43 @@ class PcapReader:
         """Yield the packets in batches, damage and notices."""
         window, variant = self._window, self._variant
         columns = Columns(1 + len(window.buffer) // _USUAL_RECORD)
-        big, swap = self._byte_order == "big", self._header.swap
+        stored_packets = None
+        if window.can_read_again and not variant.indexed and not variant.padding:
+            stored_packets = SectionPackets(
+                window,
+                self._section,
+                self._interfaces,
+                lambda buffer, stop, columns: self._index(buffer, 0, stop, columns)[:2],
+                self._count_format_only,
+            )
         ended = False
         while not ended:
-            rows, end, status, large_fractions = self._kernels.index_pcap(
-                window.buffer,
-                window.start,
-                window.stop,
-                columns,
-                big,
-                variant.record_size,
-                swap,
-                variant.ticks_per_second,
-            )
+            rows, end, status, large_fractions = self._index(window.buffer, window.start, window.stop, columns)
             if rows:
                 self.buffer_offset = window.offset - window.start
-                yield self._batch(window.buffer, columns, rows, large_fractions)
+                batch = self._batch(window.buffer, columns, rows, large_fractions)
+                batch.stored_packets, batch.buffer_offset = stored_packets, self.buffer_offset
+                yield batch
                 window.take(end - window.start)
             if status == NOT_A_RECORD:
                 ended = yield from self._read_header_or_zeros()
             elif status != FULL:
                 ended = yield from self._load_record()
+
+    def _index(self, buffer: bytearray | bytes, start: int, stop: int, columns: Columns) -> tuple[int, int, int, int]:
+        """Index records, as the kernel `index_pcap` does."""
+        variant = self._variant
+        indexed: tuple[int, int, int, int] = self._kernels.index_pcap(
+            buffer,
+            start,
+            stop,
+            columns,
+            self._byte_order == "big",
+            variant.record_size,
+            self._header.swap,
+            variant.ticks_per_second,
+        )
+        return indexed
 
     def _batch(self, buffer: bytearray | bytes, columns: Columns, rows: int, large_fractions: int) -> PacketBatch:
         """A batch of the next packets; `large_fractions` of them have a fraction field of a second or more."""

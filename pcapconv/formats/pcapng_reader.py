@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pcapconv.errors import FormatError
 from pcapconv.formats import damaged_transfers
 from pcapconv.formats.pcapng_items import parse_interface, parse_section
+from pcapconv.formats.rereading import SectionPackets
 from pcapconv.formats.window import LARGEST_RECORD, Window
 from pcapconv.io.source import WINDOW_SIZE
 from pcapconv.kernels import choose
@@ -56,6 +57,7 @@ class PcapngReader:
         self._sections = 0
         self._section: Section | None = None
         self._interfaces: list[Interface] = []
+        self._stored_packets: SectionPackets | None = None  # those of the section
         self._byte_order: ByteOrder = "little"
         self._skip: _Skip | None = None
         self._first_fault = ""  # the first reason for which something was left out
@@ -70,18 +72,14 @@ class PcapngReader:
         while True:
             status = None
             if self._skip is None and self._section is not None:
-                rows, end, status = self._kernels.index_pcapng(
-                    window.buffer,
-                    window.start,
-                    window.stop,
-                    self._columns,
-                    self._byte_order == "big",
-                    len(self._interfaces),
-                    self._interfaces[0].snaplen if self._interfaces else 0,
+                rows, end, status = _index(
+                    window.buffer, window.start, window.stop, self._columns, self._byte_order, self._interfaces
                 )
                 if rows:
                     self.buffer_offset = window.offset - window.start
-                    yield from self._with_notices(self._batch(window.buffer, self._columns, rows))
+                    batch = self._batch(window.buffer, self._columns, rows)
+                    batch.stored_packets, batch.buffer_offset = self._stored_packets, self.buffer_offset
+                    yield from self._with_notices(batch)
                     self._packets += rows
                     window.take(end - window.start)
             if status != FULL:
@@ -172,15 +170,8 @@ class PcapngReader:
         raw = bytes(window.buffer[window.start : window.start + padded])
         right_length = padded.to_bytes(4, self._byte_order)
         columns = Columns(1)
-        rows, _, _ = self._kernels.index_pcapng(
-            raw[:4] + right_length + raw[8:-4] + right_length,
-            0,
-            padded,
-            columns,
-            self._byte_order == "big",
-            len(self._interfaces),
-            self._interfaces[0].snaplen if self._interfaces else 0,
-        )
+        whole = raw[:4] + right_length + raw[8:-4] + right_length
+        rows, _, _ = _index(whole, 0, padded, columns, self._byte_order, self._interfaces)
         if not rows or -columns.captured_length[0] % 4 != padded - length:
             return None
         return self._batch(raw, columns, 1)
@@ -290,6 +281,14 @@ class PcapngReader:
         self._interfaces = []
         self._section = parse_section(body, order, self._sections)._replace(offset=offset)
         self._sections += 1
+        if self._window.can_read_again:
+            interfaces = self._interfaces
+            self._stored_packets = SectionPackets(
+                self._window,
+                self._section,
+                interfaces,
+                lambda buffer, stop, columns: _index(buffer, 0, stop, columns, order, interfaces)[:2],
+            )
         yield self._section
         yield from self._check_options(self._section.options, offset, "section")
 
@@ -420,6 +419,17 @@ class PcapngReader:
         if self._skip is not None:
             skip, self._skip = self._skip, None
             yield Damage(skip.offset, self._packets + 1, skip.reason, skip.bytes, skip.section)
+
+
+def _index(
+    buffer: bytearray | bytes, start: int, stop: int, columns: Columns, order: ByteOrder, interfaces: list[Interface]
+) -> tuple[int, int, int]:
+    """Index packet blocks, as the kernel `index_pcapng` does."""
+    snaplen = interfaces[0].snaplen if interfaces else 0
+    indexed: tuple[int, int, int] = choose().index_pcapng(
+        buffer, start, stop, columns, order == "big", len(interfaces), snaplen
+    )
+    return indexed
 
 
 def _cut_off(length: int, remaining: int) -> str:

@@ -125,6 +125,24 @@ class Window:
         at = self.start + distance
         return bytes(self.buffer[at : min(at + count, self.stop)])
 
+    @property
+    def can_read_again(self) -> bool:
+        """Whether `read_again` works: in a file that is not compressed."""
+        return isinstance(self._source, Source) and self._source.size is not None
+
+    def read_again(self, offset: int, room: memoryview) -> int:
+        """Read into `room` the bytes at an offset of the capture, which were taken before, and return how many there
+        are: too few only if the file became shorter. The window stays where it is. Raises FileError."""
+        source, count = self._source, 0
+        assert isinstance(source, Source)
+        if not source.plain:
+            data = source.peek(offset, len(room))
+            room[: len(data)] = data
+            return len(data)
+        while count < len(room) and (more := source.read_at(offset + count, room[count:])):
+            count += more
+        return count
+
     def leading_zeros(self) -> int:
         """The number of zeros with which the available bytes begin."""
         at, step = self.start, _SMALLEST // 64

@@ -1044,6 +1044,20 @@ def count_falls(array.array keys, uint64_t previous, uint64_t latest):
     return falls, first, most, highest
 
 
+def extremes(array.array keys):
+    cdef const uint64_t *key_of = table(keys, 0)
+    cdef Py_ssize_t size = len(keys), index, lowest = 0, highest = 0
+    if not size:
+        raise ValueError("no keys")
+    with nogil:
+        for index in range(size):
+            if key_of[index] < key_of[lowest]:
+                lowest = index
+            if key_of[index] >= key_of[highest]:
+                highest = index
+    return lowest, highest
+
+
 def first_over_limit(columns, Py_ssize_t first, Py_ssize_t stop, array.array limits):
     cdef Py_ssize_t row = first
     cdef const uint32_t *captured_length = <const uint32_t *>column(columns, "captured_length", "I", stop)

@@ -926,6 +926,20 @@ def count_falls(keys: Sequence[int], previous: int, latest: int) -> tuple[int, i
     return falls, first, most, highest
 
 
+def extremes(keys: Sequence[int]) -> tuple[int, int]:
+    """Find the first of the lowest keys, and the last of the highest ones. Returns both indexes. Raises ValueError if
+    there are no keys."""
+    if not keys:
+        raise ValueError("no keys")
+    lowest = highest = 0
+    for index, key in enumerate(keys):
+        if key < keys[lowest]:
+            lowest = index
+        if key >= keys[highest]:
+            highest = index
+    return lowest, highest
+
+
 def first_over_limit(columns: Columns, first: int, stop: int, limits: array[int]) -> int:
     """Find the first row whose captured length exceeds its interface's entry in `limits`; `stop` if there is none."""
     _check_columns(columns, stop)

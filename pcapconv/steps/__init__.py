@@ -9,9 +9,10 @@ the base of all steps, has the rules. A plan (`BasePlan`) makes the steps of a c
   that packets exceed. Sidecars, the normal form and others have steps of their own.
 * Modules that help steps: `plan` checks the selecting and editing arguments and makes the steps in their order;
   `argument_values` parses the texts of arguments; `edit_arguments` turns those that edit packets into edits;
-  `packet_sorter` orders any number of packets by time, with keys from
-  `time_keys`; `trailing_blocks` keeps the blocks that come after them; `packet_order` checks by how much times go back;
-  `packet_filter` drops packets by their content, with an expression that `filter_expression` lets libpcap compile;
+  `packet_sorter` orders any number of packets by time, with keys from `time_keys`: where they are in the input
+  (`input_order`), or in a `packet_buffer` and a temporary file; `trailing_blocks` keeps the blocks that come after
+  them; `packet_order` checks by how much times go back; `packet_filter` drops packets by their content, with an
+  expression that `filter_expression` lets libpcap compile;
   `duplicates` finds packets that repeat others;
   `time_scales` turns times into nanoseconds; `batch_rows` selects rows of a batch and replaces their options.
 

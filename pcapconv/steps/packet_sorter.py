@@ -1,26 +1,27 @@
 """Orders any number of packets by time: used by the steps that sort a section, and by the normal form.
 
-Strategy: packets are copied into a buffer, with their records, columns and numbers. A full buffer is sorted and written
-to an unnamed temporary file as a run, in pieces. A run that begins where the previous one ended continues that one, so
-that packets in order are one run. To merge runs, a piece of each is in memory, and those packets are sorted
-that come before all packets still in the file. Packets of the same time keep their order, since sorting is stable and
-runs are merged in the order of the capture.
+Strategy: packets that can be read again from the input stay there, as long as memory has room for those whose times
+overlap (`input_order`). All others are copied into a buffer, with their records, columns and numbers. A full buffer is
+sorted and written to an unnamed temporary file as a run, in pieces. A run that begins where the previous one ended
+continues that one, so that packets in order are one run. To merge runs, a piece of each is in memory, and those packets
+are sorted that come before all packets still in the file. Packets of the same time keep their order, since sorting is
+stable and runs are merged in the order of the capture.
 """
 
 from __future__ import annotations
 
 import contextlib
 from array import array
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from struct import Struct
 from typing import Any, NamedTuple, Self
 
-from pcapconv.io.read_write import TEMPORARY_FILE, read_all, reading, write_all, writing
+from pcapconv.io.read_write import TEMPORARY_FILE, read_all, reading, writing
 from pcapconv.io.source import temporary_file
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL
 from pcapconv.model import Columns, Interface, PacketBatch
+from pcapconv.steps.input_order import InputOrder, Part, rows_before
+from pcapconv.steps.packet_buffer import HEADER, PacketBuffer, size_of
 from pcapconv.steps.time_keys import TimeKeys
 
 _RUN = 16 * 2**20  # bytes of packets that are sorted in memory
@@ -31,7 +32,6 @@ _PIECES = 16 * 2**20  # bytes of all pieces that are in memory while runs are me
 _MOST_RUNS = 64  # runs that are merged at once: for each output batch, every one is searched
 _OUTPUT = 512 * 1024  # bytes of packets in an output batch, unless a single packet is longer
 _ROWS_OF_OUTPUT = 2**13
-_HEADER = Struct("<QQ")  # of a piece: its packets, and where their bytes end in it
 
 
 class PacketSorter:
@@ -43,11 +43,13 @@ class PacketSorter:
         self._keys = TimeKeys()
         self._file: Any = None  # made for the first run
         self._file_end = 0
-        self._packets = _Packets(0, 0)
-        self._gathered = _Packets(0, 0)
+        self._packets = PacketBuffer(0, 0)
+        self._gathered = PacketBuffer(0, 0)
+        self._merged = PacketBuffer(0, 0)
         self._runs: list[_Run] = []
         self._last_in_runs: Columns | None = None  # the last row of the last run
         self._first_batch: PacketBatch | None = None
+        self._in_input: InputOrder | None = None  # None if the packets are copied
         self._has_format_only = False
         self._in_order = array("q")
 
@@ -63,20 +65,39 @@ class PacketSorter:
         """Add packets, and copy them. Raises FormatError for a time that cannot be determined."""
         if self._first_batch is None:
             self._first_batch = batch
-            if not self._packets.numbers:
-                self._packets = _Packets(_RUN, _ROWS)
+            self._in_input = InputOrder(self._keys, self._order)
         self._has_format_only = self._has_format_only or bool(batch.format_only)
         self._keys.add_interfaces(batch.interfaces)
         columns = self._keys.carry_times(batch)
-        listed = range(batch.first_number, batch.first_number + batch.rows) if batch.numbers is None else batch.numbers
-        packets, numbers, order, row = self._packets, array("Q", listed), self._as_they_are(batch.rows), 0
-        while row < batch.rows:
-            row, status = packets.add_rows(batch.buffer, columns, numbers, order, row)
+        if self._in_input is not None:
+            if not self._keys.carries and self._in_input.add_batch(batch):
+                return
+            self._copy_remaining(self._in_input)
+            self._in_input = None
+        first, listed = batch.first_number, batch.numbers
+        numbers = range(first, first + batch.rows) if listed is None else array("Q", listed)
+        self._copy_rows(batch.buffer, columns, numbers, self._as_they_are(batch.rows), 0)
+
+    def _copy_remaining(self, in_input: InputOrder) -> None:
+        """Copy the packets that are left in the input."""
+        for packets, order, begin, _ in in_input.remaining():
+            order = self._as_they_are(packets.rows) if order is None else order
+            self._copy_rows(packets.buffer, packets.columns, packets.numbers, order, begin)
+
+    def _copy_rows(
+        self, buffer: bytes | bytearray, columns: Columns, numbers: array[int] | range, order: array[int], index: int
+    ) -> None:
+        """Copy the rows that `order` lists, from its entry `index` on."""
+        packets = self._packets
+        if not packets.numbers:
+            self._packets = packets = PacketBuffer(_RUN, _ROWS)
+        while index < len(order):
+            index, status = packets.add_rows(buffer, columns, numbers, order, index)
             if status == FULL and packets.rows:
                 self._write_run(packets)
                 packets.clear()
             elif status == FULL:
-                packets.buffer = bytearray(max(_RUN, _size_of(columns, row)))
+                packets.buffer = bytearray(max(_RUN, size_of(columns, order[index])))
 
     def batches(self, interfaces: list[Interface]) -> Iterator[PacketBatch]:
         """All packets in order, with their numbers, as batches with these interfaces. Then forget them."""
@@ -95,7 +116,7 @@ class PacketSorter:
                 interfaces=interfaces,
                 count_format_only=first.count_format_only,
             )
-            batch.numbers = packets.numbers[: packets.rows]
+            batch.numbers = None if isinstance(packets.numbers, range) else packets.numbers[: packets.rows]
             batch.contiguous = packets.only_records
             batch.header_order = first.header_order
             if self._has_format_only and first.count_format_only is not None:
@@ -106,12 +127,20 @@ class PacketSorter:
     def _clear(self) -> None:
         self._keys.begin_section()
         self._packets.clear()
-        self._runs, self._last_in_runs, self._first_batch = [], None, None
+        self._runs, self._last_in_runs, self._first_batch, self._in_input = [], None, None, None
+        self._merged = PacketBuffer(0, 0)
         self._file_end, self._has_format_only = 0, False
 
-    def _sorted(self) -> Iterator[_Packets]:
+    def _sorted(self) -> Iterator[PacketBuffer]:
         """Yield all packets in order. What is yielded is valid until the next is asked for."""
+        if self._in_input is not None:
+            for parts in self._in_input.parts():
+                yield from self._merge_parts(parts)
+            self._merged = PacketBuffer(0, 0)
+            self._copy_remaining(self._in_input)
         packets = self._packets
+        if not packets.rows:  # nothing was copied
+            return
         if not self._runs:
             order = self._order(packets)
             if order is None:
@@ -119,16 +148,15 @@ class PacketSorter:
             else:
                 yield from self._gather(packets, order)
             return
-        if packets.rows:
-            self._write_run(packets)
-        self._packets = packets = _Packets(0, 0)  # memory is needed for the runs
+        self._write_run(packets)
+        self._packets = packets = PacketBuffer(0, 0)  # memory is needed for the runs
         while len(self._runs) > 2 and (
             len(self._runs) > _MOST_RUNS or sum(run.longest for run in self._runs) > _PIECES
         ):
             self._merge_neighbours()
         yield from self._merge(self._runs)
 
-    def _order(self, packets: _Packets) -> array[int] | None:
+    def _order(self, packets: PacketBuffer) -> array[int] | None:
         """Return the rows in the order of their times, or None if they are in order."""
         keys = self._keys.keys(packets.columns, packets.rows)
         if not isinstance(keys, array):
@@ -146,10 +174,10 @@ class PacketSorter:
             self._in_order = array("q", range(rows))
         return self._in_order[:rows]
 
-    def _gather(self, packets: _Packets, order: array[int]) -> Iterator[_Packets]:
+    def _gather(self, packets: PacketBuffer, order: array[int]) -> Iterator[PacketBuffer]:
         """Yield the rows that `order` lists."""
         if not self._gathered.numbers:
-            self._gathered = _Packets(_OUTPUT, _ROWS_OF_OUTPUT)
+            self._gathered = PacketBuffer(_OUTPUT, _ROWS_OF_OUTPUT)
         gathered, index = self._gathered, 0
         gathered.clear()
         while index < len(order):
@@ -158,9 +186,9 @@ class PacketSorter:
                 yield gathered
                 gathered.clear()
             else:
-                gathered.buffer = bytearray(_size_of(packets.columns, order[index]))
+                gathered.buffer = bytearray(size_of(packets.columns, order[index]))
 
-    def _write_run(self, packets: _Packets) -> None:
+    def _write_run(self, packets: PacketBuffer) -> None:
         """Sort packets, and write them to the file as a run, or as the continuation of the last one."""
         if self._file is None:
             self._file = temporary_file()
@@ -183,22 +211,22 @@ class PacketSorter:
         (last,), (first,) = self._keys.keys(self._last_in_runs, 1), self._keys.keys(columns.copy(row, row + 1), 1)
         return last <= first
 
-    def _write_pieces(self, packets: _Packets, order: array[int]) -> int:
+    def _write_pieces(self, packets: PacketBuffer, order: array[int]) -> int:
         """Append the rows that `order` lists to the file, in pieces. Return the size of the longest piece."""
-        piece, index, longest = _Packets(_HEADER.size + _PIECE, _ROWS_OF_PIECE, begin=_HEADER.size), 0, 0
+        piece, index, longest = PacketBuffer(HEADER.size + _PIECE, _ROWS_OF_PIECE, begin=HEADER.size), 0, 0
         with writing(TEMPORARY_FILE):
             self._file.seek(self._file_end)
         while index < len(order):
             index, _ = piece.add_rows(packets.buffer, packets.columns, packets.numbers, order, index)
             if not piece.rows:
-                piece.buffer = bytearray(_HEADER.size + _size_of(packets.columns, order[index]))
+                piece.buffer = bytearray(HEADER.size + size_of(packets.columns, order[index]))
                 continue
             length = piece.write_to(self._file)
             self._file_end += length
             longest = max(longest, length)
             piece.clear()
-            if len(piece.buffer) > _HEADER.size + _PIECE:  # it was made for a packet of unusual size
-                piece.buffer = bytearray(_HEADER.size + _PIECE)
+            if len(piece.buffer) > HEADER.size + _PIECE:  # it was made for a packet of unusual size
+                piece.buffer = bytearray(HEADER.size + _PIECE)
         return longest
 
     def _merge_neighbours(self) -> None:
@@ -218,98 +246,38 @@ class PacketSorter:
                 longest = max(longest, self._write_pieces(packets, self._as_they_are(packets.rows)))
             self._runs.append(_Run(begin, self._file_end, longest))
 
-    def _merge(self, runs: Sequence[_Run]) -> Iterator[_Packets]:
+    def _merge(self, runs: Sequence[_Run]) -> Iterator[PacketBuffer]:
         """Yield the packets of runs in order. What is yielded is valid until the next is asked for."""
         readers = [_RunReader(self._file, run, self._keys) for run in runs]
-        merged = _Packets(0, 0)
         while True:
             readers = [reader for reader in readers if reader.has_more()]
             if not readers:
                 return
-            taken = [(reader.packets, begin, end) for reader, begin, end in _next_rows(readers) if end > begin]
-            if len(taken) == 1:
-                ((packets, begin, end),) = taken
-                yield packets.part(begin, end)
-                continue
-            size, rows = sum(packets.end for packets, _, _ in taken), sum(end - begin for _, begin, end in taken)
-            if len(merged.buffer) < size or merged.columns.capacity < rows:
-                merged = _Packets(max(size, len(merged.buffer)), max(rows, merged.columns.capacity))
-            merged.clear()
-            for packets, begin, end in taken:
-                merged.add_rows(packets.buffer, packets.columns, packets.numbers, self._as_they_are(end), begin)
-            order = self._order(merged)
-            if order is None:
-                yield merged
-            else:
-                yield from self._gather(merged, order)
+            yield from self._merge_parts([part for part in _next_parts(readers) if part.end > part.begin])
 
-
-class _Packets:
-    """Packets in a buffer, with columns and numbers: `rows` packets, whose bytes are from `begin` up to `end`."""
-
-    def __init__(self, size: int, rows: int, *, begin: int = 0) -> None:
-        self.buffer: bytearray | bytes = bytearray(size)
-        self.columns = Columns(rows)
-        self.numbers = array("Q", bytes(8 * rows))
-        self.begin = self.end = begin
-        self.rows = 0
-
-    @property
-    def only_records(self) -> bool:
-        """Whether the bytes are the packets' records, one after the other."""
-        lengths = self.columns.record_length[: self.rows]
-        return sum(lengths) == self.end - self.begin and 0 not in lengths
-
-    def clear(self) -> None:
-        """Remove all packets."""
-        self.end, self.rows = self.begin, 0
-
-    def add_rows(
-        self, buffer: bytes | bytearray, columns: Columns, numbers: array[int], order: array[int], first: int
-    ) -> tuple[int, int]:
-        """Add rows, as the kernel `gather_rows` does. Return the next entry of the order, and why the kernel
-        stopped."""
-        index: int
-        status: int
-        index, self.end, self.rows, status = choose().gather_rows(
-            buffer, columns, numbers, order, first, self.buffer, self.end, self.columns, self.numbers, self.rows
-        )
-        return index, status
-
-    def part(self, begin: int, end: int) -> _Packets:
-        """The rows from `begin` up to `end`, in the same buffer."""
-        part = _Packets(0, 0)
-        part.buffer, part.columns, part.numbers = self.buffer, self.columns.copy(begin, end), self.numbers[begin:end]
-        part.rows = end - begin
-        starts = self.columns.record_at
-        part.begin, part.end = starts[begin], self.end if end == self.rows else starts[end]
-        return part
-
-    def write_to(self, file: Any) -> int:
-        """Write the packets as a piece of a run: a header, for which the buffer has room, the bytes, the columns and
-        the numbers. Return the piece's length."""
-        assert isinstance(self.buffer, bytearray)
-        self.buffer[: _HEADER.size] = _HEADER.pack(self.rows, self.end)
-        columns = [*(getattr(self.columns, name) for name in Columns.TYPECODES), self.numbers]
-        listed = b"".join(memoryview(column)[: self.rows] for column in columns)
-        with writing(TEMPORARY_FILE), memoryview(self.buffer) as view:
-            write_all(file, view[: self.end])
-            write_all(file, memoryview(listed))
-        return self.end + len(listed)
-
-    def read_from(self, piece: bytes) -> int:
-        """Take the packets of a piece, behind which other bytes may follow. Return the piece's length."""
-        rows: int
-        at: int
-        rows, at = _HEADER.unpack_from(piece)
-        self.buffer, self.begin, self.end, self.rows = piece, _HEADER.size, at, rows
-        for name, typecode in (*Columns.TYPECODES.items(), ("numbers", "Q")):
-            column = array(typecode)
-            length = rows * column.itemsize
-            column.frombytes(memoryview(piece)[at : at + length])
-            setattr(self if name == "numbers" else self.columns, name, column)
-            at += length
-        return at
+    def _merge_parts(self, parts: list[Part]) -> Iterator[PacketBuffer]:
+        """Yield the packets of parts in order, each of which is in order."""
+        if len(parts) <= 1:
+            for packets, order, begin, end in parts:
+                if order is None:
+                    yield packets.part(begin, end)
+                else:
+                    yield from self._gather(packets, order[begin:end])
+            return
+        size, rows = sum(part.packets.end for part in parts), sum(part.end - part.begin for part in parts)
+        merged = self._merged
+        if len(merged.buffer) < size or merged.columns.capacity < rows:
+            merged = PacketBuffer(max(size, len(merged.buffer)), max(rows, merged.columns.capacity))
+            self._merged = merged
+        merged.clear()
+        for packets, order, begin, end in parts:
+            rows_taken = self._as_they_are(end) if order is None else order[:end]
+            merged.add_rows(packets.buffer, packets.columns, packets.numbers, rows_taken, begin)
+        order = self._order(merged)
+        if order is None:
+            yield merged
+        else:
+            yield from self._gather(merged, order)
 
 
 class _Run(NamedTuple):
@@ -329,7 +297,7 @@ class _RunReader:
         self._at, self._end, self._longest = run
         self._time_keys = keys
         self._keys: Sequence[int] = ()
-        self.packets = _Packets(0, 0)
+        self.packets = PacketBuffer(0, 0)
         self.row = 0
 
     def has_more(self) -> bool:
@@ -352,18 +320,13 @@ class _RunReader:
         packets of the run are left in the file."""
         return None if self._at == self._end else self._keys[-1]
 
-    def take_rows(self, limit: int | None, *, including: bool) -> tuple[int, int]:
-        """Take the next packets in memory with keys before `limit`, or also at `limit` if `including`; all if it is
-        None. Return the first row and the one after the last."""
-        first = self.row
-        if limit is None:
-            self.row = self.packets.rows
-        else:
-            self.row = (bisect_right if including else bisect_left)(self._keys, limit, first)
-        return first, self.row
+    def take_rows(self, limit: int | None, *, including: bool) -> Part:
+        """Take the next packets in memory before the limit, as `rows_before` finds them."""
+        begin, self.row = self.row, rows_before(self._keys, None, self.row, limit, including=including)
+        return Part(self.packets, None, begin, self.row)
 
 
-def _next_rows(readers: list[_RunReader]) -> list[tuple[_RunReader, int, int]]:
+def _next_parts(readers: list[_RunReader]) -> list[Part]:
     """Take, from each run, the packets that come before all packets still in the file.
 
     No packet in the file has a key below the lowest limit. The first run with that limit may have more packets of the
@@ -372,9 +335,4 @@ def _next_rows(readers: list[_RunReader]) -> list[tuple[_RunReader, int, int]]:
     """
     limits = [(limit, index) for index, reader in enumerate(readers) if (limit := reader.limit) is not None]
     limit, first = min(limits, default=(None, 0))
-    return [(reader, *reader.take_rows(limit, including=index <= first)) for index, reader in enumerate(readers)]
-
-
-def _size_of(columns: Columns, row: int) -> int:
-    """The most bytes that a row takes."""
-    return columns.record_length[row] + columns.captured_length[row] + columns.options_length[row]
+    return [reader.take_rows(limit, including=index <= first) for index, reader in enumerate(readers)]

@@ -32,8 +32,8 @@ _LAST_ENTRIES = [*_LOWEST.entry(0)] * 2  # of a table, after the interfaces: for
 class TimeKeys:
     """The keys of a section's packets. Keys of different calls can be compared if `unit` is the same.
 
-    `carried` is the ticks and the interface of the last packet with a time. Set it to go on with another stream of the
-    same section's packets.
+    `carries` is True if packets without a time have been met. `carried` is the ticks and the interface of the last
+    packet with a time; set it to go on with another stream of the same section's packets.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class TimeKeys:
         self._earliest = 0  # no offset is lower; 0 or a negative power of two, so that it rarely changes
         self._table = array("Q", _LAST_ENTRIES)  # for the kernel
         self._fits_kernel = True
-        self._carries = False  # whether packets without a time have been met
+        self.carries = False
         self.carried = NOTHING_CARRIED
 
     def add_interfaces(self, interfaces: Sequence[Interface]) -> None:
@@ -101,7 +101,7 @@ class TimeKeys:
         types = columns.record_type[:rows].tobytes()
         timeless = types.count(SIMPLE_PACKET)
         if timeless:
-            self._carries = True
+            self.carries = True
             columns = columns.with_copies(rows, "ticks", "options_at")
             ticks, interface = self.carried
             for row, record_type in enumerate(types):
@@ -117,7 +117,7 @@ class TimeKeys:
 
     def forget_carried_times(self, columns: Columns, rows: int) -> None:
         """Remove what `carry_times` noted in rows of packets without a time."""
-        if self._carries:
+        if self.carries:
             for row, record_type in enumerate(columns.record_type[:rows]):
                 if record_type == SIMPLE_PACKET:
                     columns.ticks[row] = columns.options_at[row] = 0
@@ -127,7 +127,7 @@ class TimeKeys:
         if len(self._distinct) <= 1:
             return columns.ticks[:rows]
         interfaces = columns.interface[:rows]
-        if self._carries:
+        if self.carries:
             no_packet_before = len(self._units)
             for row, record_type in enumerate(columns.record_type[:rows]):
                 if record_type == SIMPLE_PACKET:

@@ -16,7 +16,8 @@ _SELECTED = (
         "same time keep their order. A packet without a time stays behind the packet before it. Packets keep the "
         "numbers that they have in the input; times after the first packet count from the earliest. Blocks between "
         "packets come after the section's packets, but interfaces, names, secrets and processes come before them. The "
-        "whole capture is always read. More than 16 MiB of packets need a temporary file.",
+        "whole capture is always read, a file twice. More than 16 MiB of packets need a temporary file if they come "
+        "from a pipe or a compressed capture, or if the times of so many overlap.",
     ),
     Option(
         "timezone",
