@@ -77,7 +77,7 @@ def test_a_capture_that_is_cut_off(name: str) -> None:
             out, report = converted(source, "pcap")
             assert PCAP.startswith(out)
             last = report.damage[-1]
-            assert last[1:] == (report.packets_read + 1, f"the {name} data is cut off", 0, 0, cut)
+            assert last[1:] == (report.packets_read + 1, f"the {name} data is cut off", 0, 0, cut, None)
             assert last.offset <= len(PCAP)
             for each in report.damage[:-1]:
                 assert (each.offset, each.compressed_offset) == (len(out), None)
@@ -131,6 +131,7 @@ def test_status_3_and_json(tmp_path: Path) -> None:
             "bytes_left_out": 1,
             "section": 0,
             "compressed_offset": len(PACKED),
+            "input": None,
         }
     ]
     assert (tmp_path / "out.pcap").read_bytes() == PCAP
