@@ -12,8 +12,8 @@ How a capture flows; the loop in `conversion.py` passes it through these modules
 
 Below these modules: spec/ defines what blocks, options and link types are; kernels/ has the loops over the packets of a
 batch. Above them, a folder for each capability: converting, splitting, merging, joining, normalizing, comparing,
-describing, batching; sidecar/ keeps what pcap cannot hold. `capture.py` has `pcapconv.open`, `report.py` has the report of a
-conversion, and cli/ is the command.
+describing, batching; sidecar/ keeps what pcap cannot hold. `capture.py` has `pcapconv.open`, `report.py` has the report
+of a conversion, and cli/ is the command.
 """
 
 TYPE_CHECKING = False  # not from `typing`: what takes long to import is imported at its first use

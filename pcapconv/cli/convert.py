@@ -37,14 +37,14 @@ def convert(
 ) -> int:
     """Convert one capture, print warnings on stderr, and return the exit status."""
     target = str(resolve_target(source, target, options.get("to"), options.get("compress")))
-    check_names(report, options, source, target)
+    check_names(report, options, [source], target)
     if not quiet:
         _mention_sidecar(source, target, options)
     return run_writing_command(
         lambda progress: pcapconv.convert(
             source, target, on_loss=on_loss, force=force, progress=progress, on_message=print_message, **options
         ),
-        source,
+        [source],
         target,
         closing=lambda done: f"{done.outputs[0]}: {counted(done.packets_written, 'packet')} written",
         report=report,

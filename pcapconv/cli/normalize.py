@@ -78,7 +78,7 @@ def normalize(
     target = str(output_of(source, target, options.get("to", project_options.get("to")), compress))
     options = arguments_for_output(target, project_options) | options
     on_loss: OnLoss = options.get("on_loss", "warn")
-    check_names(report, {}, source, target)
+    check_names(report, {}, [source], target)
     return run_writing_command(
         lambda progress: pcapconv.normalize(
             source,
@@ -90,7 +90,7 @@ def normalize(
             compress_level=compress_level,
             **options,
         ),
-        source,
+        [source],
         target,
         closing=lambda done: f"{target}: {counted(done.packets_written, 'packet')} written",
         report=report,
