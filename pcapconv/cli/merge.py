@@ -10,9 +10,8 @@ import pcapconv
 from pcapconv.cli.messages import check_stdin_once, print_message
 from pcapconv.cli.writing_commands import check_names, run_writing_command
 from pcapconv.errors import FileError, PcapconvError
-from pcapconv.io.final_names import exists
+from pcapconv.formats.output_names import output_of
 from pcapconv.io.paths import STDIO, comparable_path
-from pcapconv.io.read_write import reading
 from pcapconv.report import Report
 from pcapconv.text import counted
 
@@ -54,13 +53,11 @@ def merge(
 def _check_target(target: str, *, force: bool) -> None:
     """Check that a file can be written at the last path, since that may also be an input behind which OUT was
     forgotten. Raises FileError."""
-    if target == STDIO:
-        return
-    if os.path.isdir(target):
+    if target != STDIO and os.path.isdir(target):
         raise FileError(f"{target}: is a directory; the last name is the file to write")
-    with reading(target):
-        if not force and exists(target):
-            raise FileError(f"{target}: exists already, and is the last name, the file to write; --force replaces it")
+    if target != STDIO and os.path.isfile(target) and not force:
+        raise FileError(f"{target}: exists already, and is the last name, the file to write; --force replaces it")
+    output_of(STDIO, target, None)  # a name that ends in a slash
 
 
 def _captures_in_directories(paths: Sequence[str], directories: Sequence[str]) -> Iterator[str]:

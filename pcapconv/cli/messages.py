@@ -165,6 +165,7 @@ def print_findings(
     """Print the first findings, and the number of further ones; `where_all` tells users where all are listed. `prefix`
     is `warning: ` and the name of the capture; a finding in one of several inputs has its own name."""
     for finding in findings[:MOST_PRINTED]:
-        print_message(f"{prefix if finding.input is None else 'warning'}: {finding}")
+        prefix = prefix if finding.input is None else "warning"
+        print_message(f"{prefix}: {finding}")
     if total > MOST_PRINTED:
         print_message(f"{prefix}: and {total - MOST_PRINTED:,} more like these; {where_all}")
