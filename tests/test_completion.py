@@ -25,7 +25,7 @@ LINES = {  # up to where Tab is pressed, and all that may follow
     "pcapconv convert a.pcap --on-loss f": ["fail"],
     "pcapconv split --by link": ["link-type"],
     "pcapconv me": ["merge"],
-    "pcapconv merge --s": ["--separate-interfaces", "--shift-time", "--snaplen", "--sort", "--strict", "--strip"],
+    "pcapconv merge --se": ["--separate-interfaces", "--set-interface"],
     "pcapconv merge a.pcap b.pcap c.pcap --app": ["--append"],
     "pcapconv merge a.pcap b.pcap c.pcap --to ": ["pcap", "pcapng"],
     "pcapconv merge a.pcap ": [],
