@@ -238,7 +238,7 @@ class Conversion:
             if isinstance(item, PacketBatch) and self._stops_here(report):
                 return
         if not has_interface and report.target_format == "pcap":
-            report.add_warning(Notice(0, _NO_INTERFACE))
+            report.add_warning(Notice(None if self.merges else 0, _NO_INTERFACE))
 
     @property
     def can_start_again(self) -> bool:

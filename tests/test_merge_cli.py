@@ -296,6 +296,12 @@ def test_warnings_about_all_inputs() -> None:
         "out.pcapng: no packet was selected, it holds none",
         "no input holds a key log, and none was written",
     ]
+    Path("empty.pcapng").write_bytes(wire.section_header())
+    sentence = (
+        "empty.pcapng and 1 more: the capture has no interface; "
+        "the pcap file states Ethernet, since it has to state a link type"
+    )
+    assert run_command("merge", "empty.pcapng", "empty.pcapng", "out.pcap").err == warnings(sentence)
     alone = run_command("merge", "odd.pcap", "alone.pcapng", "--extract-secrets", "keys")
     assert alone.err == warnings("odd.pcap: it holds no key log, and none was written")
 
