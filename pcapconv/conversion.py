@@ -54,7 +54,7 @@ from pcapconv.io.pipe_reading import PipeReading
 from pcapconv.io.source import Source, read_file, spool
 from pcapconv.io.target import Target, open_target
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch
-from pcapconv.report import CaptureFile, LossError, Report, counts_in_words
+from pcapconv.report import CaptureFile, LossError, Report, counts_in_words, losses_in_words
 from pcapconv.sinks import Sink
 from pcapconv.steps import BasePlan, Step
 from pcapconv.steps.snaplens import Snaplens
@@ -146,7 +146,9 @@ class Conversion:
         pcap would lose comments that the plan adds."""
         self._sink = self._stack.enter_context(sink)
         sidecar_keeps = self._sidecars is not None and self._sidecars.writes_sidecar
-        check_comments(self._plan, self.settings.writer.format, self.settings.on_loss, kept=sidecar_keeps)
+        check_comments(
+            self._plan, self.settings.writer.format, self.settings.on_loss, kept=sidecar_keeps, merged=self.merges
+        )
         for source in self.sources:
             sink.check(source)
         if self.settings.writer.format == "pcapng" and not self.settings.writer.keep_snaplen:
@@ -164,7 +166,7 @@ class Conversion:
                     raise
             self._start_again()
         if self.settings.on_loss == "fail":
-            refuse_losses(report)
+            refuse_losses(report, self.source.name, merged=self.merges)
         if not self._plan.write_secrets(self._secrets, report):
             self._secrets = None
         return report
@@ -193,6 +195,11 @@ class Conversion:
     def sources(self) -> Sequence[Source]:
         """The inputs, which the outputs may replace."""
         return [self.source]
+
+    @property
+    def merges(self) -> bool:
+        """Whether `source` merges the `sources`."""
+        return self.source not in self.sources
 
     def open_reader(self) -> Reader:
         """Open a reader for one run."""
@@ -231,7 +238,7 @@ class Conversion:
             if isinstance(item, PacketBatch) and self._stops_here(report):
                 return
         if not has_interface and report.target_format == "pcap":
-            report.add_warning(Notice(0, _NO_INTERFACE))
+            report.add_warning(Notice(None if self.merges else 0, _NO_INTERFACE))
 
     @property
     def can_start_again(self) -> bool:
@@ -428,31 +435,33 @@ def check_on_loss(on_loss: str) -> None:
         raise UsageError(f"{argument('on_loss', on_loss)}: must be one of {', '.join(get_args(OnLoss))}")
 
 
-def check_comments(plan: BasePlan | None, format_name: str | None, on_loss: OnLoss, *, kept: bool) -> None:
+def check_comments(
+    plan: BasePlan | None, format_name: str | None, on_loss: OnLoss, *, kept: bool, merged: bool = False
+) -> None:
     """Check that the comments that a plan adds to packets are not lost: pcap cannot hold comments. `kept` is true if a
-    sidecar keeps them. Raises UsageError if comments would be lost, unless losses are ignored."""
+    sidecar keeps them; a merge (`merged`) has no sidecar. Raises UsageError if comments would be lost, unless losses
+    are ignored."""
     if plan is None or not plan.adds_packet_comments or format_name != "pcap" or kept or on_loss == "ignore":
         return
-    raise UsageError(
-        f"{argument('packet_comment')}: pcap cannot hold comments; write pcapng, or keep them in a sidecar with "
-        f"{argument('sidecar', True)}"
-    )
+    ways_out = "write pcapng" + ("" if merged else f", or keep them in a sidecar with {argument('sidecar', True)}")
+    raise UsageError(f"{argument('packet_comment')}: pcap cannot hold comments; {ways_out}")
 
 
-def refuse_losses(report: Report) -> None:
-    """Raise LossError if the report has losses, or if the sidecar that was read lacks something."""
-    what = f"{report.target_format} cannot hold {counts_in_words(report.losses)}" if report.losses else ""
+def refuse_losses(report: Report, source: str, *, merged: bool) -> None:
+    """Raise LossError if the report has losses, or if the sidecar that was read lacks something. `source` names the
+    input in the message, or the inputs that are `merged`."""
+    what = losses_in_words(report, merged=merged) if report.losses else ""
     if report.missing_in_sidecar:
         what = f"{report.sidecar_read} was written without {counts_in_words(report.missing_in_sidecar)}"
     if what:
-        refuse(report, what)
+        refuse(report, source, what)
 
 
-def refuse(report: Report, what: str) -> NoReturn:
+def refuse(report: Report, source: str, what: str) -> NoReturn:
     """Raise LossError. Its message contains `what`, the losses in words; its report says that nothing was written."""
     report.packets_written, report.outputs, report.sidecar_written = 0, [], None
     report.parts = None if report.parts is None else []
-    raise LossError(f"{report.inputs[0]}: {what}{NOTHING_WRITTEN}", report)
+    raise LossError(f"{source}: {what}{NOTHING_WRITTEN}", report)
 
 
 def make_plan(arguments: StepArguments, *, stop_early: bool = False, in_order: bool | str = False) -> Plan | None:

@@ -85,10 +85,10 @@ class Repeat(NamedTuple):
 class Report:
     """What a conversion did. Counts by kind are mappings, kind → count; `docs/reference/json.md` lists the kinds.
 
-    * `inputs`, `outputs`: names of files. `source_format`, `target_format`: `"pcap"` or `"pcapng"`;
-      `target_format` is None if no capture is written.
+    * `inputs`, `outputs`: names of files. `source_format`, `target_format`: `"pcap"` or `"pcapng"`; `source_format` is
+      `"mixed"` if inputs of both were merged, `target_format` is None if no capture is written.
     * `source_compression`, `target_compression`: the compression of the source and of the outputs, as in `"gzip"`; None
-      if they are not compressed.
+      if they are not compressed, or if the inputs of a merge differ.
     * `packets_read`, `packets_written`: numbers of packets.
     * `other_blocks`: the custom and unknown blocks of the input, by kind, without those that describe processes.
     * `losses`: what the target could not hold, by kind.
@@ -194,6 +194,13 @@ class LossError(PcapconvError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+def losses_in_words(report: Report, *, merged: bool = False) -> str:
+    """The losses of a report as a statement: `pcap cannot hold 3 comments`. If captures were `merged`, pcapng cannot
+    only hold less than a format: one section holds less than several."""
+    holder = "the merged capture" if merged and report.target_format == "pcapng" else report.target_format
+    return f"{holder} cannot hold {counts_in_words(report.losses)}"
 
 
 def blocks_in_words(counts: Mapping[str, int]) -> str:

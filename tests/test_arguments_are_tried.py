@@ -50,6 +50,7 @@ STATED = {
     "test_early_end.py": ("in_order", "stop_early"),
     "test_diff.py": ("as_json", "everything", "ignore", "most", "time_tolerance"),
     "test_fractions.py": ("fractions",),
+    "test_merge_cli.py": ("append", "separate_interfaces"),
     "test_normalize_cli.py": ("check",),
     "test_relabel.py": ("capture_comment", "link_type", "set_interface"),
     "test_secrets.py": ("inject_secrets",),

@@ -107,7 +107,7 @@ BATCH = '"options": "d", "root": "/r", "run": "n", "worker": '
             '"damage": ['
             + ", ".join(
                 f'{{"offset": {number}, "packet_number": 1, "reason": "cut off", "bytes_left_out": 2, "section": 0, '
-                '"compressed_offset": null}'
+                '"compressed_offset": null, "input": null}'
                 for number in range(10)
             )
             + '], "damage_total": 12, "warnings": [], "warnings_total": 0, "key_log": true, "seconds": 0, '

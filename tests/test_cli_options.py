@@ -58,12 +58,15 @@ WRONG = {  # arguments of convert
     "": "IN and OUT are missing; write: pcapconv convert IN OUT",
     "in": "OUT is missing; write: pcapconv convert in OUT",
     "'a b'": "OUT is missing; write: pcapconv convert 'a b' OUT",
-    "in out c": "too many names: c; write: pcapconv convert IN OUT; pcapconv batch SRC DST converts many captures",
+    "in out c": "too many names: c; write: pcapconv convert IN OUT; pcapconv batch SRC DST converts many captures, "
+    "pcapconv merge IN... OUT makes one of them",
     "in out --forc": "convert has no option --forc; did you mean --force?",
     "in out --no-fsnc": "convert has no option --no-fsnc; did you mean --no-fsync?",
     "in out --no-strict": "convert has no option --no-strict; pcapconv convert --help lists its options",
     "in out --bogus --help": "convert has no option --bogus; pcapconv convert --help lists its options",
     "in out --max-packets 5": "convert has no option --max-packets; pcapconv split has it",
+    "in out --append": "convert has no option --append; pcapconv merge --append IN... OUT puts one capture behind the "
+    "other",
     "in out --allow-empty": "convert has no option --allow-empty; pcapconv batch and normalize have it",
     "in -o out": "convert has no option -o; the output comes after the input: pcapconv convert IN OUT",
     "in out -fx": "convert has no option -x; pcapconv convert --help lists its options",
@@ -89,6 +92,12 @@ WRONG = {  # arguments of convert
 }
 OF_OTHERS = {  # whole lines of other commands
     "split a -o b": "split has no option -o; the output comes after the input: pcapconv split IN TEMPLATE",
+    "merge a -w b": "merge has no option -w; the output comes after the inputs: pcapconv merge IN... OUT",
+    "merge a b -a": "merge has no option -a; did you mean --append?",
+    "merge a b -I none": "merge has no option -I; did you mean --separate-interfaces?",
+    "merge a b --stop-early": "merge has no option --stop-early; pcapconv convert and split have it",
+    "merge": "IN and OUT are missing; write: pcapconv merge IN OUT",
+    "merge 'a b'": "OUT is missing; write: pcapconv merge 'a b' OUT",
     "batch a -w b": "batch has no option -w; the output comes after the input: pcapconv batch SRC [DST]",
     "diff a -o b": "diff has no option -o; pcapconv diff --help lists its options",
     "info a -o b": "info has no option -o; pcapconv info --help lists its options",
@@ -107,6 +116,8 @@ TIPS = {  # whole lines, and what is said of them
     "{dir}": "no such command: {dir}; did you mean: pcapconv batch {dir} DST",
     "info - -": "- is stdin, which can be read once; name it once",
     "normalize --check - -": "- is stdin, which can be read once; name it once",
+    "{a} {a} b.pcapng": "no such command: {a}; did you mean: pcapconv merge {a} {a} b.pcapng",
+    "{dir} all.pcapng -q": "no such command: {dir}; did you mean: pcapconv merge {dir} all.pcapng -q",
     "{dir} out": "no such command: {dir}; did you mean: pcapconv batch {dir} out",
     "batch1 out": "no such command: batch1; did you mean: pcapconv batch out",
     "converted -f": "no such command: converted; did you mean: pcapconv batch converted -f",
@@ -120,9 +131,10 @@ TIPS = {  # whole lines, and what is said of them
     "transmogrify": "no such command: transmogrify; pcapconv --help lists the commands",
 }
 ELSEWHERE = {
-    "merge": "mergecap -w OUT IN...",
+    "append": "pcapconv merge --append IN... OUT",
+    "mergecap": "pcapconv merge IN... OUT",
     "reorder": "pcapconv convert --sort IN OUT",
-    "dedupe": "editcap -d IN OUT",
+    "dedupe": "pcapconv convert --dedup 4 IN OUT",
     "repair": "pcapconv convert IN OUT keeps all that is intact",
     "anonymize": "tcprewrite --seed",
 }

@@ -218,11 +218,11 @@ def test_long_work_shows_a_bar_that_goes_away(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(progress, "_BAR_DELAY", -1.0)
-    with progress.progress_bar(str(WEB_PCAP), show=True) as update:
+    with progress.progress_bar([str(WEB_PCAP)], show=True) as update:
         assert update is not None
         update(1000)
     assert capsys.readouterr().out == ""
-    with progress.progress_bar(str(WEB_PCAP), show=False) as update:
+    with progress.progress_bar([str(WEB_PCAP)], show=False) as update:
         assert update is None
 
 

@@ -24,6 +24,11 @@ LINES = {  # up to where Tab is pressed, and all that may follow
     "pcapconv convert --to ": ["pcap", "pcapng"],
     "pcapconv convert a.pcap --on-loss f": ["fail"],
     "pcapconv split --by link": ["link-type"],
+    "pcapconv me": ["merge"],
+    "pcapconv merge --se": ["--separate-interfaces", "--set-interface"],
+    "pcapconv merge a.pcap b.pcap c.pcap --app": ["--append"],
+    "pcapconv merge a.pcap b.pcap c.pcap --to ": ["pcap", "pcapng"],
+    "pcapconv merge a.pcap ": [],
     "pcapconv normalize --no-s": ["--no-sort", "--no-strict"],
     "pcapconv batch --progress ": ["json"],
     "pcapconv convert ": [],  # names of files, which shells know
@@ -62,8 +67,10 @@ def test_all_options_of_a_command(name: str) -> None:
 def test_zsh_and_fish() -> None:
     assert completions_of("zsh", "pcapconv convert --to ").stdout == '_arguments \'*: :(("pcap"\n"pcapng"))\'\n'
     assert completions_of("zsh", "pcapconv convert ").stdout == "_files\n"
+    assert completions_of("zsh", "pcapconv merge a.pcap b.pcap ").stdout == "_files\n"
     fish = {"_TYPER_COMPLETE_FISH_ACTION": "get-args"}
     assert completions_of("fish", "pcapconv in", **fish).stdout == "info\tShow what captures hold\n"
+    assert completions_of("fish", "pcapconv me", **fish).stdout == "merge\tMerge captures into one, by time\n"
     assert completions_of("fish", "pcapconv convert ", _TYPER_COMPLETE_FISH_ACTION="is-args").returncode == 1
 
 

@@ -131,6 +131,7 @@ def test_status_3_and_json(tmp_path: Path) -> None:
             "bytes_left_out": 1,
             "section": 0,
             "compressed_offset": len(PACKED),
+            "input": None,
         }
     ]
     assert (tmp_path / "out.pcap").read_bytes() == PCAP

@@ -189,7 +189,7 @@ def test_the_commands_say_it(write: In, tmp_path: Path, capfd: pytest.CaptureFix
     )
     found = json.loads(Path(report).read_text())
     assert (found["left_out"], found["other_blocks"]) == ({"unknown": MOST}, {"unknown": MOST})
-    assert found["warnings"] == [{"offset": None, "reason": f"{LEFT}{advice}"}]
+    assert found["warnings"] == [{"offset": None, "reason": f"{LEFT}{advice}", "input": None}]
     refused = (4, [f"pcapconv: {a}: {LEFT}{advice}; nothing was written"])
     assert status_and_stderr("normalize", a, str(tmp_path / "none.pcapng"), "--on-loss", "fail") == refused
     passed = f"pcapconv: warning: {a}: {PASSED[0][1]}"

@@ -233,7 +233,7 @@ def test_a_pcap_file_that_would_read_as_damaged_is_warned_of(write: In) -> None:
             pcap, report = converted(head + empty * number, "pcap")
             assert pcap.endswith(bytes(16 * number))
             expected = [(None, ZEROS.format("output", number))] if number > 1 else []
-            assert [tuple(notice) for notice in report.warnings] == expected
+            assert [(notice.offset, notice.reason) for notice in report.warnings] == expected
     for other in (write.enhanced_packet(0, 1, b""), write.enhanced_packet(0, 0, b"", original_length=1)):
         assert converted(head + write.enhanced_packet(0, 0, b"") * 3 + other, "pcap")[1].warnings == []
     assert converted(head + write.enhanced_packet(0, 0, b"") * 3, "pcapng")[1].warnings == []

@@ -373,8 +373,8 @@ def test_a_capture_and_its_conversions_do_not_differ_in_it(write: In) -> None:
 def test_info_warns_once_for_each_interface(write: In) -> None:
     capture = write.section_header() + write.interface(snaplen=4) * 2 + blocks(write, 4, 5, 6)
     assert info(io.BytesIO(capture + blocks(write, 7, 8, interface=1)))["warnings"] == [
-        {"offset": 28, "reason": warning_of_longer_packets(5, 4, packet=2)},
-        {"offset": 48, "reason": warning_of_longer_packets(7, 4, packet=4, interface="0:1")},
+        {"offset": 28, "reason": warning_of_longer_packets(5, 4, packet=2), "input": None},
+        {"offset": 48, "reason": warning_of_longer_packets(7, 4, packet=4, interface="0:1"), "input": None},
     ]
     (warning,) = info(io.BytesIO(pcap(write, 4, 4, 5, 6)))["warnings"]
     assert warning["reason"] == warning_of_longer_packets(5, 4, packet=2).replace(

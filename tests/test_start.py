@@ -166,7 +166,7 @@ def test_a_progress_bar_that_there_is_no_thread_for(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(progress, "_BAR_DELAY", 0.0)
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    with progress.progress_bar("in.pcap", show=True) as tell:
+    with progress.progress_bar(["in.pcap"], show=True) as tell:
         assert tell is not None
         tell(1)
         tell(2)

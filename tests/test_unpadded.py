@@ -47,7 +47,7 @@ def test_every_packet_is_read_with_one_warning(write: In, kind: str) -> None:
     assert out == capture
     assert (report.packets_written, report.damage) == (4, [])
     first = len(write.section_header() + write.interface())
-    assert [tuple(notice) for notice in report.warnings] == [(first, NOTICE)]
+    assert [(notice.offset, notice.reason) for notice in report.warnings] == [(first, NOTICE)]
     assert [(packet.number, packet.data) for packet in pcapconv.open(io.BytesIO(capture))] == list(enumerate(DATA, 1))
 
 

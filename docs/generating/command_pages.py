@@ -18,6 +18,7 @@ _PAGES = {
         *("how-to/time-zones", "how-to/live-captures", "how-to/share-safely", "how-to/coming-from-editcap"),
     ),
     "split": ("how-to/split", "how-to/time-zones", "how-to/sidecars", "how-to/coming-from-editcap"),
+    "merge": ("how-to/merge", "how-to/select", "how-to/edit", "explanation/sections", "how-to/coming-from-editcap"),
     "join": ("how-to/sidecars",),
     "batch": (
         "how-to/batch",

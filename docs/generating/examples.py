@@ -16,6 +16,12 @@ _PREPARED = {
     "pcapconv convert day.pcapng": (f"{_REBASE} day.pcapng --rebase-time 2024-05-01T12:10:00Z",),
     "pcapconv split big.pcap": ("pcapconv convert tests/samples/web.pcap big.pcap",),
     "pcapconv split mixed.pcapng": ("cp tests/samples/two-interfaces.pcapng mixed.pcapng",),
+    "pcapconv merge morning.pcapng": (
+        f"{_WEB} morning.pcapng",
+        "cp tests/samples/web.pcap evening.pcap",
+    ),
+    "pcapconv merge captures/": ("mkdir captures", "cp tests/samples/web*.pcap captures/"),
+    "pcapconv merge --append part-*": (f"{_WEB} part-1.pcapng", "cp tests/samples/two-interfaces.pcapng part-2.pcapng"),
     "pcapconv join mixed.meta.json": (
         "cp tests/samples/two-interfaces.pcapng mixed.pcapng",
         "pcapconv split -q mixed.pcapng '{stem}-{link_type}.pcap' --by link-type --sidecar",

@@ -24,7 +24,7 @@ from pcapconv.steps.plan import StepArguments
 
 # Headings of the page, and the public names below each.
 SECTIONS = {
-    "Functions": ("open", "convert", "split", "join", "batch", "normalize", "diff"),
+    "Functions": ("open", "convert", "split", "merge", "join", "batch", "normalize", "diff"),
     "What a capture gives": ("Capture", "Packet", "PacketBatch", "Section", "Interface", "Block", "Damage", "Notice"),
     "Results": ("Report",),
     "Exceptions": (
@@ -51,12 +51,12 @@ INTERNAL = {
 _ARGUMENTS: tuple[tuple[str, str, Any, tuple[str, ...]], ...] = (
     (
         "Selecting and editing arguments",
-        '`convert`, `split` and `batch` take these as keyword arguments. Selections combine with "and". Times and '
-        "numbers of packets are those of the input, before any edit.",
+        '`convert`, `split`, `merge` and `batch` take these as keyword arguments. Selections combine with "and". Times '
+        "and numbers of packets are those of the input, or of the merged capture, before any edit.",
         StepArguments,
         (SELECTED, EDITED),
     ),
-    ("Writing arguments", "`convert`, `split` and `batch` take these, too.", WriterArguments, (WRITTEN,)),
+    ("Writing arguments", "`convert`, `split`, `merge` and `batch` take these, too.", WriterArguments, (WRITTEN,)),
     (
         "Arguments for the normal form",
         "`normalize` takes these as keyword arguments.",

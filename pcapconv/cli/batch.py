@@ -53,8 +53,8 @@ def batch(
     report_files = {
         option: name for option, name in (("--report", report), ("--junit", junit)) if name not in (None, STDIO)
     }
-    check_names(None, {"inject_secrets": options.get("inject_secrets", ())}, "", junit)
-    check_names(report, {"inject_secrets": options.get("inject_secrets", ())}, "")
+    check_names(None, {"inject_secrets": options.get("inject_secrets", ())}, [], junit)
+    check_names(report, {"inject_secrets": options.get("inject_secrets", ())}, [])
     if report is not None and junit is not None and is_same_location(report, junit):
         raise UsageError(f"--report and --junit cannot both be {junit}; give each a name of its own")
     if not quiet:

@@ -51,6 +51,27 @@ COMMANDS = {
             ("pcapconv.cli.split", "split"),
         ),
         Command(
+            "merge",
+            (
+                Operand("IN", "Captures or directories of captures; - for stdin", many=True),
+                Operand("OUT", "The file to write; - for stdout"),
+            ),
+            "Merge captures into one, by time",
+            "OUT is the last name. The packets of all inputs are written in the order of their times, which are "
+            "compared exactly; packets of the same time come in the order of the inputs. Inputs may have any format, "
+            "byte order and compression, and several sections; OUT has one section. Metadata stays: interfaces, "
+            "comments, names, secrets, statistics. A directory stands for the captures directly in it, in order of "
+            "name; other files in it, and OUT, are passed over. The format of OUT follows from `--to`, or else from "
+            "its suffix: `.pcap` and `.cap`, `.pcapng` and `.ntar`. Warnings on stderr name damage, inputs that are "
+            "not in order, and whatever OUT cannot hold.",
+            (
+                "pcapconv merge morning.pcapng evening.pcap day.pcapng",
+                "pcapconv merge captures/ all.pcapng --sort",
+                "pcapconv merge --append part-*.pcapng whole.pcapng",
+            ),
+            ("pcapconv.cli.merge", "merge"),
+        ),
+        Command(
             "join",
             (
                 Operand("SIDECAR", "A sidecar of split --by link-type --sidecar"),

@@ -41,7 +41,7 @@ def convert(
     if target is None:
         return _extract_key_logs(source, on_loss=on_loss, report=report, force=force, quiet=quiet, **options)
     target = str(resolve_target(source, target, options.get("to"), options.get("compress")))
-    check_names(report, options, source, target)
+    check_names(report, options, [source], target)
     if not quiet:
         _mention_sidecar(source, target, options)
         mention_local_zone(options)
@@ -49,7 +49,7 @@ def convert(
         lambda progress: pcapconv.convert(
             source, target, on_loss=on_loss, force=force, progress=progress, on_message=print_message, **options
         ),
-        source,
+        [source],
         target,
         closing=lambda done: f"{done.outputs[0]}: {counted(done.packets_written, 'packet')} written",
         report=report,

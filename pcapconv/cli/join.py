@@ -20,7 +20,7 @@ def join(
     compress_level: int | None = None,
 ) -> int:
     """Rebuild the capture that was split, print warnings on stderr, and return the exit status."""
-    check_names(report, {}, sidecar, target)
+    check_names(report, {}, [sidecar], target)
     report_paths = () if report in (None, STDIO) else (report,)
     return run_writing_command(
         lambda progress: join_parts(
@@ -33,7 +33,7 @@ def join(
             compress=compress,
             compress_level=compress_level,
         ),
-        "",  # no file to show the size of: the parts are many
+        [],  # no file to show the size of: the parts are many
         target,
         closing=lambda done: f"{target}: {counted(done.packets_written, 'packet')} written",
         report=report,

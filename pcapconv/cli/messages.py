@@ -10,7 +10,7 @@ from typing import Any
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.paths import STDIO
 from pcapconv.model import Damage, Notice
-from pcapconv.report import LEFT_OUT_WORDS, Report, counts_in_words
+from pcapconv.report import LEFT_OUT_WORDS, Report, counts_in_words, losses_in_words
 from pcapconv.text import counted, shown
 
 MOST_PRINTED = 5  # entries of one list that are printed; further entries are only counted
@@ -36,15 +36,23 @@ def print_line(message: str) -> None:
 
 
 def print_warnings(
-    report: Report, target: str, *, losses: bool, left_out: bool = True, sidecar: bool = False, quiet: bool = False
+    report: Report,
+    target: str,
+    *,
+    losses: bool,
+    left_out: bool = True,
+    sidecar: bool = False,
+    merged: bool = False,
+    quiet: bool = False,
 ) -> None:
     """Print the warnings of a finished conversion: damage, oddities, packets and metadata that the output lacks.
 
     `target` names the output in messages. With `losses`, warn of metadata that the target format cannot hold; with
     `left_out`, of metadata that an edit left out. `sidecar` tells that the command can write sidecars, so that warnings
-    advise to write one. Unless `quiet`, print also what sidecars kept and restored.
+    advise to write one; `merged`, that captures were merged. Unless `quiet`, print also what sidecars kept and
+    restored.
     """
-    source = report.inputs[0]
+    source = _inputs_in_words(report.inputs) if merged else report.inputs[0]
     print_findings(f"warning: {source}", report.damage, report.damage_total)
     print_findings(f"warning: {source}", report.warnings, report.warnings_total)
     for name in report.put_back[:MOST_PRINTED]:
@@ -66,7 +74,8 @@ def print_warnings(
     if report.packets_read and not report.packets_written and report.outputs:
         print_message(f"warning: {target}: no packet was selected, it holds none")
     if report.secrets_extracted == 0:
-        print_message(f"warning: {source}: it holds no key log, and none was written")
+        without = "no input holds a key log" if merged and len(report.inputs) > 1 else f"{source}: it holds no key log"
+        print_message(f"warning: {without}, and none was written")
     if report.sidecar_written is not None and not quiet:
         _print_kept(report, source, target)
     if report.missing_in_sidecar and losses:
@@ -86,9 +95,15 @@ def print_warnings(
         sidecar_helps = sidecar and report.target_format == "pcap" and report.source_format != "pcap"
         advice = f", {option} keeps them" if sidecar_helps else ""
         print_message(
-            f"warning: {target}: {report.target_format} cannot hold {counts_in_words(report.losses)}; "
+            f"warning: {target}: {losses_in_words(report, merged=merged)}; "
             f"--report FILE has the counts, --on-loss fail refuses{advice}"
         )
+
+
+def _inputs_in_words(inputs: Sequence[str]) -> str:
+    """Return a name for all inputs: `a.pcap`, `a.pcap and 3 more`."""
+    more = len(inputs) - 1
+    return f"{inputs[0]} and {more:,} more" if more else inputs[0]
 
 
 def _print_kept(report: Report, source: str, target: str) -> None:
@@ -147,8 +162,10 @@ def place_count(count: int) -> str:
 def print_findings(
     prefix: str, findings: Sequence[Damage | Notice], total: int, *, where_all: str = "--report FILE has them"
 ) -> None:
-    """Print the first findings, and the number of further ones; `where_all` tells users where all are listed."""
+    """Print the first findings, and the number of further ones; `where_all` tells users where all are listed. `prefix`
+    is `warning: ` and the name of the capture; a finding in one of several inputs has its own name."""
     for finding in findings[:MOST_PRINTED]:
+        prefix = prefix if finding.input is None else "warning"
         print_message(f"{prefix}: {finding}")
     if total > MOST_PRINTED:
         print_message(f"{prefix}: and {total - MOST_PRINTED:,} more like these; {where_all}")

@@ -81,7 +81,7 @@ def normalize(
         mention_local_zone({"timezone": project_options.get("timezone")} | options)
     options = arguments_for_output(target, project_options) | options
     on_loss: OnLoss = options.get("on_loss", "warn")
-    check_names(report, {}, source, target)
+    check_names(report, {}, [source], target)
     return run_writing_command(
         lambda progress: pcapconv.normalize(
             source,
@@ -93,7 +93,7 @@ def normalize(
             compress_level=compress_level,
             **options,
         ),
-        source,
+        [source],
         target,
         closing=lambda done: f"{target}: {counted(done.packets_written, 'packet')} written",
         report=report,

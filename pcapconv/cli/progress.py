@@ -26,13 +26,13 @@ _SIZE_UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 
 @contextmanager
-def progress_bar(source: str, *, show: bool) -> Iterator[Progress]:
-    """While entered, show the progress of one capture: yields the function to call with the number of bytes read so
-    far."""
+def progress_bar(sources: Sequence[str], *, show: bool) -> Iterator[Progress]:
+    """While entered, show the progress of a command that reads these captures, or directories of captures: yields the
+    function to call with the number of bytes read so far."""
     if not show:
         yield None
         return
-    bar = _CaptureBar(source)
+    bar = _CaptureBar(sources)
     try:
         yield bar.update
     finally:
@@ -40,10 +40,10 @@ def progress_bar(source: str, *, show: bool) -> Iterator[Progress]:
 
 
 class _CaptureBar:
-    """The progress bar of one capture; it appears after a second."""
+    """The progress bar of a command with one output; it appears after a second."""
 
-    def __init__(self, source: str) -> None:
-        self._source = source
+    def __init__(self, sources: Sequence[str]) -> None:
+        self._sources = sources
         self._start = time.monotonic()
         self._next_update = self._start + _BAR_DELAY
         self._bar: _RichBar | None = None
@@ -54,12 +54,27 @@ class _CaptureBar:
             return
         self._next_update = now + _BAR_INTERVAL
         if self._bar is None:
-            self._bar = _RichBar(os.path.getsize(self._source) if os.path.isfile(self._source) else 0)
+            self._bar = _RichBar(_total_size(self._sources))
         self._bar.update(bytes_read, _progress_text(bytes_read, self._bar.size, now - self._start))
 
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
+
+
+def _total_size(sources: Sequence[str]) -> int:
+    """Return the number of bytes in all sources, and in the files of sources that are directories; 0 if the size of a
+    source is unknown."""
+    total = 0
+    for source in sources:
+        if os.path.isdir(source):
+            with suppress(OSError), os.scandir(source) as entries:
+                total += sum(entry.stat().st_size for entry in entries if entry.is_file())
+        elif os.path.isfile(source):
+            total += os.path.getsize(source)
+        else:
+            return 0
+    return total
 
 
 class _RichBar:

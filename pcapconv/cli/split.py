@@ -29,7 +29,7 @@ def split(
     **options: Any,
 ) -> int:
     """Split one capture, print warnings on stderr, and return the exit status."""
-    check_names(report, options, source)
+    check_names(report, options, [source])
     if "max_bytes" in options:
         argument_values.parse_size("max_bytes", options["max_bytes"], least_bare=_LEAST_BARE)
     if not quiet:
@@ -46,7 +46,7 @@ def split(
             taken=report_paths,
             **options,
         ),
-        source,
+        [source],
         template,
         closing=lambda done: (
             f"{template}: {counted(done.packets_written, 'packet')} written into {counted(len(done.outputs), 'part')}"

@@ -50,7 +50,7 @@ MEANINGS = (
         f"{REFUSED}",
         "refused because of `--on-loss fail`",
         batch="refused because of `--on-loss fail`: some files were refused, and no other file failed",
-        commands=("convert", "split", "batch", "normalize"),
+        commands=("convert", "split", "merge", "batch", "normalize"),
     ),
     Meaning(
         f"{INTERRUPTED}, 143, 129",

@@ -9,6 +9,7 @@ import os
 import shlex
 from collections.abc import Sequence
 from difflib import get_close_matches
+from itertools import takewhile
 
 from pcapconv.cli.commands import COMMANDS
 from pcapconv.cli.grammar import Command
@@ -17,13 +18,16 @@ from pcapconv.formats import format_of
 from pcapconv.io.paths import STDIO
 
 _SORT = "pcapconv convert --sort IN OUT orders packets by time"
+_MERGE = "pcapconv merge IN... OUT"
 _OUTPUTS = ("OUT", "TEMPLATE", "DST")  # operands that name outputs
+_MERGECAP_OPTIONS = {"-a": "--append", "-F": "--to", "-I": "--separate-interfaces", "-s": "--snaplen"}
 _SIMILARITY = 0.7  # between a faulty and a suggested option name; 1 if they are equal
 _TASK_TIPS = {  # commands and options that users may expect, and what to use instead
-    "merge": "Wireshark's mergecap merges captures by time: mergecap -w OUT IN...",
+    "merge": f"{_MERGE} merges captures by time",
+    "append": "pcapconv merge --append IN... OUT puts one capture behind the other",
     "sort": _SORT,
     "reorder": _SORT,
-    "dedupe": "Wireshark's editcap leaves out duplicate packets: editcap -d IN OUT",
+    "dedupe": "pcapconv convert --dedup 4 IN OUT leaves out packets that repeat one of the 4 before them",
     "repair": "pcapconv convert IN OUT keeps all that is intact of a damaged capture, and names the damage",
     "anonymize": "pcapconv convert --strip names,comments,secrets,host,addresses leaves out what a capture says "
     "beside packets; tcprewrite --seed changes the addresses in packets",
@@ -32,8 +36,11 @@ _TASK_TIPS = {  # commands and options that users may expect, and what to use in
 }
 _SYNONYMS = {
     "anonymise": "anonymize",
-    "append": "merge",
-    "concat": "merge",
+    "cat": "append",
+    "concat": "append",
+    "concatenate": "append",
+    "combine": "merge",
+    "mergecap": "merge",
     "dedup": "dedupe",
     "deduplicate": "dedupe",
     "fix": "repair",
@@ -73,13 +80,17 @@ def _with_command(arguments: Sequence[str]) -> list[str] | None:
     """Return the line with a fitting command before it, if it begins with the name of a capture or directory; else
     None."""
     first = arguments[0]
+    first_names = list(takewhile(lambda word: word == STDIO or not word.startswith("-"), arguments))
     if os.path.isdir(first):
+        if len(first_names) > 1 and format_of(first_names[-1]) is not None:
+            return ["merge", *arguments]
         return ["batch", *arguments, *(["DST"] if len(arguments) == 1 else [])]
     if first != STDIO and format_of(first) is None and not os.path.isfile(first):
         return None
     names = [word for word in arguments if word == STDIO or not word.startswith("-")]
-    only_inputs = len(names) == 1 or (len(names) > 2 and all(map(os.path.isfile, names)))
-    return [("info" if only_inputs else "convert"), *arguments]
+    if len(names) == 1 or (len(names) > 2 and all(map(os.path.isfile, names))):
+        return ["info", *arguments]
+    return [("merge" if len(first_names) > 2 else "convert"), *arguments]
 
 
 def unknown_option(name: str, command: Command) -> str:
@@ -91,7 +102,9 @@ def _option_tip(name: str, command: Command) -> str:
     if tip := _task_tip(name):
         return tip
     if name in ("-o", "-w", "--output") and command.operands[-1].metavar in _OUTPUTS:
-        return f"the output comes after the input: {_usage(command)}"
+        return f"the output comes after the input{'s' if command.name == 'merge' else ''}: {_usage(command)}"
+    if command.name == "merge" and name in _MERGECAP_OPTIONS:
+        return f"did you mean {_MERGECAP_OPTIONS[name]}?"
     other_commands = [
         each.name for each in COMMANDS.values() if name in (option.flag for option in options_of_command(each.name))
     ]
@@ -125,8 +138,8 @@ def missing_operands(given: Sequence[str], command: Command) -> str:
 def too_many_operands(given: Sequence[str], command: Command) -> str:
     """Return the message about a line with too many operands."""
     surplus = " ".join(map(shlex.quote, given[len(command.operands) :]))
-    batch_tip = "; pcapconv batch SRC DST converts many captures" if command.name == "convert" else ""
-    return f"too many names: {surplus}; write: {_usage(command)}{batch_tip}"
+    tips = f"; pcapconv batch SRC DST converts many captures, {_MERGE} makes one of them"
+    return f"too many names: {surplus}; write: {_usage(command)}{tips if command.name == 'convert' else ''}"
 
 
 def _usage(command: Command) -> str:

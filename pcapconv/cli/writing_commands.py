@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from typing import Any
 
@@ -27,7 +27,7 @@ from pcapconv.text import counted
 
 def run_writing_command(
     convert: Callable[[Progress], Report],
-    source: str,
+    sources: Sequence[str],
     target: str,
     *,
     closing: Callable[[Report], str],
@@ -37,14 +37,15 @@ def run_writing_command(
     losses: bool,
     left_out: bool = True,
     sidecar: bool = False,
+    merged: bool = False,
     finishes: bool = False,
 ) -> int:
     """Convert with a progress bar, print warnings on stderr, write the report, and return the exit status.
 
-    `convert` is called with the function that shows progress, or None. `source` is the capture whose size the progress
-    bar shows; `target` names the output in messages. `report` is the name of the report's file, or None. `closing`
-    returns the last line that is printed on a terminal. `losses`, `left_out` and `sidecar` are as for
-    `print_warnings`. With `finishes`, Ctrl-C while a pipe is read ends the pipe, and the output is finished.
+    `convert` is called with the function that shows progress, or None. `sources` are the captures whose size the
+    progress bar shows; `target` names the output in messages. `report` is the name of the report's file, or None.
+    `closing` returns the last line that is printed on a terminal. `losses`, `left_out`, `sidecar` and `merged` are as
+    for `print_warnings`. With `finishes`, Ctrl-C while a pipe is read ends the pipe, and the output is finished.
     Raises what `convert` raises; the report is also written for a LossError.
     """
     on_terminal = not quiet and sys.stderr is not None and sys.stderr.isatty()
@@ -54,7 +55,7 @@ def run_writing_command(
         report_target = stack.enter_context(_report_target(report, force=force))
         request = stack.enter_context(interruption.finish_when_interrupted()) if finishes else None
         try:
-            with progress_bar(source, show=on_terminal) as progress:
+            with progress_bar(sources, show=on_terminal) as progress:
                 done = convert(progress)
         except LossError as error:
             _write_report(report_target, error.report)
@@ -67,7 +68,7 @@ def run_writing_command(
                 print_message(str(error))
             raise Terminated(signal.SIGINT) from error
         name = target if done.parts is not None or not done.outputs else done.outputs[0]
-        print_warnings(done, name, losses=losses, left_out=left_out, sidecar=sidecar, quiet=quiet)
+        print_warnings(done, name, losses=losses, left_out=left_out, sidecar=sidecar, merged=merged, quiet=quiet)
         _write_report(report_target, done)
     if done.interrupted:
         show = print_line if on_terminal else print_message
@@ -100,7 +101,9 @@ def _end_of_reading(report: Report) -> str:
     return f"; reading ended at byte {report.read_until:,}, and what follows was not checked"
 
 
-def check_names(report: str | None, options: Mapping[str, Any], source: str, target: str | None = None) -> None:
+def check_names(
+    report: str | None, options: Mapping[str, Any], sources: Sequence[str], target: str | None = None
+) -> None:
     """Check that the files of a command are all different. Raises UsageError if two are the same.
 
     `target` is None for a split, which checks the names of its parts when it makes them.
@@ -110,18 +113,18 @@ def check_names(report: str | None, options: Mapping[str, Any], source: str, tar
         raise UsageError("- is stdout, and can be only one of the output, --report and --extract-secrets; name a file")
     inputs = [text.partition(",")[2] for text in options.get("inject_secrets", ())]
     if options.get("sidecar") or options.get("sidecar_file"):
-        inputs += _sidecar_paths(options, source, target)
+        inputs += _sidecar_paths(options, sources, target)
     outputs = (("the output", target), ("--report", report), ("--extract-secrets", secrets))
     for index, (option, name) in enumerate(outputs):
-        # The output may be the input: with --force it replaces it.
-        other_files = [*inputs, *([source] if index else []), *(path for _, path in outputs[:index] if path)]
+        # The output may be an input: with --force it replaces it.
+        other_files = [*inputs, *(sources if index else []), *(path for _, path in outputs[:index] if path)]
         if name is not None and name != STDIO and _is_same_as_any(name, *other_files):
             raise UsageError(f"{option} {name}: that is another file of the same run; give it a name of its own")
 
 
-def _sidecar_paths(options: Mapping[str, Any], source: str, target: str | None) -> list[str]:
+def _sidecar_paths(options: Mapping[str, Any], sources: Sequence[str], target: str | None) -> list[str]:
     """Return the paths of the sidecars that a command may read or write, except the sidecar of a split."""
-    return [options.get("sidecar_file") or "", *(path + SIDECAR_SUFFIX for path in (source, target) if path)]
+    return [options.get("sidecar_file") or "", *(path + SIDECAR_SUFFIX for path in (*sources, target) if path)]
 
 
 def _is_same_as_any(name: str, *paths: str) -> bool:

@@ -296,6 +296,7 @@ def open_again(source: Source, begin: int = 0, end: int | None = None) -> Source
         if end is not None:
             again.size = end - begin
     again.fractions = source.fractions
+    again._interrupted = source.interrupted and end is None
     return again
 
 

@@ -164,7 +164,7 @@ def _check_left_out_blocks(report: Report, settings: NormalSettings) -> None:
     advice = "" if report.target_format == "pcap" else f"; {argument('keep', ','.join(sorted(left_out)))} keeps them"
     warning = f"it holds {content}, which the normal form leaves out{advice}"
     if settings.on_loss == "fail":
-        refuse(report, warning)
+        refuse(report, report.inputs[0], warning)
     if settings.on_loss == "warn":
         report.add_warning(Notice(None, warning))
 

@@ -4,6 +4,7 @@ The files, each with the options for one purpose:
   selecting_and_editing       select and edit packets
   reading_and_writing         how captures are read and written; sidecars, reports
   splitting                   where `split` cuts a capture
+  merging                     how `merge` puts captures together
   batches                     which files `batch` and `normalize` process, and how a batch runs
   normalizing_and_comparing   the normal form; what `diff` compares; what `diff` and `info` show
   groups                      the headings under which help shows options
@@ -24,6 +25,7 @@ from __future__ import annotations
 from pcapconv.cli.grammar import Option
 from pcapconv.cli.options.batches import BATCHES
 from pcapconv.cli.options.groups import GROUPS
+from pcapconv.cli.options.merging import MERGING
 from pcapconv.cli.options.normalizing_and_comparing import NORMALIZING_AND_COMPARING
 from pcapconv.cli.options.reading_and_writing import READING_AND_WRITING
 from pcapconv.cli.options.selecting_and_editing import SELECTING_AND_EDITING
@@ -31,7 +33,7 @@ from pcapconv.cli.options.splitting import SPLITTING
 
 OPTIONS = tuple(
     sorted(
-        SPLITTING + BATCHES + NORMALIZING_AND_COMPARING + SELECTING_AND_EDITING + READING_AND_WRITING,
+        MERGING + SPLITTING + BATCHES + NORMALIZING_AND_COMPARING + SELECTING_AND_EDITING + READING_AND_WRITING,
         key=lambda option: GROUPS.index(option.group),
     )
 )

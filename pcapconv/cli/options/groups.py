@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 GROUPS = (
+    "How captures are merged",
     "Where a part begins",
     "Which files",
     "The normal form",
@@ -16,11 +17,12 @@ GROUPS = (
     "Running",
     "Reporting",
 )
-PARTS, FILES, FORM, COMPARED, SHOWN, SELECTED, EDITED, READ, WRITTEN, SIDECARS, RUN, REPORTED = GROUPS
+MERGED, PARTS, FILES, FORM, COMPARED, SHOWN, SELECTED, EDITED, READ, WRITTEN, SIDECARS, RUN, REPORTED = GROUPS
 
-SPLIT, JOIN, BATCH = ("split",), ("join",), ("batch",)
+SPLIT, MERGE, JOIN, BATCH = ("split",), ("merge",), ("join",), ("batch",)
 NORMALIZE, DIFF, INFO = ("normalize",), ("diff",), ("info",)
-CONVERTING = ("convert", "split", "batch")
-WRITING = ("convert", "split", "join", "batch", "normalize")
-READING = ("convert", "split", "batch", "normalize", "diff", "info")
-ALL = ("convert", "split", "join", "batch", "normalize", "diff", "info")
+ONE_CAPTURE = ("convert", "split", "batch")  # each packet is in one input, and has its number there
+CONVERTING = ("convert", "split", "merge", "batch")
+WRITING = ("convert", "split", "merge", "join", "batch", "normalize")
+READING = ("convert", "split", "merge", "batch", "normalize", "diff", "info")
+ALL = ("convert", "split", "merge", "join", "batch", "normalize", "diff", "info")

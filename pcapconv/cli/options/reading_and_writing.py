@@ -9,6 +9,7 @@ from pcapconv.cli.options.groups import (
     BATCH,
     CONVERTING,
     JOIN,
+    MERGE,
     NORMALIZE,
     READ,
     READING,
@@ -35,7 +36,7 @@ _READ = (
         "flag",
         "Refuse damaged input, with status 1",
         READ,
-        ("convert", "split"),
+        ("convert", "split", "merge"),
         manual="Refuse damaged input, with status 1 and no output. Default: keep what can be read, with status 3.",
     ),
     Option(
@@ -89,14 +90,18 @@ _KEEP_SNAPLEN = (
     "To pcapng: state the snaplen of the input, even if packets are longer. libpcap stops reading such a file at the "
     "first longer packet. Default: if packets are longer, state 262144 or the length of the longest packet."
 )
-_IN_PLACE = "OUT may be IN; give `--strict`, too, or a damaged capture loses what cannot be read."
+_IN_PLACE = "give `--strict`, too, or a damaged capture loses what cannot be read."
+_COMPRESSED = (
+    "How to compress the output: `gzip`, `zstd`, `xz`, `bzip2`, `lz4` or `none`. Default: by the suffix (`.gz`, "
+    "`.zst`, `.xz`, `.bz2`, `.lz4`, as in `x.pcapng.gz`); stdout not at all"
+)
 _WRITTEN = (
     Option(
         "to",
         "text",
         "The format to write; default: by the suffix",
         WRITTEN,
-        ("convert", "split"),
+        ("convert", "split", "merge"),
         choices=("pcap", "pcapng"),
         manual="The format to write. Default: the format of the output's suffix.",
     ),
@@ -126,9 +131,17 @@ _WRITTEN = (
         ("convert", "split", "join", "normalize"),
         choices=COMPRESSION_NAMES,
         example="zstd",
-        manual="How to compress the output: `gzip`, `zstd`, `xz`, `bzip2`, `lz4` or `none`. Default: by the suffix "
-        "(`.gz`, `.zst`, `.xz`, `.bz2`, `.lz4`, as in `x.pcapng.gz`); stdout not at all; an output that replaces IN "
-        "as IN is.",
+        manual=f"{_COMPRESSED}; an output that replaces IN as IN is.",
+    ),
+    Option(
+        "compress",
+        "text",
+        "Compress OUT; default: by the suffix",
+        WRITTEN,
+        MERGE,
+        choices=COMPRESSION_NAMES,
+        example="zstd",
+        manual=f"{_COMPRESSED}.",
     ),
     Option(
         "compress",
@@ -160,7 +173,8 @@ _WRITTEN = (
         WRITTEN,
         ("convert",),
         short="f",
-        manual=f"Replace files that exist: the output, the sidecar, the key log, the report. {_IN_PLACE}",
+        manual="Replace files that exist: the output, the sidecar, the key log, the report. OUT may be IN; "
+        f"{_IN_PLACE}",
     ),
     Option(
         "force",
@@ -169,7 +183,17 @@ _WRITTEN = (
         WRITTEN,
         NORMALIZE,
         short="f",
-        manual=f"Replace files that exist: the output, the report. {_IN_PLACE}",
+        manual=f"Replace files that exist: the output, the report. OUT may be IN; {_IN_PLACE}",
+    ),
+    Option(
+        "force",
+        "flag",
+        "Replace what exists; OUT may be an input",
+        WRITTEN,
+        MERGE,
+        short="f",
+        manual="Replace files that exist: the output, the key log, the report. OUT may be one of the inputs; "
+        f"{_IN_PLACE}",
     ),
     Option(
         "force",
@@ -203,7 +227,7 @@ _WRITTEN = (
         "text",
         "If OUT cannot hold everything; default: warn",
         WRITTEN,
-        ("convert", "split", "normalize"),
+        ("convert", "split", "merge", "normalize"),
         choices=("warn", "ignore", "fail"),
         example="fail",
         manual="What happens if the output cannot hold everything: `warn` writes it with a warning, `ignore` writes it "
@@ -337,7 +361,7 @@ _REPORTED = (
         "text",
         "Write a report as JSON; - for stdout",
         REPORTED,
-        ("convert", "split", "join", "normalize"),
+        ("convert", "split", "merge", "join", "normalize"),
         "FILE",
         example="report.json",
         manual="Write a report of the conversion as JSON. FILE may be `-` for stdout.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pcapconv.cli.grammar import Option
-from pcapconv.cli.options.groups import BATCH, CONVERTING, EDITED, INFO, SELECTED
+from pcapconv.cli.options.groups import BATCH, CONVERTING, EDITED, INFO, MERGE, ONE_CAPTURE, SELECTED
 
 _SELECTED = (
     Option(
@@ -11,7 +11,7 @@ _SELECTED = (
         "flag",
         "Order packets by time, before all else",
         SELECTED,
-        CONVERTING,
+        ONE_CAPTURE,
         manual="Order the packets of each section by their exact times, before all other options apply. Packets of the "
         "same time keep their order. A packet without a time stays behind the packet before it. Packets keep the "
         "numbers that they have in the input; times after the first packet count from the earliest. Blocks between "
@@ -31,6 +31,19 @@ _SELECTED = (
         "is `UTC` (the default), `local` (this machine's zone) or a name such as `Europe/Berlin`. A time that clocks "
         "in the zone skip or show twice, since they are put forward or back, is refused with the two ways to write it.",
         page="how-to/time-zones",
+    ),
+    Option(
+        "sort",
+        "flag",
+        "Order also inputs that are not in order",
+        SELECTED,
+        MERGE,
+        manual="Order the packets of all inputs by their exact times, also those of an input that is not in order. "
+        "Without this option, such an input causes a warning, and its packets stay where they stand in it. Packets of "
+        "the same time keep the order of the inputs. A packet without a time stays behind the packet before it. "
+        "Packets keep the numbers that they have without this option. With `--append`: order the packets of each "
+        "section. More than 16 MiB of packets need a temporary file.",
+        page="how-to/merge",
     ),
     Option(
         "after",
@@ -62,12 +75,24 @@ _SELECTED = (
         "text",
         "By number, from 1: 1-100,250,900-",
         SELECTED,
-        CONVERTING,
+        ONE_CAPTURE,
         "LIST",
         example="1-100,250,900-",
         manual="Select packets by their number in the input, from 1. LIST has numbers and ranges in any order. A "
         "range without an end, as in `900-`, goes to the last packet. Numbers count only packets. Wireshark also "
         "numbers journal and custom blocks: `pcapconv info` shows from which packet on its numbers differ. Numbers "
+        "above the last packet's cause a warning.",
+    ),
+    Option(
+        "packets",
+        "text",
+        "By number in the merged capture: 1-100,900-",
+        SELECTED,
+        MERGE,
+        "LIST",
+        example="1-100,250,900-",
+        manual="Select packets by their number in the merged capture, from 1. LIST has numbers and ranges in any "
+        "order. A range without an end, as in `900-`, goes to the last packet. Numbers count only packets. Numbers "
         "above the last packet's cause a warning.",
     ),
     Option(
@@ -106,11 +131,22 @@ _SELECTED = (
         "texts",
         "Of an interface: by name, id or SECTION:ID",
         SELECTED,
-        CONVERTING,
+        ONE_CAPTURE,
         "X",
         example="wan0",
         manual="Select packets of an interface. X is its name, its id in any section (`2`), or section and id, both "
         "from 0 (`1:2`). This reads the capture twice.",
+    ),
+    Option(
+        "interface",
+        "texts",
+        "Of an interface: by name, or id after merging",
+        SELECTED,
+        MERGE,
+        "X",
+        example="wan0",
+        manual="Select packets of an interface. X is its name, or its id in the merged capture, from 0; with "
+        "`--append` also section and id (`1:2`). This reads the inputs twice.",
     ),
     Option(
         "comment_matches",
@@ -293,11 +329,22 @@ _EDITED = (
         "texts",
         "Add a comment to packet N of the input",
         EDITED,
-        CONVERTING,
+        ONE_CAPTURE,
         "N:TEXT",
         example="17:retry",
         manual="Add a comment to packet N, after those that it has. N is a number as for `--packets`. pcap cannot hold "
         "comments: a command that writes pcap needs `--sidecar`, or `--on-loss ignore`.",
+    ),
+    Option(
+        "packet_comment",
+        "texts",
+        "Add a comment to packet N, see --packets",
+        EDITED,
+        MERGE,
+        "N:TEXT",
+        example="17:retry",
+        manual="Add a comment to packet N, after those that it has. N is a number as for `--packets`. pcap cannot hold "
+        "comments: a command that writes pcap needs `--on-loss ignore`.",
     ),
     Option(
         "set_interface",
@@ -355,7 +402,7 @@ _EDITED = (
         "text",
         "Write key logs to FILE, readable by you alone",
         EDITED,
-        ("convert", "split"),
+        ("convert", "split", "merge"),
         "FILE",
         example="keys.log",
         manual="Write the capture's TLS, SSH, WireGuard and OPC UA key logs to FILE, which only its owner may read. "
