@@ -42,7 +42,7 @@ class OneSection:
         self._ids: dict[tuple[bytes, int], int] = {}  # by the body, and how many equal ones its part had before
         self._alike: dict[int, Counter[bytes]] = defaultdict(Counter)  # by rank: how many interfaces have this body
         self._host_options: dict[int, list[tuple[int, bytes]]] = {}  # by rank: what goes to interfaces
-        self._without_place: Counter[int] = Counter()  # by rank: how many of these no interface has
+        self._without_place: dict[int, set[tuple[int, bytes]]] = {}  # by rank: those of them that no interface has
         self._first_to_have: dict[bytes, int] = {}  # digests of blocks → rank
         self._processes: dict[Block, int] = {}
         self.fractions = parts[0].source.fractions
@@ -75,7 +75,7 @@ class OneSection:
     def forget(self, part: Part) -> None:
         """Forget what is only needed while a part is read, and count what its interfaces have no place for."""
         self._alike.pop(part.rank, None)
-        self.losses["section-options"] += self._without_place.pop(part.rank, 0)
+        self.losses["section-options"] += len(self._without_place.pop(part.rank, ()))
 
     def is_repeat(self, part: Part, block: Block) -> bool:
         """Return whether another part has had the same block."""
@@ -99,10 +99,10 @@ class OneSection:
         self.losses["interface-options"] += left_out.total()
         stated = {option.code for option in option_lists.OptionList(options, order)}
         added = [entry for entry in self._host_options.get(part.rank, ()) if entry[0] not in stated]
-        if len(added) == len(self._host_options.get(part.rank, ())):
-            self._without_place.pop(part.rank, None)
-        reserved = interface.reserved if order == interface.byte_order else interface.reserved[::-1]
         options = option_lists.edit(options, order, add=added)
+        if part.rank in self._without_place:
+            self._without_place[part.rank].difference_update(option_lists.OptionList(options, order))
+        reserved = interface.reserved if order == interface.byte_order else interface.reserved[::-1]
         return interface_body(interface._replace(byte_order=order, options=options, reserved=reserved))
 
     def _be_pcap(self, parts: Sequence[Part]) -> None:
@@ -139,7 +139,7 @@ class OneSection:
                 elif option.code in _HOST_OPTIONS:
                     entry = _HOST_OPTIONS[option.code], option.value
                     self._host_options.setdefault(part.rank, []).append(entry)
-                    self._without_place[part.rank] += 1
+                    self._without_place.setdefault(part.rank, set()).add(entry)
                 else:
                     self.losses["section-options"] += 1
         options = option_lists.edit(first.options, order, add=added)
