@@ -1,0 +1,75 @@
+"""`merge`: what packets and other blocks say in the one section, of interfaces, of processes, in its byte order."""
+
+from fractions import Fraction
+from itertools import groupby
+from typing import Any
+
+import expected
+import pytest
+import wire
+from merging import merged
+from wire import BIG, LITTLE, In
+
+pytestmark = pytest.mark.usefixtures("kernels")
+
+PROCESS, OF_PACKET = 0x80000001, 32769
+COMMENT = (wire.OPT_COMMENT, b"kept")
+
+
+def other(write: In) -> In:
+    """The builders in the other byte order."""
+    return In(LITTLE if write.byte_order == BIG else BIG)
+
+
+def start(write: In) -> bytes:
+    return write.section_header() + write.interface()
+
+
+def process(write: In, number: int) -> bytes:
+    return write.block(PROCESS, write.number(number, 4))
+
+
+def of_process(write: In, ticks: int, number: int) -> bytes:
+    """A packet with the number of its process."""
+    return write.enhanced_packet(0, ticks, b"data", options=write.options((OF_PACKET, write.number(number, 4))))
+
+
+def test_packets_keep_their_processes(write: In) -> None:
+    """The last process of one input is also the first one of another."""
+    first = start(write) + process(write, 7) + of_process(write, 1, 0)
+    second = start(write) + process(write, 7) + process(write, 8) + of_process(write, 2, 0) + of_process(write, 3, 1)
+    out, report = merged([first, second])
+    body = process(write, 7) + of_process(write, 1, 0) + process(write, 8)
+    assert out == start(write) + body + of_process(write, 2, 0) + of_process(write, 3, 1)
+    assert report.losses == {}
+
+
+def test_equal_interfaces_are_one_unless_they_are_of_one_input(write: In) -> None:
+    named = [write.interface(1, options=write.options((wire.IF_NAME, name))) for name in (b"a", b"b")]
+    head = write.section_header()
+    captures = [
+        head + named[0] + named[0] + write.enhanced_packet(1, 1, b"1"),
+        head + named[1] + named[0] + write.enhanced_packet(0, 2, b"2") + write.enhanced_packet(1, 3, b"3"),
+        head + named[0] + named[0] + named[0] + write.enhanced_packet(1, 4, b"4") + write.enhanced_packet(2, 5, b"5"),
+    ]
+    out, _ = merged(captures)
+    assert [block.raw for block in wire.read_blocks(out)[1:5]] == [named[0], named[0], named[1], named[0]]
+    assert [(packet.interface, packet.data) for packet in wire.read_pcapng(out)] == [
+        (1, b"1"),
+        (2, b"2"),
+        (0, b"3"),
+        (1, b"4"),
+        (3, b"5"),
+    ]
+    out, _ = merged(captures, separate_interfaces=True)
+    assert [len(list(group)) for _, group in groupby(wire.raw_blocks(out)[1:8])] == [2, 1, 4]
+    assert [packet.interface for packet in wire.read_pcapng(out)] == [1, 2, 3, 5, 6]
+
+
+def test_a_byte_order_is_that_of_the_first_input(write: In) -> None:
+    pcap = other(write).pcap_header(wire.NANOSECONDS) + other(write).pcap_record(1, 2, b"data")
+    out, report = merged([start(write), pcap])
+    second = write.interface(snaplen=65535, options=write.options((wire.IF_TSRESOL, b"\t")))
+    assert out == start(write) + second + write.enhanced_packet(1, 10**9 + 2, b"data")
+    assert expected.packets(out)[0].time == 1 + Fraction(2, 10**9)
+    assert report.losses == {}
