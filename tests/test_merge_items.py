@@ -44,6 +44,17 @@ def test_packets_keep_their_processes(write: In) -> None:
     assert report.losses == {}
 
 
+def test_a_local_option_of_another_length_is_no_process(write: In) -> None:
+    """Of an input of the other byte order it is left out, since nobody knows what it says."""
+    packet = (0, 1, b"data")
+    own = write.enhanced_packet(*packet, options=write.options((OF_PACKET, b"local"), COMMENT))
+    assert merged([start(write) + own])[0] == start(write) + own
+    swapped = other(write).enhanced_packet(*packet, options=other(write).options((OF_PACKET, b"local"), COMMENT))
+    out, report = merged([start(write), start(other(write)) + swapped])
+    assert out == start(write) + write.enhanced_packet(*packet, options=write.options(COMMENT))
+    assert report.losses == {"packet-options": 1}
+
+
 def test_equal_interfaces_are_one_unless_they_are_of_one_input(write: In) -> None:
     named = [write.interface(1, options=write.options((wire.IF_NAME, name))) for name in (b"a", b"b")]
     head = write.section_header()
