@@ -55,6 +55,32 @@ def test_a_local_option_of_another_length_is_no_process(write: In) -> None:
     assert report.losses == {"packet-options": 1}
 
 
+@pytest.mark.parametrize(("drops", "said"), [(0, 0), (3, 3), (0xFFFF, None)])
+def test_drop_counts_of_obsolete_packets_of_the_other_byte_order(write: In, drops: int, said: int | None) -> None:
+    obsolete = other(write).obsolete_packet(0, 1, b"data", drops_count=drops, options=other(write).options(COMMENT))
+    stated = [COMMENT] if said is None else [COMMENT, (wire.EPB_DROPCOUNT, write.number(said, 8))]
+    out, report = merged([start(write), start(other(write)) + obsolete])
+    assert out == start(write) + write.enhanced_packet(0, 1, b"data", options=write.options(*stated))
+    assert report.losses == {}
+
+
+def test_an_obsolete_packet_stays_one_beside_processes(write: In) -> None:
+    obsolete = write.obsolete_packet(0, 2, b"data", drops_count=3, options=write.options(COMMENT))
+    first = start(write) + process(write, 7) + of_process(write, 1, 0)
+    out, _ = merged([first, start(write) + obsolete])
+    assert out == first + obsolete
+
+
+def test_an_obsolete_packet_of_a_process(write: In) -> None:
+    """It is made an Enhanced Packet where the number changes, and keeps its drop count."""
+    options = write.options((OF_PACKET, write.number(0, 4)))
+    obsolete = write.obsolete_packet(0, 2, b"data", drops_count=3, options=options)
+    first = start(write) + process(write, 7) + of_process(write, 1, 0)
+    out, _ = merged([first, start(write) + process(write, 8) + obsolete])
+    said = write.options((OF_PACKET, write.number(1, 4)), (wire.EPB_DROPCOUNT, write.number(3, 8)))
+    assert out == first + process(write, 8) + write.enhanced_packet(0, 2, b"data", options=said)
+
+
 def test_equal_interfaces_are_one_unless_they_are_of_one_input(write: In) -> None:
     named = [write.interface(1, options=write.options((wire.IF_NAME, name))) for name in (b"a", b"b")]
     head = write.section_header()

@@ -16,14 +16,14 @@ from pcapconv.kernels import choose
 from pcapconv.merging.inputs import FurtherSectionError, Part
 from pcapconv.merging.one_section import OneSection
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
-from pcapconv.spec import bodies, option_lists, pcapng
+from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
 from pcapconv.spec.byte_orders import body_in, options_in
 from pcapconv.steps.batch_rows import options_of_row, replace_options
+from pcapconv.steps.strip import drop_count_options
 
 _LARGEST_OBSOLETE_ID = 0xFFFF  # an obsolete Packet Block has 16 bits for the id of its interface
 _MOST_CACHED = 1024  # option lists of packets
 _LONGEST_CACHED = 256  # bytes of each
-_UNKNOWN_DROPS = 0xFFFF
 _ENCODED_AS = bytes(code if code == pcapng.SIMPLE_PACKET else pcapng.ENHANCED_PACKET for code in range(256))
 
 
@@ -40,7 +40,7 @@ class PartItems:
         self._new_ids = array("Q")
         self._changes_ids = False
         self._processes: list[int] = []  # the new numbers of the part's processes
-        self._cache: dict[tuple[bytes, int], bytes] = {}
+        self._cache: dict[bytes, bytes] = {}
 
     def items(self, reader: Reader) -> Iterator[Item]:
         """Yield the items: packets, new interfaces, other blocks, damage and notices. Raises FormatError, FileError,
@@ -84,13 +84,13 @@ class PartItems:
         refers = batch.has_options and (self._one.has_processes or bool(self._processes))
         if not copies or (has_obsolete and max(self._new_ids) > _LARGEST_OBSOLETE_ID):
             if batch.has_options or has_obsolete:
-                self._change_options(batch, types)
+                self._change_options(batch, types, encoded=True)
             columns = batch.columns
             columns.record_length[:rows] = array("I", bytes(4 * rows))
             columns.record_type[:rows] = array("B", columns.record_type[:rows].tobytes().translate(_ENCODED_AS))
             batch.contiguous = False
         elif refers:
-            self._change_options(batch, types)
+            self._change_options(batch, types, encoded=False)
         if self._changes_ids:
             if isinstance(batch.buffer, bytes):
                 batch.buffer = bytearray(batch.buffer)
@@ -100,37 +100,35 @@ class PartItems:
         batch.format_only = {}
         return batch
 
-    def _change_options(self, batch: PacketBatch, types: bytes) -> None:
-        """Bring the options of packets into the section's byte order, and renumber the processes in them. The drop
-        counts of obsolete blocks become options."""
-        changed, order = {}, batch.section.byte_order
+    def _change_options(self, batch: PacketBatch, types: bytes, *, encoded: bool) -> None:
+        """Bring the options of packets into the section's byte order, and renumber the processes in them. Obsolete
+        blocks whose options change, or all if rows are `encoded`, become Enhanced ones; their drop counts become
+        options."""
+        changed, order, columns = {}, batch.section.byte_order, batch.columns
         for row in range(batch.rows):
-            drops = 0
-            if types and types[row] == pcapng.OBSOLETE_PACKET:
-                at = batch.columns.record_at[row] + pcapng.DROPS_AT
-                drops = int.from_bytes(batch.buffer[at : at + 2], order)
             raw = options_of_row(batch, row)
-            new = self._new_options(raw, batch, 0 if drops == _UNKNOWN_DROPS else drops)
+            new = self._new_options(raw, order)
+            if types and types[row] == pcapng.OBSOLETE_PACKET and (encoded or new != raw):
+                at = columns.record_at[row] + pcapng.DROPS_AT
+                drops = drop_count_options(int.from_bytes(batch.buffer[at : at + 2], order), self._order)
+                new = option_lists.edit(new, self._order, add=drops)
+                columns.record_type[row] = pcapng.ENHANCED_PACKET
             if new != raw:
                 changed[row] = new
         replace_options(batch, changed)
 
-    def _new_options(self, raw: bytes, batch: PacketBatch, drops: int) -> bytes:
-        key = raw, drops
-        if key in self._cache:
-            return self._cache[key]
-        order, left_out = batch.section.byte_order, Counter[str]()
+    def _new_options(self, raw: bytes, order: ByteOrder) -> bytes:
+        if raw in self._cache:
+            return self._cache[raw]
+        left_out = Counter[str]()
         new = options_in(self._order, raw, order, pcapng.ENHANCED_PACKET, left_out)
         self._losses["packet-options"] += left_out.total()
         if self._one.has_processes:
             new = self._with_new_processes(new)
-        if drops:
-            entry = pcapng.EPB_DROPCOUNT, drops.to_bytes(8, self._order)
-            new = option_lists.edit(new, self._order, add=[entry])
         if len(raw) <= _LONGEST_CACHED and not left_out:
             if len(self._cache) == _MOST_CACHED:
                 self._cache.clear()
-            self._cache[key] = new
+            self._cache[raw] = new
         return new
 
     def _with_new_processes(self, raw: bytes) -> bytes:
