@@ -81,6 +81,15 @@ def test_an_obsolete_packet_of_a_process(write: In) -> None:
     assert out == first + process(write, 8) + write.enhanced_packet(0, 2, b"data", options=said)
 
 
+def test_statistics_stay_with_their_interface(write: In) -> None:
+    """One may be declared behind them; for an interface that is never declared there is no place."""
+    head = write.section_header() + write.interface(1) + write.statistics(1, 5) + write.statistics(2, 6)
+    out, report = merged([write.section_header() + write.interface(7), head + write.interface(113)])
+    interfaces = write.interface(7) + write.interface(1) + write.interface(113)
+    assert out == write.section_header() + interfaces + write.statistics(2, 5)
+    assert report.losses == {"statistics": 1}
+
+
 def test_equal_interfaces_are_one_unless_they_are_of_one_input(write: In) -> None:
     named = [write.interface(1, options=write.options((wire.IF_NAME, name))) for name in (b"a", b"b")]
     head = write.section_header()

@@ -168,8 +168,9 @@ class PartItems:
 
     def _statistics(self, block: Block) -> Iterable[Block]:
         statistics = bodies.statistics(block.body, self._order)
-        if not statistics.has_interface or statistics.interface >= self._declared:
+        ids = self._one.ids_of[self._part.rank]
+        if not statistics.has_interface or statistics.interface >= len(ids):
             self._losses["statistics"] += 1  # another part may have the interface that it names
             return ()
-        new_id = self._new_ids[statistics.interface]
+        new_id = ids[statistics.interface]
         return (block._replace(body=bodies.statistics_for_interface(new_id, block.body, self._order)),)
