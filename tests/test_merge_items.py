@@ -90,6 +90,18 @@ def test_statistics_stay_with_their_interface(write: In) -> None:
     assert report.losses == {"statistics": 1}
 
 
+def test_a_simple_packet_of_another_interface_does_not_keep_a_snaplen(write: In) -> None:
+    """It is an Enhanced Packet in the output, so that a snaplen that is too low can be replaced."""
+    long, cut = bytes(100), write.simple_packet(bytes(64), original_length=80)
+    first = write.section_header() + write.interface(1, 64) + write.enhanced_packet(0, 1, long)
+    second = write.section_header() + write.interface(113, 64) + cut
+    out, report = merged([first, second])
+    interfaces = write.interface(1, 262144) + write.interface(113, 262144)
+    simple = write.enhanced_packet(1, 0, bytes(64), original_length=80)
+    assert out == write.section_header() + interfaces + simple + write.enhanced_packet(0, 1, long)
+    assert report.losses == {"header-fields": 1, "packets-without-time": 1}
+
+
 def test_equal_interfaces_are_one_unless_they_are_of_one_input(write: In) -> None:
     named = [write.interface(1, options=write.options((wire.IF_NAME, name))) for name in (b"a", b"b")]
     head = write.section_header()
