@@ -131,3 +131,14 @@ def test_a_byte_order_is_that_of_the_first_input(write: In) -> None:
     assert out == start(write) + second + write.enhanced_packet(1, 10**9 + 2, b"data")
     assert expected.packets(out)[0].time == 1 + Fraction(2, 10**9)
     assert report.losses == {}
+
+
+@pytest.mark.parametrize("options", [{"last": 2}, {"interface": ["7"]}, {"interface": ["1"]}, {"first": 2}, {}])
+def test_a_section_behind_packets(write: In, options: dict[str, Any]) -> None:
+    """It is met while packets are counted, or interfaces looked up, before anything is written."""
+    first = start(write) + write.enhanced_packet(0, 5, b"five")
+    named = write.section_header() + write.interface(options=write.options((wire.IF_NAME, b"7")))
+    capture = first + named + write.enhanced_packet(0, 1, b"one")
+    out, _ = merged([capture, start(write) + write.enhanced_packet(0, 3, b"three")], **options)
+    told = {"last": [b"three", b"five"], "first": [b"one", b"three"], "interface": [b"one"]}
+    assert [packet.data for packet in wire.read_pcapng(out)] == told.get("".join(options), [b"one", b"three", b"five"])
