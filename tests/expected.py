@@ -225,7 +225,7 @@ def _blocks(capture: bytes) -> list[Entry]:
             if struct.unpack_from(block.byte_order + "HH", block.body, 4) not in ((1, 0), (1, 2)):
                 raise ValueError("a section of another version")
         elif block.block_type == wire.INTERFACE_DESCRIPTION:
-            interfaces.append(_interface(section, len(interfaces), block))
+            interfaces.append(interface_of(section, len(interfaces), block))
             raw_interfaces.append(block.raw)
         elif block.block_type in PACKET_BLOCKS:
             alone = header + (raw_interfaces[0] if raw_interfaces else b"")
@@ -238,7 +238,7 @@ def _blocks(capture: bytes) -> list[Entry]:
     return found
 
 
-def _interface(section: int, number: int, block: wire.Block) -> Interface:
+def interface_of(section: int, number: int, block: wire.Block) -> Interface:
     link_type, snaplen = struct.unpack_from(block.byte_order + "HxxI", block.body)
     stated = {code: value for code, value, _ in reversed(listed(block.body[8:], block.byte_order))}
     resolution, offset = stated.get(wire.IF_TSRESOL, b"\6"), stated.get(wire.IF_TSOFFSET, bytes(8))
@@ -601,7 +601,7 @@ def in_pcap(capture: bytes, request: Request) -> tuple[list[InPcap], Mapping[str
 def pcap_units(capture: bytes) -> int:
     """Nanoseconds, when any interface counts in anything finer than microseconds."""
     units = [
-        _interface(0, 0, block).unit
+        interface_of(0, 0, block).unit
         for block in wire.read_blocks(capture)
         if block.block_type == wire.INTERFACE_DESCRIPTION
     ]
@@ -615,11 +615,11 @@ def written(capture: bytes, to: str, request: Request, *, pipe: bool = False) ->
     request = moving(stay, request)
     lost = Counter({"packets-without-time": timeless})
     if is_pcapng(capture):
-        return _written_pcapng(found, stay, lost, request, pipe)
+        return written_pcapng(found, stay, lost, request, pipe)
     return _written_from_pcap(capture, found, stay, lost, request, to, pipe)
 
 
-def _written_pcapng(
+def written_pcapng(
     found: Sequence[Entry], stay: list[Packet], lost: Counter[str], request: Request, pipe: bool
 ) -> Written:
     numbers = {packet.number for packet in stay}
@@ -641,12 +641,12 @@ def _written_pcapng(
                 packet = packet._replace(options=options)
             out.append(packet)
             if packet != entry.packet:
-                raw = _packet_block(packet, order)
+                raw = packet_block(packet, order)
         elif entry.block_type == wire.CUSTOM_DO_NOT_COPY:
             lost["do-not-copy"] += 1
             continue
         else:
-            at = _options_at(entry)
+            at = options_at(entry)
             options, gone = without(body[at:], order, DO_NOT_COPY) if at is not None else (b"", 0)
             lost["do-not-copy"] += gone
             if gone:
@@ -665,8 +665,9 @@ def _written_pcapng(
     return Written(b"".join(pieces), out, +lost)
 
 
-def _packet_block(packet: Packet, order: ByteOrder) -> bytes:
-    if packet.ticks is None:
+def packet_block(packet: Packet, order: ByteOrder) -> bytes:
+    """The block of a packet. A packet without a time that belongs to another interface than 0 has time 0."""
+    if packet.ticks is None and not packet.interface.interface:
         return wire.simple_packet(packet.data, original_length=packet.original_length, byte_order=order)
     options = packet.options
     if packet.drops_count not in (None, 0xFFFF):
@@ -674,7 +675,7 @@ def _packet_block(packet: Packet, order: ByteOrder) -> bytes:
         options, _ = without(options, order, [], wire.option(wire.EPB_DROPCOUNT, drops, byte_order=order))
     return wire.enhanced_packet(
         packet.interface.interface,
-        packet.ticks,
+        packet.ticks or 0,
         packet.data,
         original_length=packet.original_length,
         options=options,
@@ -682,7 +683,7 @@ def _packet_block(packet: Packet, order: ByteOrder) -> bytes:
     )
 
 
-def _options_at(entry: Entry) -> int | None:
+def options_at(entry: Entry) -> int | None:
     """The offset of a block's options in its body, None if it has none."""
     body, order = entry.raw[8:-4], entry.byte_order
     if entry.block_type == wire.NAME_RESOLUTION:
@@ -750,9 +751,9 @@ def _pcapng_of(
             interfaces.add(packet.interface.interface)
             blocks.append(described)
         if packet.number in written and in_order:
-            blocks.append(_packet_block(written[packet.number], header.byte_order))
+            blocks.append(packet_block(written[packet.number], header.byte_order))
     if not in_order:
-        blocks += [_packet_block(packet, header.byte_order) for packet in out]
+        blocks += [packet_block(packet, header.byte_order) for packet in out]
     return write.section_header() + b"".join(blocks)
 
 

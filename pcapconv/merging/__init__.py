@@ -128,6 +128,14 @@ class _Merging(Conversion):
         progress = self.settings.progress
         self._inputs.survey(lambda: None if progress is None else progress(0))
 
+    def survey(self) -> None:
+        """See `Conversion.survey`. If it meets a further section of an input, it begins again with all sections."""
+        try:
+            super().survey()
+        except FurtherSectionError:
+            self.survey_inputs()
+            super().survey()
+
     def open_reader(self) -> Reader:
         """See `Conversion.open_reader`."""
         if self._append:

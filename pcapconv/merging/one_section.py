@@ -88,8 +88,9 @@ class OneSection:
     def add_process(self, block: Block) -> tuple[int, bool]:
         """Add a process block of macOS. Return its number, and whether it is new."""
         block = block._replace(section=0, offset=0)
-        number = self._processes.setdefault(block, len(self._processes))
-        return number, number == len(self._processes) - 1
+        count = len(self._processes)
+        number = self._processes.setdefault(block, count)
+        return number, number == count
 
     def _body(self, part: Part, interface: Interface) -> bytes:
         """The body of the block that is written for an interface of a part."""

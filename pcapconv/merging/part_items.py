@@ -21,11 +21,11 @@ from pcapconv.model import NO_COUNTS, Block, Damage, Interface, Item, Notice, Pa
 from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
 from pcapconv.spec.byte_orders import body_in, options_in
 from pcapconv.steps.batch_rows import options_of_row, replace_options
+from pcapconv.steps.strip import drop_count_options
 
 _LARGEST_OBSOLETE_ID = 0xFFFF  # an obsolete Packet Block has 16 bits for the id of its interface
 _MOST_CACHED = 1024  # option lists of packets
 _LONGEST_CACHED = 256  # bytes of each
-_UNKNOWN_DROPS = 0xFFFF
 _ZEROS = array("Q", bytes(8 * OPTION_COUNTS))
 _ENCODED_AS = bytes(code if code == pcapng.SIMPLE_PACKET else pcapng.ENHANCED_PACKET for code in range(256))
 
@@ -90,13 +90,13 @@ class PartItems:
         has_options = batch.has_options
         if not copies or (has_obsolete and max(self._new_ids) > _LARGEST_OBSOLETE_ID):
             if has_options or has_obsolete:
-                self._change_options(batch, types)
+                self._change_options(batch, types, encoded=True)
             columns = batch.columns
             columns.record_length[:rows] = array("I", bytes(4 * rows))
             columns.record_type[:rows] = array("B", columns.record_type[:rows].tobytes().translate(_ENCODED_AS))
             batch.contiguous = False
         elif has_options and self._refer_to_processes(batch):
-            self._change_options(batch, types)
+            self._change_options(batch, types, encoded=False)
         if self._changes_ids:
             if isinstance(batch.buffer, bytes):
                 batch.buffer = bytearray(batch.buffer)
@@ -114,25 +114,21 @@ class PartItems:
         self._kernels.count_options(batch.buffer, batch.columns, batch.rows, self._order == "big", counts)
         return any(counts[code] for code in pcapng.PROCESS_REFERENCES)
 
-    def _change_options(self, batch: PacketBatch, types: bytes) -> None:
-        """Bring the options of packets into the section's byte order, and renumber the processes in them. The drop
-        counts of obsolete blocks that change become options."""
-        changed, order, keeps = {}, batch.section.byte_order, batch.section.byte_order == self._order
+    def _change_options(self, batch: PacketBatch, types: bytes, *, encoded: bool) -> None:
+        """Bring the options of packets into the section's byte order, and renumber the processes in them. Obsolete
+        blocks whose options change, or all if rows are `encoded`, become Enhanced ones; their drop counts become
+        options."""
+        changed, order, columns = {}, batch.section.byte_order, batch.columns
         for row in range(batch.rows):
-            drops = 0
-            if types and types[row] == pcapng.OBSOLETE_PACKET:
-                at = batch.columns.record_at[row] + pcapng.DROPS_AT
-                drops = int.from_bytes(batch.buffer[at : at + 2], order)
             raw = options_of_row(batch, row)
             new = self._new_options(raw, order)
-            if keeps and new == raw and max(self._new_ids) <= _LARGEST_OBSOLETE_ID:
-                continue
-            if drops not in (0, _UNKNOWN_DROPS):
-                entry = pcapng.EPB_DROPCOUNT, drops.to_bytes(8, self._order)
-                new = option_lists.edit(new, self._order, add=[entry])
-            changed[row] = new
-            if types:
-                batch.columns.record_type[row] = _ENCODED_AS[types[row]]
+            if types and types[row] == pcapng.OBSOLETE_PACKET and (encoded or new != raw):
+                at = columns.record_at[row] + pcapng.DROPS_AT
+                drops = drop_count_options(int.from_bytes(batch.buffer[at : at + 2], order), self._order)
+                new = option_lists.edit(new, self._order, add=drops)
+                columns.record_type[row] = pcapng.ENHANCED_PACKET
+            if new != raw:
+                changed[row] = new
         replace_options(batch, changed)
 
     def _new_options(self, raw: bytes, order: ByteOrder) -> bytes:
@@ -185,8 +181,9 @@ class PartItems:
 
     def _statistics(self, block: Block) -> Iterable[Block]:
         statistics = bodies.statistics(block.body, self._order)
-        if not statistics.has_interface or statistics.interface >= self._declared:
+        ids = self._one.ids_of[self._part.rank]
+        if not statistics.has_interface or statistics.interface >= len(ids):
             self._losses["statistics"] += 1  # another part may have the interface that it names
             return ()
-        new_id = self._new_ids[statistics.interface]
+        new_id = ids[statistics.interface]
         return (block._replace(body=bodies.statistics_for_interface(new_id, block.body, self._order)),)

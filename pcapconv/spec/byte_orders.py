@@ -36,7 +36,7 @@ def options_in(
     options = option_lists.OptionList(raw, old_order)
     for code, value in options:
         option_type = pcapng.option_type(block_type, code)
-        if code in pcapng.PROCESS_REFERENCES and block_type in pcapng.PACKET_BLOCKS:
+        if code in pcapng.PROCESS_REFERENCES and block_type in pcapng.PACKET_BLOCKS and len(value) == 4:
             kept.append((code, value[::-1]))
         elif option_type.kind == "unknown":
             left_out["unknown"] += 1

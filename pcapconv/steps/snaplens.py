@@ -147,10 +147,15 @@ class RaiseSnaplens(Step):
 
     def _keep_snaplen_of_cut_simple_packets(self, batch: PacketBatch) -> None:
         columns, rows = batch.columns, batch.rows
-        if SIMPLE_PACKET in columns.record_type[:rows].tobytes() and any(
-            record_type == SIMPLE_PACKET and captured < original
-            for record_type, captured, original in zip(
-                columns.record_type[:rows], columns.captured_length, columns.original_length
+        if (
+            SIMPLE_PACKET in columns.record_type[:rows].tobytes()
+            and any(
+                record_type == SIMPLE_PACKET
+                and captured < original
+                and not interface  # in a merge, it may have another one
+                for record_type, captured, original, interface in zip(
+                    columns.record_type[:rows], columns.captured_length, columns.original_length, columns.interface
+                )
             )
         ):
             self._snaplens.kept.add(self._limits.stated[0])
