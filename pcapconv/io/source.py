@@ -271,12 +271,12 @@ class _View(io.RawIOBase):
 
 
 def open_again(source: Source, begin: int = 0, end: int | None = None) -> Source:
-    """Open a seekable source a second time, which may be closed if it is a plain file with a path. The new source has
-    the bytes from `begin` up to, but not including, `end`, by default all of them; the old one must stay open if it has
-    no path. Raises FileError, also if the file was changed in between."""
+    """Open a seekable source a second time. The old one may be closed if it is a plain file with a path; any other must
+    stay open. The new source has the bytes from `begin` up to, but not including, `end`, by default all of them. Raises
+    FileError, also if the file was changed in between."""
     assert source._start is not None
     start = source._start + begin
-    if source.path is None:
+    if source.path is None or not source.plain:
         again = Source(_View(source.file, start), source.name, owned=False)
         again.size = source.size if end is None else end
         again.size = None if again.size is None else again.size - begin

@@ -128,6 +128,10 @@ class _Merging(Conversion):
         progress = self.settings.progress
         self._inputs.survey(lambda: None if progress is None else progress(0))
 
+    def _tell_progress(self) -> None:
+        if self.settings.progress is not None:
+            self.settings.progress(self._inputs.position_in_file)
+
     def survey(self) -> None:
         """See `Conversion.survey`. If it meets a further section of an input, it begins again with all sections."""
         try:
@@ -141,7 +145,9 @@ class _Merging(Conversion):
         if self._append:
             return AppendedReader(self._inputs)
         to_pcap = self.settings.writer.format == "pcap"
-        return MergedReader(self._inputs, separate=self._separate, sorts=self._sorts, to_pcap=to_pcap)
+        return MergedReader(
+            self._inputs, self._tell_progress, separate=self._separate, sorts=self._sorts, to_pcap=to_pcap
+        )
 
     @contextmanager
     def name_errors(self) -> Iterator[None]:

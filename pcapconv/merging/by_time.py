@@ -46,15 +46,21 @@ _BEFORE_ALL = -1  # before every key
 
 
 class MergedReader:
-    """The reader of a merge by time; see `formats.Reader`. With `separate`, interfaces of different inputs are never
-    one. Unless `sorts`, a part whose times go back is worth a notice. `to_pcap` is whether the output is pcap."""
+    """The reader of a merge by time; see `formats.Reader`.
+
+    With `separate`, interfaces of different inputs are never one. Unless `sorts`, a part whose times go back is worth a
+    notice. `to_pcap` is whether the output is pcap. `on_batch` is called for batches that are not yielded yet.
+    """
 
     buffer_offset = 0  # of no meaning: a merge is always read to its end
 
-    def __init__(self, inputs: Inputs, *, separate: bool, sorts: bool, to_pcap: bool) -> None:
+    def __init__(
+        self, inputs: Inputs, on_batch: Callable[[], object], *, separate: bool, sorts: bool, to_pcap: bool
+    ) -> None:
         self.format = inputs.format
         self.compression = inputs.compression
         self._inputs = inputs
+        self._on_batch = on_batch
         self._sorts = sorts
         self._one = OneSection(inputs.parts, separate=separate, to_pcap=to_pcap)
 
@@ -71,7 +77,7 @@ class MergedReader:
         streams = [PartStream(part, self._inputs, self._one, tells=not self._sorts) for part in self._inputs.parts]
         packets = 0
         with ExitStack() as stack:
-            for item in _Merge(self._one, streams, stack, TimeKeys()).items():
+            for item in _Merge(self._one, streams, stack, TimeKeys(), self._on_batch).items():
                 if isinstance(item, PacketBatch):
                     item.first_number = packets + 1
                     packets += item.rows
@@ -81,9 +87,17 @@ class MergedReader:
 class _Merge:
     """Merges streams. `stack` closes temporary files that it makes."""
 
-    def __init__(self, one: OneSection, streams: Sequence[Stream], stack: ExitStack, keys: TimeKeys) -> None:
+    def __init__(
+        self,
+        one: OneSection,
+        streams: Sequence[Stream],
+        stack: ExitStack,
+        keys: TimeKeys,
+        on_batch: Callable[[], object],
+    ) -> None:
         self._one = one
         self._stack = stack
+        self._on_batch = on_batch
         self._kernels = choose()
         self._most_open = most_open()
         self._keys = keys
@@ -283,7 +297,8 @@ class _Merge:
         merged: list[Stream] = []
         for group in _groups(streams, self._most_open):
             scratch = ScratchStream(self._one, group[0].rank, self._stack)
-            yield from scratch.fill(_Merge(self._one, group, self._stack, self._keys).items())
+            merge = _Merge(self._one, group, self._stack, self._keys, self._on_batch)
+            yield from scratch.fill(merge.items(), self._on_batch)
             merged.append(scratch)
         self._keys.add_interfaces(self._one.interfaces)
         self._waiting.extend(merged)

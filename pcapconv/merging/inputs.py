@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
@@ -212,7 +213,7 @@ class Inputs(Source):
             source = stack.enter_context(open_source(readable, fractions=self._fractions))
             if not source.seekable:
                 source = self._stack.enter_context(spool(source))
-            elif source.path is None:
+            elif source.path is None or not source.plain:
                 self._stack.push(stack.pop_all())
             part = Part(source)
             self._has_further_sections |= not part.read_head()
@@ -242,3 +243,12 @@ class Inputs(Source):
         if others:
             fact = f"{counted(len(others), 'file is no capture', 'files are no captures')}, the first is {others[0]}"
             self.notices.append(Notice(None, f"{fact}; name it as an input to see why", directory))
+
+
+def _is_file(path: str) -> bool:
+    """Return whether a path leads to a plain file. Raises FileError if that cannot be found out."""
+    with reading(path):
+        try:
+            return stat.S_ISREG(os.stat(path).st_mode)
+        except FileNotFoundError:  # a link that leads nowhere, or a file that was removed just now
+            return False

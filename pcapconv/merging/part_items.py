@@ -84,7 +84,10 @@ class PartItems:
         self._losses.update(batch.format_only)
         if section.byte_order != self._order:
             batch = with_headers_in(self._order, batch)
-        columns, rows = batch.columns, batch.rows
+        rows = batch.rows
+        if section.layout == "pcap":  # its reader sets some columns once, and uses them for all batches
+            batch.columns = batch.columns.with_copies(rows, "interface", "record_length", "record_type")
+        columns = batch.columns
         types = columns.record_type[:rows].tobytes() if section.layout == "pcapng" else b""
         has_obsolete = pcapng.OBSOLETE_PACKET in types
         has_options = batch.has_options

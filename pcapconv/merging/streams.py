@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 
 from pcapconv import formats
@@ -63,8 +63,9 @@ class Stream:
         raise NotImplementedError
 
     def close(self) -> None:
-        """Close the stream."""
+        """Close the stream, and let go of its memory."""
         self.stack.close()
+        self.items, self.batch, self.timed = iter(()), None, Columns(0)
 
 
 class PartStream(Stream):
@@ -100,8 +101,8 @@ class ScratchStream(Stream):
         self._has_marks = False
         self._file: io.FileIO = stack.enter_context(temporary_file())
 
-    def fill(self, items: Iterable[Item]) -> Iterator[Item]:
-        """Write packets and blocks to the file; yield all other items."""
+    def fill(self, items: Iterable[Item], on_batch: Callable[[], object]) -> Iterator[Item]:
+        """Write packets and blocks to the file; yield all other items. `on_batch` is called for each batch."""
         output = BufferedOutput(open_target(self._file))
         try:
             writer = formats.open_writer(WriterSettings(self._one.section.layout), output)
@@ -114,6 +115,7 @@ class ScratchStream(Stream):
                     declared = len(self._one.interfaces)
                     if isinstance(item, PacketBatch):
                         self._mark_simple_packets(item)
+                        on_batch()
                     writer.write(item)
                 else:
                     yield item
