@@ -38,8 +38,8 @@ except ImportError:  # not on Windows
 
 MOST_OPEN = 250  # streams that are merged at once, counted by their costs
 _OTHER_FILES = 64  # open files that are left to the rest of the process
-_WINDOWS = 12 * 2**20  # bytes of the windows of the first streams; every further one gets a smaller window
-_SMALLEST_WINDOW = 96 * 2**10
+_WINDOWS = 8 * 2**20  # bytes of the windows of the first streams; every further one gets a smaller window
+_SMALLEST_WINDOW = 64 * 2**10
 _OUTPUT = 512 * 1024  # bytes of packets in a merged batch, unless a single packet is longer
 _ROWS = 2**13
 _BEFORE_ALL = -1  # before every key
