@@ -158,7 +158,10 @@ class RaiseSnaplens(Step):
                 )
             )
         ):
-            self._snaplens.kept.add(self._limits.stated[0])
+            stated = self._limits.stated[0]
+            self._snaplens.kept.add(stated)
+            if stated in self._snaplens.replaced:  # a run that another reason ended had not come so far
+                self._reads_to_the_end = True
 
     def _warn(self, batch: PacketBatch, row: int, why: str = "") -> None:
         interface = self._interfaces[batch.columns.interface[row]]
