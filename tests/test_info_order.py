@@ -61,20 +61,27 @@ def test_packets_without_a_time_are_passed_over(write: In) -> None:
     assert order_of(head + simple + late + simple + unknown + early) == not_in_order(1, 5, 1000)
 
 
-def test_each_section_by_itself(write: In) -> None:
+def test_across_sections(write: In) -> None:
+    """Also if times of a section before cannot be expressed in the unit of this one, and after packets without time."""
     head = write.section_header() + write.interface()
     late, early = (write.enhanced_packet(0, ticks, b"x") for ticks in (9, 8))
-    assert order_of(head + late + head + early) == IN_ORDER
-    assert order_of(head + late + head + early + late + early) == not_in_order(1, 4, 1000)
+    simple = write.simple_packet(b"x")
+    assert order_of(head + early + head + late) == IN_ORDER
+    assert order_of(head + late + head + simple + late) == IN_ORDER
+    assert order_of(head + late + head + early) == not_in_order(1, 2, 1000)
+    assert order_of(head + late + head + simple + simple + head + simple + early) == not_in_order(1, 5, 1000)
+    assert order_of(head + late + head + early + late + early) == not_in_order(2, 2, 1000)
+    coarse = write.section_header() + write.interface(options=write.options((wire.IF_TSRESOL, b"\x82")))
+    quarter = write.enhanced_packet(0, 1, b"x")
+    assert order_of(coarse + quarter + head + write.enhanced_packet(0, 249_999, b"x")) == not_in_order(1, 2, 1000)
+    assert order_of(coarse + quarter + head + write.enhanced_packet(0, 250_000, b"x")) == IN_ORDER
 
 
 def plainly(capture: bytes) -> dict[str, Any]:
     """The same in the plainest way."""
-    places, most, section = [], Fraction(0), -1
+    places, most = [], Fraction(0)
     times: list[Fraction] = []
     for packet in expected.packets(capture):
-        if packet.interface.section != section:
-            section, times = packet.interface.section, []
         if packet.time is None:
             continue
         if times and packet.time < times[-1]:
@@ -94,7 +101,8 @@ def test_in_the_plainest_way(capture: bytes) -> None:
         by_time = expected.written(capture, "pcapng", Request(sort=True)).capture
     except ValueError:
         return
-    assert order_of(by_time)["in_order"]
+    if len({packet.interface.section for packet in expected.packets(capture)}) < 2:  # each is sorted by itself
+        assert order_of(by_time)["in_order"]
 
 
 @pytest.mark.parametrize(

@@ -127,9 +127,16 @@ def test_a_directory_stands_for_its_captures(here: Path) -> None:
     files = {"b.pcap": pcap((1, b"b")), "a.pcapng": pcapng((1, b"a")), "README": b"text", "below/c.pcap": ODD}
     write_tree(here / "dir", files)
     sentence = "dir: 1 file is no capture, the first is README; name it as an input to see why"
-    for _ in range(2):  # the second time, the output is in the directory
-        assert run_command("merge", "-f", "dir", "dir/out.pcapng") == CommandResult(0, b"", warnings(sentence))
-        assert datas(here / "dir" / "out.pcapng") == [b"a", b"b"]
+    assert run_command("merge", "-f", "dir", "dir/out.pcapng") == CommandResult(0, b"", warnings(sentence))
+    assert datas(here / "dir" / "out.pcapng") == [b"a", b"b"]
+    refused = (
+        "dir/out.pcapng: it lies in dir, an input, and would be replaced without being read; name it as an input, too, "
+        "or write the output to another directory"
+    )
+    assert run_command("merge", "-f", "dir", "dir/out.pcapng") == CommandResult(2, b"", error_lines(refused))
+    assert datas(here / "dir" / "out.pcapng") == [b"a", b"b"]
+    assert run_command("merge", "-f", "dir", "dir/out.pcapng", "dir/out.pcapng").status == 0
+    assert datas(here / "dir" / "out.pcapng") == [b"a", b"b", b"a", b"b"]
     (here / "empty").mkdir()
     assert run_command("merge", "empty", "out.pcapng") == CommandResult(
         1, b"", error_lines("empty: there is no capture in it; files in directories below it are not read")

@@ -28,6 +28,9 @@ UNKNOWN_BLOCK, PROCESS = 0x0BAD, 0x80000001
 NANO = (wire.IF_TSRESOL, b"\t")
 
 
+OVERLAP = "sections are sorted each by itself, and they overlap in time; pcapconv.merge(…, sort=True) makes one of them"
+
+
 def in_packets(capture: bytes) -> list[bytes]:
     read = wire.read_pcapng if expected.is_pcapng(capture) else wire.read_pcap
     return [packet.data for packet in read(capture)]
@@ -76,6 +79,15 @@ def test_each_section_is_sorted_by_itself(write: In) -> None:
     first, second = packets(write, 5, 4), packets(write, 3, 2)
     out, _ = converted(head + b"".join(first) + head + b"".join(second), "pcapng", sort=True)
     assert out == head + b"".join(reversed(first)) + head + b"".join(reversed(second))
+
+
+@pytest.mark.parametrize(("ticks", "warned"), [((2, 5), []), ((2, 3), []), ((2, 4, 3), [OVERLAP])])
+def test_sections_that_overlap_are_warned_of(write: In, ticks: tuple[int, ...], warned: list[str]) -> None:
+    head = write.section_header() + write.interface()
+    sections = [head + write.enhanced_packet(0, each, b"x") + write.enhanced_packet(0, 1, b"x") for each in ticks[:1]]
+    sections += [head + write.enhanced_packet(0, each, b"x") for each in ticks[1:]]
+    _, report = converted(b"".join(sections), "pcapng", sort=True)
+    assert [each.reason for each in report.warnings] == warned
 
 
 def test_what_explains_packets_stays_before_them_and_the_rest_comes_after(write: In) -> None:

@@ -94,7 +94,8 @@ class Inputs(Source):
     be opened again; `parts` are their parts, in order. `notices` say what is odd about files of directories."""
 
     def __init__(self, readables: Sequence[Readable], output: object, fractions: str | None = None) -> None:
-        """`output` is not read as a capture of a directory. Raises FormatError, FileError and UsageError."""
+        """`output` is not read as a capture of a directory; if it is a file there, it has to be named as an input, too.
+        Raises FormatError, FileError and UsageError."""
         super().__init__(io.BytesIO(), "", owned=True)  # a source needs a file; this one reads its inputs
         self._stack = ExitStack()
         self._fractions = fractions
@@ -104,6 +105,7 @@ class Inputs(Source):
         self.sources: list[Source] = []
         self.parts: list[Part] = []
         self.notices: list[Notice] = []
+        self._named = {comparable_path(readable) for readable in readables}
         try:
             for readable in readables:
                 if isinstance(readable, str | os.PathLike) and readable != STDIO and os.path.isdir(readable):
@@ -228,12 +230,15 @@ class Inputs(Source):
         found = len(self.sources)
         for name in names:
             path = os.path.join(directory, name)
-            if (
-                not os.path.isfile(path)
-                or TEMPORARY.fullmatch(name)
-                or comparable_path(path) == comparable_path(output)
-            ):
+            if TEMPORARY.fullmatch(name) or not _is_file(path):
                 continue
+            if comparable_path(path) == comparable_path(output):
+                if comparable_path(output) in self._named:
+                    continue
+                raise UsageError(
+                    f"{path}: it lies in {directory}, an input, and would be replaced without being read; name it as "
+                    "an input, too, or write the output to another directory"
+                )
             try:
                 self._add(path)
             except NotACaptureError:

@@ -56,7 +56,7 @@ class PacketOrder:
 
 
 class OrderCount:
-    """Counts the places in which times go back within a section: where a packet is earlier than the packet before it.
+    """Counts the places in which times go back: where a packet is earlier than the packet before it.
 
     `places` is how many there are; `first_packet` the number of the first such packet; `goes_back` by how many seconds
     a packet is earlier than a packet before it, at most. Packets without a time are passed over. Times are exact.
@@ -68,18 +68,27 @@ class OrderCount:
         self.places = 0
         self.first_packet: int | None = None
         self._most = 0, 1  # a fraction of a second
-        self.begin_section()
+        self._previous_section: Fraction | None = None  # the time of its last packet
+        self._latest_sections: Fraction | None = None  # the latest time in all sections before
+        self._previous = self._latest = Columns(0)  # of one row: the section's last packet, and its latest one
+        self._is_first = True  # whether the section has had no packet with a time yet
 
     def begin_section(self) -> None:
         """Begin a section, which has no interfaces yet."""
+        if not self._is_first:
+            self._previous_section = self._time(self._previous)
+            latest = self._time(self._latest)
+            self._latest_sections = latest if self._latest_sections is None else max(latest, self._latest_sections)
         self._keys.begin_section()
-        self._previous = self._latest = Columns(0)  # of one row: the last packet, and the latest one
+        self._previous = self._latest = Columns(0)
+        self._is_first = True
 
     def add_batch(self, batch: PacketBatch) -> None:
         """Count the places in a batch, and that between it and the batch before it."""
         self._keys.add_interfaces(batch.interfaces)
         columns, rows = self._keys.carry_times(batch, pass_over_unknown=True), batch.rows
         keys = self._keys.keys(columns, rows)
+        self._compare_with_sections(batch, columns, keys)
         previous, latest = (self._keys.keys(row, 1)[0] if row.capacity else 0 for row in (self._previous, self._latest))
         fits = isinstance(keys, array) and max(previous, latest) <= MOST_TICKS
         count_falls = self._kernels.count_falls if fits else interpreted.count_falls
@@ -87,12 +96,31 @@ class OrderCount:
         if falls and self.first_packet is None:
             self.first_packet = batch.number(first)
         self.places += falls
-        per_second = self._keys.per_second
-        if most * self._most[1] > self._most[0] * per_second:
-            self._most = most, per_second
+        self._note_fall(most, self._keys.per_second)
         self._previous = columns.copy(rows - 1, rows)
         if highest >= 0 or not self._latest.capacity:
             self._latest = columns.copy(highest, highest + 1) if highest >= 0 else self._previous
+
+    def _compare_with_sections(self, batch: PacketBatch, columns: Columns, keys: Sequence[int]) -> None:
+        """Compare a batch with the sections before: its first packet with their last, all packets with their latest."""
+        if self._is_first:
+            row = next((row for row in range(batch.rows) if self._keys.has_time(columns, row)), None)
+            if row is None:
+                return
+            self._is_first = False
+            if self._previous_section is not None and self._keys.time(keys[row]) < self._previous_section:
+                self.places += 1
+                self.first_packet = batch.number(row) if self.first_packet is None else self.first_packet
+            keys = keys[row:]
+        if self._latest_sections is not None:
+            self._note_fall(*(self._latest_sections - self._keys.time(min(keys))).as_integer_ratio())
+
+    def _note_fall(self, numerator: int, denominator: int) -> None:
+        if numerator * self._most[1] > self._most[0] * denominator:
+            self._most = numerator, denominator
+
+    def _time(self, row: Columns) -> Fraction:
+        return self._keys.time(self._keys.keys(row, 1)[0])
 
     @property
     def goes_back(self) -> Fraction:  # noqa: D102

@@ -47,7 +47,7 @@ from pcapconv.steps.select import DIRECTIONS, Criteria, Select
 from pcapconv.steps.sort import Sort
 from pcapconv.steps.strip import Strip, StripDoNotCopy
 from pcapconv.text import counted
-from pcapconv.wording import argument, arguments
+from pcapconv.wording import argument, arguments, call
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -171,8 +171,9 @@ class Plan(BasePlan):
         self._selected_in_all: int | None = None
         self._extract = ExtractSecrets()
         self._select: Select | None = None
+        self._sort_step: Sort | None = None
         self.steps(Counter())  # steps check values, too: raise their errors before any file is opened
-        self._select = None  # plans are sent to other processes, steps cannot be
+        self._select = self._sort_step = None  # plans are sent to other processes, steps cannot be
 
     @property
     def selects_packets(self) -> bool:
@@ -246,7 +247,11 @@ class Plan(BasePlan):
         interface_check.check()
 
     def warnings(self, packets: int) -> Iterator[str]:
-        """Return a sentence for each argument with packet numbers that a capture of so many packets does not have."""
+        """Return a sentence for each argument with packet numbers that a capture of so many packets does not have, and
+        one for sections that were sorted and overlap in time."""
+        if self._sort_step is not None and self._sort_step.overlaps:
+            merge = call("pcapconv.merge", sort=True)
+            yield f"sections are sorted each by itself, and they overlap in time; {merge} makes one of them"
         criteria = self._criteria
         for name, ranges in (("packets", criteria.packets or ()), ("drop_packets", criteria.drop_packets)):
             beyond = [each for each in ranges if (each[0] if each[1] is None else each[1]) > packets]
@@ -256,7 +261,10 @@ class Plan(BasePlan):
 
     def steps(self, left_out: Counter[str]) -> list[Step]:
         """Return new steps for one run, in their order. They count by kind, in `left_out`, what they leave out."""
-        steps: list[Step] = [Sort()] if self._sort else []
+        steps: list[Step] = []
+        if self._sort:
+            self._sort_step = Sort()
+            steps.append(self._sort_step)
         if self.selects_packets:
             in_all, stops = self._selected_in_all, self.stops
             self._select = Select(self._criteria, left_out, in_all, stops=stops, ascending=not self._sort)

@@ -10,16 +10,20 @@ from collections.abc import Iterable, Iterator
 
 from pcapconv.model import Block, Item, PacketBatch, Section
 from pcapconv.steps import Step
+from pcapconv.steps.packet_order import OrderCount
 from pcapconv.steps.packet_sorter import PacketSorter
 from pcapconv.steps.trailing_blocks import TrailingBlocks
 
 
 class Sort(Step):
     """Orders the packets of each section by time. Packets of the same time keep their order, and a packet without a
-    time stays behind the packet before it. Packets keep their numbers."""
+    time stays behind the packet before it. Packets keep their numbers. `overlaps` is whether a section begins before
+    the one before it ends."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.overlaps = False
+        self._order = OrderCount()
         self._packet_section: Section | None = None  # whose packets wait
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
@@ -46,6 +50,10 @@ class Sort(Step):
     def _end(self) -> Iterator[Item]:
         section, self._packet_section = self._packet_section, None
         if section is not None:
-            yield from self._sorter.batches(self._interfaces)
+            for batch in self._sorter.batches(self._interfaces):
+                self._order.add_batch(batch)
+                yield batch
+            self.overlaps = self._order.places > 0
+            self._order.begin_section()
             yield from self._trailing.blocks(section.byte_order, section.number)
             self._trailing.clear()

@@ -14,6 +14,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from math import lcm
+from typing import TYPE_CHECKING
 
 from pcapconv.errors import FormatError
 from pcapconv.kernels import choose
@@ -22,6 +23,9 @@ from pcapconv.model import Columns, Interface, PacketBatch
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps.batch_rows import distinct
 from pcapconv.steps.time_scales import ADDEND_LIMIT, FACTOR_LIMIT, Scale
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 _NO_PACKET_BEFORE = -1  # instead of an interface
 NOTHING_CARRIED = 0, _NO_PACKET_BEFORE  # `TimeKeys.carried` before the first packet
@@ -81,6 +85,13 @@ class TimeKeys:
         columns.ticks[0], columns.interface[0] = ticks, interface
         return self.keys(columns, 1)[0]
 
+    def time(self, key: int) -> Fraction:
+        """The time of a key in seconds since 1970."""
+        from fractions import Fraction  # slow to import, and rarely needed
+
+        offset = next(iter(self._distinct))[1] if len(self._distinct) == 1 else self._earliest
+        return Fraction(key, self.per_second) + offset
+
     @property
     def per_second(self) -> int:
         """How many keys are in a second."""
@@ -114,6 +125,10 @@ class TimeKeys:
         elif timeless:
             self.carried = columns.ticks[rows - 1], columns.options_at[rows - 1]
         return columns
+
+    def has_time(self, columns: Columns, row: int) -> bool:
+        """Whether a row of columns that `carry_times` returned has a time, its own or that of a packet before it."""
+        return columns.record_type[row] != SIMPLE_PACKET or columns.options_at[row] != _NO_PACKET_BEFORE
 
     def forget_carried_times(self, columns: Columns, rows: int) -> None:
         """Remove what `carry_times` noted in rows of packets without a time."""
