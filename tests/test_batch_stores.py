@@ -29,8 +29,10 @@ from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.remote import RemoteStore
 from pcapconv.batching.report import Watcher
 from pcapconv.batching.sources import is_capture
+from pcapconv.batching.settings import FormatSettings
 from pcapconv.batching.target_names import names_by_template, parse_template
 from pcapconv.batching.uploads import PART_SIZE
+from pcapconv.formats.settings import WriterSettings
 
 pytestmark = pytest.mark.slow  # an S3 server
 
@@ -506,7 +508,11 @@ def count_fetched_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def name_by_time(url: str) -> str:
     """The name of a file's target, by the time of its first packet."""
-    (name,) = names_by_template(parse_template(DAYS), [FoundFile(url, "1.pcap", State(None, None))], None)
+    (name,) = names_by_template(
+        parse_template(DAYS),
+        [FoundFile(url, "1.pcap", State(None, None))],
+        FormatSettings(None, None, WriterSettings("")),
+    )
     return name
 
 

@@ -36,11 +36,18 @@ _LIST_WORDS = {  # what the entries of the lists in a census are called: singula
 _LINE_STYLES = {"warning": "warning", "damage": "damage"}  # of lines, by their labels
 
 
-def info(sources: list[str], *, as_json: bool = False, as_text: bool = False, fractions: str | None = None) -> int:
+def info(
+    sources: list[str],
+    *,
+    as_json: bool = False,
+    as_text: bool = False,
+    fractions: str | None = None,
+    salvage: bool = False,
+) -> int:
     """Print what each capture holds, and return the exit status.
 
-    For a capture that cannot be read, an error message is printed, and the other captures follow. `fractions` is as for
-    `convert`.
+    For a capture that cannot be read, an error message is printed, and the other captures follow. `fractions` and
+    `salvage` are as for `convert`.
     """
     if as_json and as_text:
         raise UsageError("--json and --text are two forms; give one of them")
@@ -55,11 +62,11 @@ def info(sources: list[str], *, as_json: bool = False, as_text: bool = False, fr
         if as_text:  # the text is the same on every machine
             sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     if as_text:
-        return _print_text(sources, fractions)
+        return _print_text(sources, fractions, salvage=salvage)
     page = _Page(painter_for(sys.stdout), terminal_width(sys.stdout))
     for source in sources:
         try:
-            census = take_census(source, fractions=fractions)
+            census = take_census(source, fractions=fractions, salvage=salvage)
         except PcapconvError as error:
             print_message(str(error))
             failed = True
@@ -78,7 +85,7 @@ def info(sources: list[str], *, as_json: bool = False, as_text: bool = False, fr
     return DAMAGED if any(census["damage"] for census in censuses) else 0
 
 
-def _print_text(sources: list[str], fractions: str | None) -> int:
+def _print_text(sources: list[str], fractions: str | None, *, salvage: bool) -> int:
     """Print the text form of each capture, and return the exit status."""
     from pcapconv.describing.text_form import write_text  # not needed for the page
 
@@ -87,7 +94,9 @@ def _print_text(sources: list[str], fractions: str | None) -> int:
         if len(sources) > 1:
             sys.stdout.write(f"capture {shown(source)}\n")
         try:
-            statuses.append(DAMAGED if write_text(source, sys.stdout.write, fractions=fractions) else 0)
+            statuses.append(
+                DAMAGED if write_text(source, sys.stdout.write, fractions=fractions, salvage=salvage) else 0
+            )
         except PcapconvError as error:
             print_message(str(error))
             statuses.append(FAILED)

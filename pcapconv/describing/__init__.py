@@ -23,13 +23,13 @@ from pcapconv.io.paths import SIDECAR_SUFFIX, Readable
 from pcapconv.io.source import Source, open_source
 
 
-def info(source: Readable, *, fractions: str | None = None) -> dict[str, Any]:
+def info(source: Readable, *, fractions: str | None = None, salvage: bool = False) -> dict[str, Any]:
     """Return what a capture holds, and what the sidecar beside it keeps.
 
-    The fields are those that `docs/reference/json.md` describes, but `duration` is a `Duration`. `fractions` is as for
-    `convert`. Raises FormatError for a file that is not a capture, and FileError.
+    The fields are those that `docs/reference/json.md` describes, but `duration` is a `Duration`. `fractions` and
+    `salvage` are as for `convert`. Raises FormatError for a file that is not a capture, and FileError.
     """
-    with open_source(source, fractions=fractions) as opened:
+    with open_source(source, fractions=fractions, salvage=salvage) as opened:
         fields = {**_capture_fields(opened), "sidecar": None}
         if fields["format"] == "pcap" and opened.seekable and isinstance(source, str | os.PathLike):
             fields["sidecar"] = _sidecar_fields(opened, os.fspath(source))

@@ -25,13 +25,15 @@ _GROUP = 4  # bytes between two blanks
 _LONGEST_CACHED = 256  # bytes of options whose text is cached
 
 
-def write_text(source: Readable, write: Callable[[str], object], *, fractions: str | None = None) -> bool:
+def write_text(
+    source: Readable, write: Callable[[str], object], *, fractions: str | None = None, salvage: bool = False
+) -> bool:
     """Write the text form of a capture and return whether the capture is damaged.
 
-    `write` is called with the text, piece by piece. `fractions` is as for `convert`. Raises FormatError, FileError, and
-    what `write` raises.
+    `write` is called with the text, piece by piece. `fractions` and `salvage` are as for `convert`. Raises FormatError,
+    FileError, and what `write` raises.
     """
-    with open_source(source, fractions=fractions) as opened:
+    with open_source(source, fractions=fractions, salvage=salvage) as opened:
         reader = formats.open_reader(opened)
         interfaces: list[Interface] = []
         damaged = False

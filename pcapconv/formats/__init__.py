@@ -136,10 +136,10 @@ def _reader_in(window: Window, source: Source, content: DecompressedStream | Dec
 
         damage = damage_near_head(content)
     if recognise(head, source.name, whole=whole, compression=compression, damage=damage) == "pcapng":
-        return PcapngReader(window)
+        return PcapngReader(window, salvage=source.salvage)
     damaged_transfers.refuse_changed_line_ends(head, source.name, whole=whole)
     nanoseconds = source.fractions == "nanoseconds"
-    return PcapReader(window, head[:4], nanoseconds=nanoseconds, complete=source.complete)
+    return PcapReader(window, head[:4], nanoseconds=nanoseconds, complete=source.complete, salvage=source.salvage)
 
 
 def recognise(

@@ -77,6 +77,7 @@ def split(
     strict: bool = False,
     on_loss: OnLoss = "warn",
     fractions: str | None = None,
+    salvage: bool = False,
     sidecar: bool = False,
     sidecar_secrets: bool = False,
     stop_early: bool = False,
@@ -106,13 +107,14 @@ def split(
       which `join` rebuilds the capture.
     * `sidecar_secrets`: keep secrets in the sidecar, too.
     * `taken`: paths that no part may have; the command passes its report's.
-    * `force`, `strict`, `on_loss`, `fractions`, `stop_early`, `in_order`, `fsync`, `progress`, `on_message` and
-      `options`: as for `convert`.
+    * `force`, `strict`, `on_loss`, `fractions`, `salvage`, `stop_early`, `in_order`, `fsync`, `progress`, `on_message`
+      and `options`: as for `convert`.
 
     Returns a `Report`, whose `parts` list each part's name, packets, bytes, first and last time. Raises a
     `PcapconvError`, as `convert` does.
     """
     check_on_loss(on_loss)
+    check_salvage(salvage=salvage, strict=strict)
     naming = Template(os.fspath(template))
     format_name = formats.target_format(naming.text, to)
     make_splitter = _splitter_maker(max_packets, max_bytes, interval, align, by)
@@ -123,7 +125,7 @@ def split(
     # with a sidecar, join restores everything
     plan = Plan(steps, read_file, divided=not sidecar, stop_early=stop_early, in_order=in_order)
     with ExitStack() as stack:
-        opened = stack.enter_context(open_source(source, fractions=fractions))
+        opened = stack.enter_context(open_source(source, fractions=fractions, salvage=salvage))
         stem = stem_of(opened.name)
         opened = opened if opened.seekable or not sidecar else stack.enter_context(spool(opened))
         settings = ConversionSettings(

@@ -13,6 +13,7 @@ from pcapconv.cli.options.groups import (
     READ,
     READING,
     REPORTED,
+    SALVAGING,
     SIDECARS,
     SPLIT,
     WRITING,
@@ -29,6 +30,16 @@ _READ = (
         READING,
         choices=("nanoseconds",),
         manual="From pcap: read the fractions of a second as nanoseconds, whatever the magic number states.",
+    ),
+    Option(
+        "salvage",
+        "flag",
+        "Read on behind damage",
+        READ,
+        SALVAGING,
+        manual="Read on behind damage, at the next packets that are certain. Each stretch that is left out is named "
+        "with its offset and length, and the status is 3. Not together with `--strict`.",
+        page="how-to/repair#packets-behind-damage",
     ),
     Option(
         "strict",

@@ -1,0 +1,321 @@
+"""Finds the records behind damage in a pcap file. `salvage` begins with the rules for both formats.
+
+Strategy: nothing marks where a pcap record begins, so a wrong length leads into the middle of a packet, where any bytes
+look like a record. So while salvaging, a record that is not **sound** (a fraction of a second or more, a captured
+length above the original one, a time a week from that of the record before it, ...) is read only if whole records
+follow it for more bytes than the longest packet has, or if eight sound ones follow it; else damage begins there.
+So is the last record before something else, if it is shorter than its original length and the snaplen state, and no
+record before it was. `sound_rows` and `is_trusted` decide that. An undamaged capture is read as without salvaging, whatever it holds.
+
+`find` looks for the next record. A chain of false records, in the data of the packet whose header is damaged, ends
+with the first sound record behind this packet, and nothing in the chain itself tells where. So, in this order:
+
+1. The damaged record's own lengths count, if they lead to a chain: the original length, or the snaplen if that is
+   smaller. So do those of the last packet before the stretch, whose captured length may be the wrong one. The damaged
+   packet is one record up to there, and any false chain inside it has at least as many: the chain with the fewest
+   records before the two meet is taken.
+2. Else, if the damaged packet may hold records, since the stretch has the header of a pcap file or the last 64 KiB
+   before it hold packets with records inside, the chain is taken from its first record that holds such records itself:
+   it is a packet of the transfer, not part of what is transferred. Without such a record it is taken from behind the
+   longest packet.
+3. Else the chain that begins first is taken.
+
+If the damaged record is sound and only cut off by the capture's end, everything behind it is its data, and nothing is
+taken.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from bisect import bisect_left
+from types import ModuleType
+
+from pcapconv.formats.pcap_header import FileHeader
+from pcapconv.formats.salvage import LATER, WINDOW, RecentTimes, longest_packet
+from pcapconv.formats.window import LARGEST_RECORD, Window
+from pcapconv.kernels.contract import NOT_A_RECORD
+from pcapconv.model import Columns
+from pcapconv.spec import pcap
+
+_TAIL_SIZE = 65536  # bytes of records before a stretch
+_SOUND_RECORDS = 8  # behind a record that is not sound
+_MAGIC = re.compile(b"|".join(re.escape(each) + b"[\2\3]\0|" + re.escape(each) + b"\0[\2\3]" for each in pcap.MAGICS))
+_MAGIC_SIZE = 6
+
+
+class PcapSalvage:
+    """Reads on behind damage in the pcap file in `window`, whose records are as `header` states."""
+
+    def __init__(self, window: Window, header: FileHeader, kernels: ModuleType) -> None:
+        self._window = window
+        self._header = header
+        self._kernels = kernels
+        self._layout = header.byte_order == "big", header.variant.record_size, header.swap
+        self._times = RecentTimes()
+        self._previous = -1  # the seconds of the last record, -1 if the next one may have any time
+        self._trusted_until = 0  # the offset in the capture up to which all records are read
+        self._longest_seen = 0
+        self._any_fractions = self._any_lengths = self._any_short = False
+        self._last_at, self._last_original = -1, 0  # the last record: its offset in the capture, its original length
+        self._tail = b""  # the last records before the window
+
+    def sound_rows(self, columns: Columns, rows: int) -> int:
+        """Return the number of rows before the first one that is neither sound nor trusted."""
+        window, record_at = self._window, columns.record_at
+        trusted = self._trusted_until - window.offset + window.start
+        first = bisect_left(record_at, trusted, 0, rows)
+        previous = self._seconds_at(record_at[first - 1]) if first else self._previous
+        if first == rows:
+            return rows
+        limits = self._limits(anytime=True)
+        sound = int(self._kernels.first_unsound(window.buffer, columns, first, rows, *self._layout, previous, limits))
+        return rows - 1 if sound == rows and not self._any_short and self._is_short(columns, rows - 1) else sound
+
+    def note(self, columns: Columns, rows: int) -> None:
+        """Note the next records, which are read."""
+        window, header, record_at = self._window, self._header, columns.record_at
+        for row in self._times.rows(rows):
+            self._times.add(columns.ticks[row] // header.variant.ticks_per_second)
+            self._any_short = self._any_short or (row < rows - 1 and self._is_short(columns, row))
+        last = record_at[rows - 1]
+        end = last + columns.record_length[rows - 1]
+        self._last_at, self._last_original = window.offset - window.start + last, columns.original_length[rows - 1]
+        self._previous = self._seconds_at(last)
+        self._longest_seen = max(self._longest_seen, max(columns.captured_length[:rows]))
+        first = bisect_left(record_at, end - _TAIL_SIZE, 0, rows)
+        tail = bytes(window.buffer[record_at[first] : end]) if first < rows else b""
+        self._tail = tail if first else self._tail + tail
+        if len(self._tail) > 2 * _TAIL_SIZE:
+            until = len(self._tail) - _TAIL_SIZE
+            most = 2**32 - 1
+            self._tail = self._tail[
+                self._kernels.follow_records(self._tail, 0, until, len(self._tail), *self._layout, most) :
+            ]
+
+    def is_trusted(self) -> bool:
+        """Whether the record at the window's start, which is not sound, is read all the same."""
+        window = self._window
+        start = window.start
+        end = int(self._kernels.follow_records(window.buffer, start, start + 1, window.stop, *self._layout, 2**32 - 1))
+        if not (self._followed(end - start) or self._sound_records_follow(end - start)):
+            return False
+        self._note_oddities()
+        return True
+
+    def zeros_are_packets(self) -> bool:
+        """Whether the zeros at the window's start are empty packets, or the end of the capture: the records behind them
+        have to be whole."""
+        window, (_, size, _) = self._window, self._layout
+        at_end = window.look_ahead(2 * self._longest)
+        zeros = window.leading_zeros()
+        if zeros == window.available and at_end:
+            return True
+        return zeros < self._longest and self._followed(zeros // size * size)
+
+    def fault(self) -> str:
+        """Why the record at the window's start is not read, in words."""
+        window, variant = self._window, self._header.variant
+        order = self._header.byte_order
+        at = window.start
+        words = [int.from_bytes(window.buffer[at + each : at + each + 4], order) for each in (0, 4, 8, 12)]
+        seconds, fraction, captured, original = words
+        if fraction >= variant.ticks_per_second and not self._any_fractions:
+            what = f"a fraction of a second of {fraction:,} units"
+        elif captured > original and not self._any_lengths and not self._header.swap:
+            what = f"a captured length of {captured} bytes and an original length of {original}"
+        elif self._previous >= 0 and abs(seconds - self._previous) > LATER:
+            what = f"a time of {seconds} seconds after one of {self._previous}"
+        else:
+            what = f"lengths of {captured} and {original} bytes"
+        return f"a record with {what}, and no sound records behind it"
+
+    def find(self) -> int:
+        """Pass over the bytes up to the next record that is taken, or all that remain. Return their number."""
+        window, size = self._window, self._layout[1]
+        begin, longest = window.offset, self._longest
+        window.look_ahead(WINDOW * longest)
+        if self._is_cut_off():
+            window.skip_to_end()
+            return window.offset - begin
+        anchors = self._anchors()
+        doubtful: bool | None = None
+        limits = self._limits()
+        window_start = 1
+        while True:
+            at_end = window.look_ahead(WINDOW * longest)
+            start, stop = window.start, window.stop
+            first = min(start + window_start, stop)
+            scan = min(start + longest, stop)
+            chosen = next(
+                (each for each in anchors if first <= each - window.offset + start and self._proves(each, limits)), None
+            )
+            anchors = []
+            if chosen is None:
+                place = self._kernels.find_records(
+                    window.buffer, first, scan, scan + longest, stop, at_end, *self._layout, limits
+                )
+                found = place if place >= 0 else scan
+                inside = _MAGIC.search(window.buffer, start, min(found + _MAGIC_SIZE, stop)) is not None
+                doubtful = True if inside else doubtful
+                if place >= 0:
+                    if doubtful is None:
+                        doubtful = self._tail_has_records(limits)
+                    chosen = window.offset + place - start
+                    if doubtful:
+                        chosen = self._certain(chosen, limits)
+                        if chosen is None:  # the packet that may hold this chain ends before this place
+                            window.take(min(place - start + longest, stop - start))
+            if chosen is not None:
+                window.take(chosen - window.offset)
+                self._trusted_until = window.offset + longest
+                self._previous = -1
+                return window.offset - begin
+            if place < 0:
+                window.take(scan - start)
+            window_start = 0
+            if at_end and window.available < size:
+                window.skip_to_end()
+                return window.offset - begin
+
+    @property
+    def _longest(self) -> int:
+        """How many bytes the record of the longest packet can have."""
+        return longest_packet([self._header.snaplen], self._longest_seen) + self._layout[1]
+
+    def _limits(self, *, anytime: bool = False) -> array[int]:
+        """What a sound record is, as the kernels take it; with `anytime`, whatever its time is."""
+        earliest, latest = 0, 2**32 - 1
+        bounds = None if anytime else self._times.bounds()
+        if bounds is not None:
+            earliest, latest = max(earliest, bounds[0]), max(0, min(latest, bounds[1]))
+        fractions = 2**32 if self._any_fractions else self._header.variant.ticks_per_second
+        longest = self._longest - self._layout[1]
+        return array("Q", [longest, fractions, earliest, latest, LATER, self._any_lengths])
+
+    def _is_short(self, columns: Columns, row: int) -> bool:
+        """Whether fewer bytes of a packet were captured than its original length and the snaplen state."""
+        original = columns.original_length[row]
+        return columns.captured_length[row] < min(original, self._header.snaplen or original)
+
+    def _seconds_at(self, at: int) -> int:
+        """The seconds of the record at a place in the window's buffer."""
+        return int.from_bytes(self._window.buffer[at : at + 4], self._header.byte_order)
+
+    def _followed(self, distance: int) -> bool:
+        """Whether whole records follow for more bytes than the longest packet has, or up to the capture's end, from
+        `distance` bytes ahead on. Then all of them are trusted."""
+        window, longest = self._window, self._longest
+        at_end = window.look_ahead(distance + 2 * longest)
+        start = window.start + distance
+        if start > window.stop:
+            return False
+        most = LARGEST_RECORD
+        end = int(self._kernels.follow_records(window.buffer, start, start + longest, window.stop, *self._layout, most))
+        at_end = at_end and end == window.stop
+        if end < start + longest and not at_end and bytes(window.buffer[end : end + 4]) not in pcap.MAGICS:
+            return False
+        self._trusted_until = window.offset + end - window.start
+        return True
+
+    def _sound_records_follow(self, distance: int) -> bool:
+        """Whether eight sound records follow from `distance` bytes ahead on: a clock was set. Then they are trusted."""
+        window, columns = self._window, Columns(_SOUND_RECORDS)
+        big, size, swap = self._layout
+        start = window.start + distance
+        rows, end, status, _ = self._kernels.index_pcap(
+            window.buffer, start, window.stop, columns, big, size, swap, self._header.variant.ticks_per_second
+        )
+        if rows < _SOUND_RECORDS or status == NOT_A_RECORD:
+            return False
+        limits = self._limits(anytime=True)
+        sound = self._kernels.first_unsound(window.buffer, columns, 0, rows, *self._layout, -1, limits)
+        if sound < rows:
+            return False
+        self._trusted_until = window.offset + end - window.start
+        return True
+
+    def _note_oddities(self) -> None:
+        """Note that records of this capture may have large fractions, or captured lengths above the original ones."""
+        at, order = self._window.start, self._header.byte_order
+        fraction, captured, original = (
+            int.from_bytes(self._window.buffer[at + each : at + each + 4], order) for each in (4, 8, 12)
+        )
+        self._any_fractions |= fraction >= self._header.variant.ticks_per_second
+        self._any_lengths |= captured > original
+        self._any_short |= captured < original
+
+    def _is_cut_off(self) -> bool:
+        """Whether the record at the window's start is sound, but ends behind the end of the capture."""
+        window, (_, size, swap) = self._window, self._layout
+        if window.available < size:
+            return True
+        head = bytearray(window.head(size))
+        seconds = self._seconds_at(window.start)
+        stated = int.from_bytes(head[8:12], self._header.byte_order)
+        other = int.from_bytes(head[12:16], self._header.byte_order)
+        captured = other if swap == 2 or (swap == 1 and stated > other) else stated
+        room = window.available if window.remaining is None else window.remaining
+        if size + captured <= room:
+            return False
+        limits = self._limits()
+        if captured > limits[0]:
+            return False
+        record = bytes(head) + bytes(captured)
+        near = limits[2] <= seconds <= limits[3]
+        columns = Columns(1)
+        return near and bool(self._kernels.first_unsound(record, columns, 0, 1, *self._layout, -1, limits))
+
+    def _anchors(self) -> list[int]:
+        """The offsets in the capture at which the damaged packet ends if one of its lengths is right."""
+        window, size = self._window, self._layout[1]
+        lengths = []
+        if window.available >= size:
+            at, order = window.start, self._header.byte_order
+            lengths += [
+                (window.offset, int.from_bytes(window.buffer[at + each : at + each + 4], order)) for each in (8, 12)
+            ]
+        if self._last_at >= 0:
+            lengths.append((self._last_at, self._last_original))
+        snaplen = self._header.snaplen
+        return sorted(
+            {
+                offset + size + length
+                for offset, stated in lengths
+                for length in (stated, min(stated, snaplen or stated))
+                if length <= self._longest and offset + size + length > window.offset
+            }
+        )
+
+    def _proves(self, offset: int, limits: array[int]) -> bool:
+        """Whether a chain that proves itself begins at an offset in the capture, which is in the window."""
+        window, longest = self._window, self._longest
+        at_end = window.look_ahead(WINDOW * longest)
+        at = window.start + offset - window.offset
+        if not window.start <= at < window.stop:
+            return False
+        found = self._kernels.find_records(
+            window.buffer, at, at + 1, at + longest, window.stop, at_end, *self._layout, limits
+        )
+        return bool(found == at)
+
+    def _tail_has_records(self, limits: array[int]) -> bool:
+        """Whether packets shortly before the stretch hold records in their data."""
+        tail = self._tail
+        return bool(self._kernels.find_container(tail, 0, len(tail), len(tail), *self._layout, limits) >= 0)
+
+    def _certain(self, offset: int, limits: array[int]) -> int | None:
+        """Return the offset of the first record, in the chain that begins at an offset, that is no false record in the
+        data of the damaged packet; None if there is none."""
+        window, longest = self._window, self._longest
+        at = window.start + offset - window.offset
+        certain = self._kernels.find_container(window.buffer, at, at + longest, window.stop, *self._layout, limits)
+        if certain < 0:
+            certain = self._kernels.follow_records(
+                window.buffer, at, at + longest, window.stop, *self._layout, 2**32 - 1
+            )
+            if certain < at + longest:
+                return None
+        place = int(window.offset + certain - window.start)
+        anytime = self._limits(anytime=True)
+        return place if self._proves(place, anytime) else None
