@@ -134,8 +134,8 @@ def open(  # noqa: A001 - the front door's name
     * `strict`: raise a DamageError when reading gets to damage. Otherwise `Capture.damage` lists damage.
     * `fractions`: `"nanoseconds"` reads the fractions of a second in a pcap file as nanoseconds, whatever its magic
       number states.
-    * `salvage`: read on behind damage, at the next packets that are certain, see `docs/explanation/damage.md`. Not together with
-      `strict`.
+    * `salvage`: read on behind damage, at the next packets that are certain, see `docs/explanation/damage.md`. Not
+      together with `strict`.
     * `sidecar`: read a pcap file as the pcapng capture from which it was made. True uses the sidecar beside the file, a
       path names another sidecar, see `docs/reference/sidecar.md`. A pcapng capture needs no sidecar.
 

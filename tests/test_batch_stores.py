@@ -28,13 +28,15 @@ from pcapconv.batching.locations import FoundFile, State
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.remote import RemoteStore
 from pcapconv.batching.report import Watcher
-from pcapconv.batching.sources import is_capture
 from pcapconv.batching.settings import FormatSettings
+from pcapconv.batching.sources import is_capture
 from pcapconv.batching.target_names import names_by_template, parse_template
 from pcapconv.batching.uploads import PART_SIZE
 from pcapconv.formats.settings import WriterSettings
 
 pytestmark = pytest.mark.slow  # an S3 server
+
+FORMATS = FormatSettings(None, None, WriterSettings(""))
 
 PATIENCE = 60  # seconds until a test fails that would hang
 DATA = bytes(60000)

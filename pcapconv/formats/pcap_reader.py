@@ -238,6 +238,9 @@ class PcapReader:
         if magic not in pcap.MAGICS and self._salvage is not None and not self._salvage.zeros_are_packets():
             ended = yield from self._leave_out("zeros where a record has to begin")
             return ended
+        if self._salvage is not None and magic in pcap.MAGICS and not self._salvage.header_is_trusted(magic):
+            ended = yield from self._leave_out("the file header of a second capture, and no whole records behind it")
+            return ended
         ended = yield from self._read_second_header(magic) if magic in pcap.MAGICS else self._read_zeros()
         return ended
 

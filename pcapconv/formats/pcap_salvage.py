@@ -4,16 +4,18 @@ Strategy: nothing marks where a pcap record begins, so a wrong length leads into
 look like a record. So while salvaging, a record that is not **sound** (a fraction of a second or more, a captured
 length above the original one, a time a week from that of the record before it, ...) is read only if whole records
 follow it for more bytes than the longest packet has, or if eight sound ones follow it; else damage begins there.
-So is the last record before something else, if it is shorter than its original length and the snaplen state, and no
-record before it was. `sound_rows` and `is_trusted` decide that. An undamaged capture is read as without salvaging, whatever it holds.
+The same is asked of a record before something else that is shorter than its original length and the snaplen state,
+unless records before it were. `sound_rows` and `is_trusted` decide that. An undamaged capture is read as without
+salvaging, whatever it holds.
 
 `find` looks for the next record. A chain of false records, in the data of the packet whose header is damaged, ends
 with the first sound record behind this packet, and nothing in the chain itself tells where. So, in this order:
 
 1. The damaged record's own lengths count, if they lead to a chain: the original length, or the snaplen if that is
-   smaller. So do those of the last packet before the stretch, whose captured length may be the wrong one. The damaged
-   packet is one record up to there, and any false chain inside it has at least as many: the chain with the fewest
-   records before the two meet is taken.
+   smaller. So do those of the last packet before the stretch, whose captured length may be the wrong one, and the end
+   of a record that begins in the data of that packet, of which bytes were lost. The damaged packet is one record up to
+   there, and any false chain inside it has at least as many: the chain with the fewest records before the two meet is
+   taken.
 2. Else, if the damaged packet may hold records, since the stretch has the header of a pcap file or the last 64 KiB
    before it hold packets with records inside, the chain is taken from its first record that holds such records itself:
    it is a packet of the transfer, not part of what is transferred. Without such a record it is taken from behind the
@@ -31,7 +33,7 @@ from array import array
 from bisect import bisect_left
 from types import ModuleType
 
-from pcapconv.formats.pcap_header import FileHeader
+from pcapconv.formats.pcap_header import FileHeader, header_size
 from pcapconv.formats.salvage import LATER, WINDOW, RecentTimes, longest_packet
 from pcapconv.formats.window import LARGEST_RECORD, Window
 from pcapconv.kernels.contract import NOT_A_RECORD
@@ -57,7 +59,7 @@ class PcapSalvage:
         self._trusted_until = 0  # the offset in the capture up to which all records are read
         self._longest_seen = 0
         self._any_fractions = self._any_lengths = self._any_short = False
-        self._last_at, self._last_original = -1, 0  # the last record: its offset in the capture, its original length
+        self._last_at, self._last_length = -1, 0  # the last record: its offset in the capture, its length on the wire
         self._tail = b""  # the last records before the window
 
     def sound_rows(self, columns: Columns, rows: int) -> int:
@@ -80,7 +82,7 @@ class PcapSalvage:
             self._any_short = self._any_short or (row < rows - 1 and self._is_short(columns, row))
         last = record_at[rows - 1]
         end = last + columns.record_length[rows - 1]
-        self._last_at, self._last_original = window.offset - window.start + last, columns.original_length[rows - 1]
+        self._last_at, self._last_length = window.offset - window.start + last, columns.original_length[rows - 1]
         self._previous = self._seconds_at(last)
         self._longest_seen = max(self._longest_seen, max(columns.captured_length[:rows]))
         first = bisect_left(record_at, end - _TAIL_SIZE, 0, rows)
@@ -98,6 +100,8 @@ class PcapSalvage:
         window = self._window
         start = window.start
         end = int(self._kernels.follow_records(window.buffer, start, start + 1, window.stop, *self._layout, 2**32 - 1))
+        if self._was_cut_short(end - start) or self._has_rival():
+            return False
         if not (self._followed(end - start) or self._sound_records_follow(end - start)):
             return False
         self._note_oddities()
@@ -111,7 +115,14 @@ class PcapSalvage:
         zeros = window.leading_zeros()
         if zeros == window.available and at_end:
             return True
+        distance = self._last_at + size + self._last_length - window.offset
+        if self._last_at >= 0 and distance > 0 and self._proves(window.offset + distance, self._limits(anytime=True)):
+            return False  # the last packet's captured length is wrong, and these are its data
         return zeros < self._longest and self._followed(zeros // size * size)
+
+    def header_is_trusted(self, magic: bytes) -> bool:
+        """Whether the file header at the window's start is not the data of a packet: whole records have to follow."""
+        return self._followed(header_size(magic))
 
     def fault(self) -> str:
         """Why the record at the window's start is not read, in words."""
@@ -139,6 +150,8 @@ class PcapSalvage:
             window.skip_to_end()
             return window.offset - begin
         anchors = self._anchors()
+        if (end := self._end_of_overlapping()) is not None:
+            anchors = sorted({*anchors, end})
         doubtful: bool | None = None
         limits = self._limits()
         window_start = 1
@@ -235,6 +248,37 @@ class PcapSalvage:
         self._trusted_until = window.offset + end - window.start
         return True
 
+    def _was_cut_short(self, size: int) -> bool:
+        """Whether the captured length of the record of this size at the window's start is wrong: no sound record
+        follows, but one does behind as many bytes as the original length states."""
+        window, columns = self._window, Columns(1)
+        header_size = self._layout[1]
+        at, order = window.start, self._header.byte_order
+        other, stated = (int.from_bytes(window.buffer[at + each : at + each + 4], order) for each in (8, 12))
+        length = min(max(other, stated), self._header.snaplen or 2**32)
+        if header_size + length <= size or length > self._longest:
+            return False
+        window.look_ahead(size + header_size)
+        columns.record_at[0] = window.start + size
+        limits = self._limits(anytime=True)
+        follows = self._kernels.first_unsound(window.buffer[: window.stop], columns, 0, 1, *self._layout, -1, limits)
+        return not follows and self._proves(window.offset + header_size + length, limits)
+
+    def _has_rival(self) -> bool:
+        """Whether a chain begins in the data behind the window's start that whole records, from there on, do not meet:
+        four bytes were lost in a record's header, perhaps, and the fields of all later headers are taken for others."""
+        window, longest = self._window, self._longest
+        at_end = window.look_ahead(WINDOW * longest)
+        start, stop = window.start, window.stop
+        scan = min(start + longest, stop)
+        rival = self._kernels.find_records(
+            window.buffer, start + 1, scan, scan + longest, stop, at_end, *self._layout, self._limits()
+        )
+        most = 2**32 - 1
+        return rival >= 0 and bool(
+            self._kernels.follow_records(window.buffer, start, rival, stop, *self._layout, most) != rival
+        )
+
     def _note_oddities(self) -> None:
         """Note that records of this capture may have large fractions, or captured lengths above the original ones."""
         at, order = self._window.start, self._header.byte_order
@@ -276,7 +320,7 @@ class PcapSalvage:
                 (window.offset, int.from_bytes(window.buffer[at + each : at + each + 4], order)) for each in (8, 12)
             ]
         if self._last_at >= 0:
-            lengths.append((self._last_at, self._last_original))
+            lengths.append((self._last_at, self._last_length))
         snaplen = self._header.snaplen
         return sorted(
             {
@@ -286,6 +330,23 @@ class PcapSalvage:
                 if length <= self._longest and offset + size + length > window.offset
             }
         )
+
+    def _end_of_overlapping(self) -> int | None:
+        """The offset in the capture at which a record ends that begins in the data of the last packet, and is sound, as
+        are those behind it: bytes of the last packet were lost. None if there is no such record."""
+        window, (_, size, _) = self._window, self._layout
+        length = window.offset - self._last_at
+        if self._last_at < 0 or not size < length <= len(self._tail):
+            return None
+        at_end = window.look_ahead(WINDOW * self._longest)
+        joined = self._tail[-length:] + window.head(window.available)
+        found = self._kernels.find_records(
+            joined, size, length, length + self._longest, len(joined), at_end, *self._layout, self._limits()
+        )
+        if found < 0:
+            return None
+        end = self._kernels.follow_records(joined, found, length, len(joined), *self._layout, 2**32 - 1)
+        return int(window.offset + end - length)
 
     def _proves(self, offset: int, limits: array[int]) -> bool:
         """Whether a chain that proves itself begins at an offset in the capture, which is in the window."""

@@ -35,8 +35,8 @@ _UNREADABLE = "the options of {where} cannot be read to their end; they are kept
 class _Skip:
     """A stretch of the file that is skipped, up to the next section.
 
-    `bytes` is the size of the stretch so far, `packets` the number of sound packet blocks in it, `section` the number of
-    the section to which it belongs, None if a whole section is skipped.
+    `bytes` is the size of the stretch so far, `packets` the number of sound packet blocks in it, `section` the number
+    of the section to which it belongs, None if a whole section is skipped.
     """
 
     def __init__(self, offset: int, reason: str, size: int, section: int | None) -> None:
@@ -474,7 +474,7 @@ class PcapngReader:
         self._salvage.note_stretch(offset)
         section_follows = window.head(4) == pcapng.SECTION_HEADER.to_bytes(4, "big")
         if (lost_section or self._section is None) and window.available and not section_follows:
-            why = f"a section may have begun in the damage at offset {offset}, so that all up to the next section is unclear"
+            why = f"a section may have begun in the damage at offset {offset}; all up to the next one is unclear"
             self._skip = _Skip(window.offset, why, 0, self._section.number if self._section else None)
 
     def _damage(self, offset: int, reason: str, left_out: int) -> Damage:
@@ -504,7 +504,7 @@ class PcapngReader:
         if salvage.packets or salvage.interfaces:
             kinds = (salvage.packets, "packet"), (salvage.interfaces, "interface")
             what = " and ".join(counted(*kind) for kind in kinds if kind[0])
-            reason = f"{what} with ids not declared before the damage at offset {salvage.uncertain_from}, in which others may be lost"
+            reason = f"{what} with ids that were not declared before the damage at offset {salvage.uncertain_from}"
             yield self._damage(salvage.first_at, reason, salvage.bytes)
         salvage.begin_section()
 

@@ -75,12 +75,17 @@ class PcapngSalvage:
 
     def is_plausible(self, length: int, byte_order: ByteOrder, interfaces: list[Interface]) -> bool:
         """Whether the block at the window's start is a packet block that has this length: its packet and its options
-        fill it."""
+        fill it, and no other block, inside its data, ends there."""
         needed = self._needed_length(byte_order, interfaces)
         if needed is None or needed > length or not self._window.fill(length):
             return False
-        at = self._window.start
-        options = option_lists.OptionList(self._window.buffer[at + needed - 4 : at + length - 4], byte_order)
+        at, end = self._window.start, self._window.start + length
+        inner = int.from_bytes(self._window.buffer[end - 4 : end], byte_order)
+        if pcapng.BLOCK_OVERHEAD <= inner < length:
+            inner_length = self._window.buffer[end - inner + 4 : end - inner + 8]
+            if int.from_bytes(inner_length, byte_order) == inner:
+                return False
+        options = option_lists.OptionList(self._window.buffer[at + needed - 4 : end - 4], byte_order)
         return needed == length or not options.overrun
 
     def is_cut_off(self, byte_order: ByteOrder, interfaces: list[Interface]) -> bool:

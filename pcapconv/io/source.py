@@ -64,9 +64,9 @@ class Source:
     `name` is for messages. `size` is the number of bytes in a plain file from the position at which it was handed over,
     None for any other input. `observer` gets the bytes that readers read, from readers that begin after it was set.
     `fractions` is the unit in which readers read the fractions of a second in a pcap file, None for the unit that the
-    magic number of the file gives. If `salvage` is True, readers go on behind damage, at the next packet that they find.
-    If `complete` is True, the capture is known to hold packets up to its end, even if
-    zeros at the end look like space that was never written. `decompressing` reads the source if the capture in it is
+    magic number of the file gives. If `salvage` is True, readers go on behind damage, at the next packets that are
+    certain. If `complete` is True, the capture is known to hold packets up to its end, even if zeros at the end look
+    like space that was never written. `decompressing` reads the source if the capture in it is
     compressed; it ends when the source is rewound or closed. `decompressed` is what is known of the compression if the
     source is a temporary file with the decompressed bytes of another source; None for any other source. `pipe_reading`
     reads a source that `may_wait`, None if nobody needs that. `interrupted` is True if Ctrl-C ended the reading, so

@@ -58,7 +58,6 @@ from pcapconv.kernels.contract import (
     USB_LINUX,
     USB_LINUX_MMAPPED,
 )
-
 from pcapconv.kernels.interpreted_chains import (
     find_blocks,
     find_container,

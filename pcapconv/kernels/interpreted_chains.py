@@ -97,9 +97,11 @@ class _Records:
         """Return the first offset inside the record from `at` to `end` where a chain begins that ends with the record,
         or has another record after the first; -1 if there is none."""
         for inside in range(at + self.header_size, end - self.header_size + 1):
-            if self.may_begin(inside) and (inside_end := self.sound_end(inside)) >= 0:
-                if inside_end == end or (self.sound_end(inside_end) >= 0 and self.near(inside_end, inside)):
-                    return inside
+            inside_end = self.sound_end(inside) if self.may_begin(inside) else -1
+            if inside_end == end >= 0:
+                return inside
+            if inside_end >= 0 and self.sound_end(inside_end) >= 0 and self.near(inside_end, inside):
+                return inside
         return -1
 
 

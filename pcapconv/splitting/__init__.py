@@ -32,7 +32,7 @@ from pcapconv.io.compression import stem_of
 from pcapconv.io.file_set import FileSet
 from pcapconv.io.name_template import Template
 from pcapconv.io.paths import SIDECAR_SUFFIX, Readable
-from pcapconv.io.source import open_source, read_file, spool
+from pcapconv.io.source import check_salvage, open_source, read_file, spool
 from pcapconv.report import Report
 from pcapconv.splitting.by_count_or_size import ByCount, BySize
 from pcapconv.splitting.by_interface_or_link_type import KEYS, open_splitter
