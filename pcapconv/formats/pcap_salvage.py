@@ -15,7 +15,7 @@ with the first sound record behind this packet, and nothing in the chain itself 
    smaller. So do those of the last packet before the stretch, whose captured length may be the wrong one, and the end
    of a record that begins in the data of that packet, of which bytes were lost. The damaged packet is one record up to
    there, and any false chain inside it has at least as many: the chain with the fewest records before the two meet is
-   taken.
+   taken. If several of these places lead to a chain, the last one is taken.
 2. Else, if the damaged packet may hold records, since the stretch has the header of a pcap file or the last 64 KiB
    before it hold packets with records inside, the chain is taken from its first record that holds such records itself:
    it is a packet of the transfer, not part of what is transferred. Without such a record it is taken from behind the
@@ -57,6 +57,7 @@ class PcapSalvage:
         self._times = RecentTimes()
         self._previous = -1  # the seconds of the last record, -1 if the next one may have any time
         self._trusted_until = 0  # the offset in the capture up to which all records are read
+        self._clock_trusted_from = 0  # the offset from which a set clock is believed
         self._longest_seen = 0
         self._any_fractions = self._any_lengths = self._any_short = False
         self._last_at, self._last_length = -1, 0  # the last record: its offset in the capture, its length on the wire
@@ -111,6 +112,8 @@ class PcapSalvage:
         """Whether the zeros at the window's start are empty packets, or the end of the capture: the records behind them
         have to be whole."""
         window, (_, size, _) = self._window, self._layout
+        if window.offset < self._trusted_until:
+            return True
         at_end = window.look_ahead(2 * self._longest)
         zeros = window.leading_zeros()
         if zeros == window.available and at_end:
@@ -122,7 +125,7 @@ class PcapSalvage:
 
     def header_is_trusted(self, magic: bytes) -> bool:
         """Whether the file header at the window's start is not the data of a packet: whole records have to follow."""
-        return self._followed(header_size(magic))
+        return self._window.offset < self._trusted_until or self._followed(header_size(magic))
 
     def fault(self) -> str:
         """Why the record at the window's start is not read, in words."""
@@ -151,7 +154,7 @@ class PcapSalvage:
             return window.offset - begin
         anchors = self._anchors()
         if (end := self._end_of_overlapping()) is not None:
-            anchors = sorted({*anchors, end})
+            anchors = sorted({*anchors, end}, reverse=True)
         doubtful: bool | None = None
         limits = self._limits()
         window_start = 1
@@ -232,8 +235,12 @@ class PcapSalvage:
         return True
 
     def _sound_records_follow(self, distance: int) -> bool:
-        """Whether eight sound records follow from `distance` bytes ahead on: a clock was set. Then they are trusted."""
+        """Whether eight sound records follow from `distance` bytes ahead on: a clock was set. Then they are trusted.
+        That is asked once for as many bytes as the longest packet has, so that a capture cannot make it take long."""
         window, columns = self._window, Columns(_SOUND_RECORDS)
+        if window.offset < self._clock_trusted_from:
+            return False
+        self._clock_trusted_from = window.offset + self._longest
         big, size, swap = self._layout
         start = window.start + distance
         rows, end, status, _ = self._kernels.index_pcap(
@@ -328,7 +335,8 @@ class PcapSalvage:
                 for offset, stated in lengths
                 for length in (stated, min(stated, snaplen or stated))
                 if length <= self._longest and offset + size + length > window.offset
-            }
+            },
+            reverse=True,
         )
 
     def _end_of_overlapping(self) -> int | None:

@@ -87,16 +87,17 @@ class PcapngReader:
                     window.stop,
                     self._columns,
                     self._byte_order == "big",
-                    len(self._interfaces),
+                    len(self._interfaces) if self._salvage is None else self._salvage.indexed(self._interfaces),
                     self._interfaces[0].snaplen if self._interfaces else 0,
                 )
                 if rows:
                     self.buffer_offset = window.offset - window.start
-                    batch = self._batch(window.buffer, self._columns, rows)
-                    if self._salvage is not None:
-                        self._salvage.note(batch)
-                    yield from self._with_notices(batch)
-                    self._packets += rows
+                    batch: PacketBatch | None = self._batch(window.buffer, self._columns, rows)
+                    if self._salvage is not None and batch is not None:
+                        batch = self._salvage.certain(batch)
+                    if batch is not None:
+                        yield from self._with_notices(batch)
+                        self._packets += batch.rows
                     window.take(end - window.start)
             if status != FULL:
                 if not window.fill(pcapng.BLOCK_OVERHEAD) and not window.available:
@@ -235,10 +236,6 @@ class PcapngReader:
         if block_type in pcapng.PACKET_BLOCKS:
             if refused and block_type == pcapng.SIMPLE_PACKET and self._interfaces:
                 yield from self._read_short_packet(length)
-            elif refused and self._has_uncertain_interface(block_type, at, length):
-                assert self._salvage is not None
-                self._salvage.leave_out(offset, length)
-                window.take(length)
             elif refused:
                 yield from self._leave_out_block(block_type, length, self._packet_fault(block_type, at, length))
             return
@@ -301,14 +298,6 @@ class PcapngReader:
             return f"a packet of interface {interface}, but no interface is declared"
         verb = "is" if declared == 1 else "are"
         return f"a packet of interface {interface}, but only {counted(declared, 'interface')} {verb} declared"
-
-    def _has_uncertain_interface(self, block_type: int, at: int, length: int) -> bool:
-        """Whether a packet that the kernel did not take is of an interface that was not declared before damage, and is
-        sound otherwise."""
-        if self._salvage is None or self._salvage.uncertain_from is None:
-            return False
-        captured = int.from_bytes(self._window.buffer[at + 20 : at + 24], self._byte_order)
-        return block_type == pcapng.SIMPLE_PACKET or captured <= length - 32
 
     def _open_section(self, body: bytes, offset: int) -> Iterator[Item]:
         order = self._byte_order

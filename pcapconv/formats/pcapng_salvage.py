@@ -18,16 +18,19 @@ from __future__ import annotations
 
 import re
 from array import array
+from itertools import compress
+from operator import not_
 from types import ModuleType
 
 from pcapconv.formats.salvage import WINDOW, RecentTimes, longest_packet
 from pcapconv.formats.window import Window
-from pcapconv.model import Interface, PacketBatch
+from pcapconv.model import Columns, Interface, PacketBatch
 from pcapconv.spec import ByteOrder, option_lists, pcapng
 
 _MOST_TICKS = 2**64 - 1
 _OPTIONS = 65536  # bytes of options that a block of a chain can have besides the longest packet
 _MAGIC_SIZE = 4
+_ANY_INTERFACE = 2**32 - 1
 _SECTION = re.compile(b"|".join(map(re.escape, (pcapng.SECTION_HEADER.to_bytes(4, "big"), *pcapng.BYTE_ORDERS))))
 
 
@@ -51,7 +54,31 @@ class PcapngSalvage:
         self.uncertain_from: int | None = None
         self.packets = self.bytes = self.interfaces = self.first_at = 0
 
-    def note(self, batch: PacketBatch) -> None:
+    def indexed(self, interfaces: list[Interface]) -> int:
+        """How many interfaces packets may have, as the index kernel takes it: any number behind a stretch."""
+        return len(interfaces) if self.uncertain_from is None else _ANY_INTERFACE
+
+    def certain(self, batch: PacketBatch) -> PacketBatch | None:
+        """Return the next packets without those whose interfaces are uncertain, which are counted; None if none is
+        left. Note the others."""
+        if self.uncertain_from is not None:
+            declared, columns = len(batch.interfaces), batch.columns
+            mask = bytearray(interface < declared for interface in columns.interface[: batch.rows])
+            if not all(mask):
+                kept = Columns(batch.rows)
+                for row in compress(range(batch.rows), map(not_, mask)):
+                    self.leave_out(
+                        columns.record_at[row] + self._window.offset - self._window.start, columns.record_length[row]
+                    )
+                rows = self._kernels.copy_rows(columns, batch.rows, mask, kept)
+                batch = batch.selected(kept, rows, mask)
+                batch.numbers = None
+        if not batch.rows:
+            return None
+        self._note(batch)
+        return batch
+
+    def _note(self, batch: PacketBatch) -> None:
         """Note the next packets, which are read."""
         columns = batch.columns
         self._longest_seen = max(self._longest_seen, max(columns.captured_length[: batch.rows]))
