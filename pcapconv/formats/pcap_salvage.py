@@ -15,11 +15,12 @@ with the first sound record behind this packet, and nothing in the chain itself 
    smaller. So do those of the last packet before the stretch, whose captured length may be the wrong one, and the end
    of a record that begins in the data of that packet, of which bytes were lost. The damaged packet is one record up to
    there, and any false chain inside it has at least as many: the chain with the fewest records before the two meet is
-   taken. If several of these places lead to a chain, the last one is taken.
+   taken. If several of these places lead to a chain, the first one is taken, or the last one if the damaged packet may
+   hold records.
 2. Else, if the damaged packet may hold records, since the stretch has the header of a pcap file or the last 64 KiB
    before it hold packets with records inside, the chain is taken from its first record that holds such records itself:
    it is a packet of the transfer, not part of what is transferred. Without such a record it is taken from behind the
-   longest packet.
+   longest packet. If less than eight packets precede the stretch, a record that holds records is looked for, too.
 3. Else the chain that begins first is taken.
 
 If the damaged record is sound and only cut off by the capture's end, everything behind it is its data, and nothing is
@@ -41,6 +42,7 @@ from pcapconv.model import Columns
 from pcapconv.spec import pcap
 
 _TAIL_SIZE = 65536  # bytes of records before a stretch
+_FEW = 8  # packets before a stretch that say nothing about what is in it
 _SOUND_RECORDS = 8  # behind a record that is not sound
 _MAGIC = re.compile(b"|".join(re.escape(each) + b"[\2\3]\0|" + re.escape(each) + b"\0[\2\3]" for each in pcap.MAGICS))
 _MAGIC_SIZE = 6
@@ -58,7 +60,7 @@ class PcapSalvage:
         self._previous = -1  # the seconds of the last record, -1 if the next one may have any time
         self._trusted_until = 0  # the offset in the capture up to which all records are read
         self._clock_trusted_from = 0  # the offset from which a set clock is believed
-        self._longest_seen = 0
+        self._packets = self._longest_seen = 0
         self._any_fractions = self._any_lengths = self._any_short = False
         self._last_at, self._last_length = -1, 0  # the last record: its offset in the capture, its length on the wire
         self._tail = b""  # the last records before the window
@@ -85,6 +87,7 @@ class PcapSalvage:
         end = last + columns.record_length[rows - 1]
         self._last_at, self._last_length = window.offset - window.start + last, columns.original_length[rows - 1]
         self._previous = self._seconds_at(last)
+        self._packets += rows
         self._longest_seen = max(self._longest_seen, max(columns.captured_length[:rows]))
         first = bisect_left(record_at, end - _TAIL_SIZE, 0, rows)
         tail = bytes(window.buffer[record_at[first] : end]) if first < rows else b""
@@ -146,53 +149,33 @@ class PcapSalvage:
 
     def find(self) -> int:
         """Pass over the bytes up to the next record that is taken, or all that remain. Return their number."""
-        window, size = self._window, self._layout[1]
-        begin, longest = window.offset, self._longest
+        window, begin, longest = self._window, self._window.offset, self._longest
         window.look_ahead(WINDOW * longest)
-        if self._is_cut_off():
-            window.skip_to_end()
-            return window.offset - begin
-        anchors = self._anchors()
-        if (end := self._end_of_overlapping()) is not None:
-            anchors = sorted({*anchors, end}, reverse=True)
-        doubtful: bool | None = None
         limits = self._limits()
-        window_start = 1
-        while True:
+        place = None if self._is_cut_off() else self._known_end(limits)
+        first, file_header = 1, False
+        while place is None:
             at_end = window.look_ahead(WINDOW * longest)
             start, stop = window.start, window.stop
-            first = min(start + window_start, stop)
             scan = min(start + longest, stop)
-            chosen = next(
-                (each for each in anchors if first <= each - window.offset + start and self._proves(each, limits)), None
+            chain = self._kernels.find_records(
+                window.buffer, min(start + first, stop), scan, scan + longest, stop, at_end, *self._layout, limits
             )
-            anchors = []
-            if chosen is None:
-                place = self._kernels.find_records(
-                    window.buffer, first, scan, scan + longest, stop, at_end, *self._layout, limits
-                )
-                found = place if place >= 0 else scan
-                inside = _MAGIC.search(window.buffer, start, min(found + _MAGIC_SIZE, stop)) is not None
-                doubtful = True if inside else doubtful
-                if place >= 0:
-                    if doubtful is None:
-                        doubtful = self._tail_has_records(limits)
-                    chosen = window.offset + place - start
-                    if doubtful:
-                        chosen = self._certain(chosen, limits)
-                        if chosen is None:  # the packet that may hold this chain ends before this place
-                            window.take(min(place - start + longest, stop - start))
-            if chosen is not None:
-                window.take(chosen - window.offset)
-                self._trusted_until = window.offset + longest
-                self._previous = -1
-                return window.offset - begin
-            if place < 0:
-                window.take(scan - start)
-            window_start = 0
-            if at_end and window.available < size:
-                window.skip_to_end()
-                return window.offset - begin
+            passed = scan if chain < 0 else chain
+            file_header |= _MAGIC.search(window.buffer, start, min(passed + _MAGIC_SIZE, stop)) is not None
+            if chain >= 0:
+                place = self._first_certain(window.offset + chain - start, limits, file_header=file_header)
+                passed = min(chain + longest, stop)  # where the packet ends that may hold the chain
+            if place is None:
+                if at_end and passed == stop:
+                    window.skip_to_end()
+                    return window.offset - begin
+                window.take(passed - start)
+            first = 0
+        window.take(place - window.offset)
+        self._trusted_until = place + longest
+        self._previous = -1
+        return window.offset - begin
 
     @property
     def _longest(self) -> int:
@@ -317,7 +300,20 @@ class PcapSalvage:
         columns = Columns(1)
         return near and bool(self._kernels.first_unsound(record, columns, 0, 1, *self._layout, -1, limits))
 
-    def _anchors(self) -> list[int]:
+    def _known_end(self, limits: array[int]) -> int | None:
+        """Return the offset in the capture at which the damaged packet ends, and a chain begins; None if it is not
+        known."""
+        ends = self._stated_ends()
+        if (end := self._end_of_overlapping(limits)) is not None:
+            ends.add(end)
+        proven = sorted(end for end in ends if self._proves(end, limits))
+        if len(proven) < 2:
+            return proven[0] if proven else None
+        window = self._window
+        holds_file = _MAGIC.search(window.buffer, window.start, window.start + proven[-1] - window.offset) is not None
+        return proven[-1] if holds_file or self._tail_has_records(limits) else proven[0]
+
+    def _stated_ends(self) -> set[int]:
         """The offsets in the capture at which the damaged packet ends if one of its lengths is right."""
         window, size = self._window, self._layout[1]
         lengths = []
@@ -329,17 +325,14 @@ class PcapSalvage:
         if self._last_at >= 0:
             lengths.append((self._last_at, self._last_length))
         snaplen = self._header.snaplen
-        return sorted(
-            {
-                offset + size + length
-                for offset, stated in lengths
-                for length in (stated, min(stated, snaplen or stated))
-                if length <= self._longest and offset + size + length > window.offset
-            },
-            reverse=True,
-        )
+        return {
+            offset + size + length
+            for offset, stated in lengths
+            for length in (stated, min(stated, snaplen or stated))
+            if length <= self._longest and offset + size + length > window.offset
+        }
 
-    def _end_of_overlapping(self) -> int | None:
+    def _end_of_overlapping(self, limits: array[int]) -> int | None:
         """The offset in the capture at which a record ends that begins in the data of the last packet, and is sound, as
         are those behind it: bytes of the last packet were lost. None if there is no such record."""
         window, (_, size, _) = self._window, self._layout
@@ -349,8 +342,11 @@ class PcapSalvage:
         at_end = window.look_ahead(WINDOW * self._longest)
         joined = self._tail[-length:] + window.head(window.available)
         found = self._kernels.find_records(
-            joined, size, length, length + self._longest, len(joined), at_end, *self._layout, self._limits()
+            joined, size, length, length + self._longest, len(joined), at_end, *self._layout, limits
         )
+        if found >= 0 and self._tail_has_records(limits):  # then only a record that holds records is no data itself
+            until = found + self._longest
+            found = self._kernels.find_container(joined, found, until, len(joined), *self._layout, limits)
         if found < 0:
             return None
         end = self._kernels.follow_records(joined, found, length, len(joined), *self._layout, 2**32 - 1)
@@ -373,18 +369,34 @@ class PcapSalvage:
         tail = self._tail
         return bool(self._kernels.find_container(tail, 0, len(tail), len(tail), *self._layout, limits) >= 0)
 
+    def _first_certain(self, offset: int, limits: array[int], *, file_header: bool) -> int | None:
+        """Return the offset of the first record that is taken of the chain that begins at an offset; None if no record
+        is. `file_header` says whether the header of a file precedes it in the stretch."""
+        if file_header or self._tail_has_records(limits):
+            return self._certain(offset, limits)
+        if self._packets < _FEW:
+            return self._container(offset, limits) or offset
+        return offset
+
     def _certain(self, offset: int, limits: array[int]) -> int | None:
         """Return the offset of the first record, in the chain that begins at an offset, that is no false record in the
         data of the damaged packet; None if there is none."""
         window, longest = self._window, self._longest
-        at = window.start + offset - window.offset
-        certain = self._kernels.find_container(window.buffer, at, at + longest, window.stop, *self._layout, limits)
-        if certain < 0:
-            certain = self._kernels.follow_records(
-                window.buffer, at, at + longest, window.stop, *self._layout, 2**32 - 1
-            )
-            if certain < at + longest:
+        certain = self._container(offset, limits)
+        if certain is None:
+            at, most = window.start + offset - window.offset, 2**32 - 1
+            end = self._kernels.follow_records(window.buffer, at, at + longest, window.stop, *self._layout, most)
+            if end < at + longest:
                 return None
-        place = int(window.offset + certain - window.start)
-        anytime = self._limits(anytime=True)
-        return place if self._proves(place, anytime) else None
+            certain = int(window.offset + end - window.start)
+        return certain if self._proves(certain, self._limits(anytime=True)) else None
+
+    def _container(self, offset: int, limits: array[int]) -> int | None:
+        """Return the offset of the first record that holds records in its data, in the chain that begins at an offset;
+        None if there is none in as many bytes as the longest packet has."""
+        window = self._window
+        at = window.start + offset - window.offset
+        found = int(
+            self._kernels.find_container(window.buffer, at, at + self._longest, window.stop, *self._layout, limits)
+        )
+        return window.offset + found - window.start if found >= 0 else None

@@ -393,11 +393,10 @@ class PcapngReader:
 
     def _is_implausible_packet(self, block_type: int, length: int) -> bool:
         """Whether, while salvaging, a packet block cannot have this length, which may lead into its own data."""
-        return (
-            self._salvage is not None
-            and block_type in (pcapng.ENHANCED_PACKET, pcapng.OBSOLETE_PACKET)
-            and not self._salvage.is_plausible(length, self._byte_order, self._interfaces)
-        )
+        salvage, order, interfaces = self._salvage, self._byte_order, self._interfaces
+        if salvage is None or block_type not in (pcapng.ENHANCED_PACKET, pcapng.OBSOLETE_PACKET):
+            return False
+        return not (salvage.is_plausible(length, order, interfaces) and salvage.begins_at(length, order, interfaces))
 
     def _block_begins_at(self, distance: int, byte_order: ByteOrder) -> bool:
         """Whether a block whose two lengths agree, or the capture's end, is `distance` bytes ahead."""

@@ -115,6 +115,18 @@ class PcapngSalvage:
         options = option_lists.OptionList(self._window.buffer[at + needed - 4 : end - 4], byte_order)
         return needed == length or not options.overrun
 
+    def begins_at(self, distance: int, byte_order: ByteOrder, interfaces: list[Interface]) -> bool:
+        """Whether a sound block with which a chain may begin, or the capture's end, is at this distance."""
+        most = self._longest(interfaces) + _OPTIONS
+        at_end = self._window.look_ahead(distance + most)
+        at, stop = self._window.start + distance, self._window.stop
+        if at == stop and at_end:
+            return True
+        big, bounds = byte_order == "big", self._bounds(interfaces)
+        return at < stop and bool(
+            self._kernels.find_blocks(self._window.buffer, at, at + 1, at + 1, stop, at_end, big, bounds, most) == at
+        )
+
     def is_cut_off(self, byte_order: ByteOrder, interfaces: list[Interface]) -> bool:
         """Whether the block at the window's start is a sound packet block whose data ends behind the capture's end."""
         needed = self._needed_length(byte_order, interfaces)
