@@ -15,8 +15,8 @@ with the first sound record behind this packet, and nothing in the chain itself 
    smaller. So do those of the last packet before the stretch, whose captured length may be the wrong one, and the end
    of a record that begins in the data of that packet, of which bytes were lost. The damaged packet is one record up to
    there, and any false chain inside it has at least as many: the chain with the fewest records before the two meet is
-   taken. If several of these places lead to a chain, the first one is taken, or the last one if the damaged packet may
-   hold records.
+   taken. If several of these places lead to a chain, the first one is taken; if the damaged packet may
+   hold records, that is decided as in 2, and else the last one is taken.
 2. Else, if the damaged packet may hold records, since the stretch has the header of a pcap file or the last 64 KiB
    before it hold packets with records inside, the chain is taken from its first record that holds such records itself:
    it is a packet of the transfer, not part of what is transferred. Without such a record it is taken from behind the
@@ -63,6 +63,7 @@ class PcapSalvage:
         self._packets = self._longest_seen = 0
         self._any_fractions = self._any_lengths = self._any_short = False
         self._last_at, self._last_length = -1, 0  # the last record: its offset in the capture, its length on the wire
+        self._last_size = 0  # of that record
         self._tail = b""  # the last records before the window
 
     def sound_rows(self, columns: Columns, rows: int) -> int:
@@ -84,7 +85,8 @@ class PcapSalvage:
             self._times.add(columns.ticks[row] // header.variant.ticks_per_second)
             self._any_short = self._any_short or (row < rows - 1 and self._is_short(columns, row))
         last = record_at[rows - 1]
-        end = last + columns.record_length[rows - 1]
+        self._last_size = columns.record_length[rows - 1]
+        end = last + self._last_size
         self._last_at, self._last_length = window.offset - window.start + last, columns.original_length[rows - 1]
         self._previous = self._seconds_at(last)
         self._packets += rows
@@ -311,7 +313,9 @@ class PcapSalvage:
             return proven[0] if proven else None
         window = self._window
         holds_file = _MAGIC.search(window.buffer, window.start, window.start + proven[-1] - window.offset) is not None
-        return proven[-1] if holds_file or self._tail_has_records(limits) else proven[0]
+        if not (holds_file or self._tail_has_records(limits)):
+            return proven[0]
+        return self._container(proven[0], limits) or proven[-1]
 
     def _stated_ends(self) -> set[int]:
         """The offsets in the capture at which the damaged packet ends if one of its lengths is right."""
@@ -365,9 +369,10 @@ class PcapSalvage:
         return bool(found == at)
 
     def _tail_has_records(self, limits: array[int]) -> bool:
-        """Whether packets shortly before the stretch hold records in their data."""
-        tail = self._tail
-        return bool(self._kernels.find_container(tail, 0, len(tail), len(tail), *self._layout, limits) >= 0)
+        """Whether packets shortly before the stretch hold records in their data, besides the last one, whose length may
+        be wrong."""
+        tail, end = self._tail, max(0, len(self._tail) - self._last_size)
+        return bool(self._kernels.find_container(tail, 0, end, end, *self._layout, limits) >= 0)
 
     def _first_certain(self, offset: int, limits: array[int], *, file_header: bool) -> int | None:
         """Return the offset of the first record that is taken of the chain that begins at an offset; None if no record
