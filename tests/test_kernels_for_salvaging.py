@@ -56,7 +56,7 @@ def test_chain_begins_at_its_first_record_and_ends_with_the_capture(kernels: Mod
 
 def test_chain_proves_itself_where_a_record_ends_at_reach(kernels: ModuleType, write: In) -> None:
     raw = record(write) * 3 + b"\xff" * 16
-    assert [found(kernels, raw, write, reach=reach, at_end=False) for reach in (20, 60, 61)] == [0, 0, -1]
+    assert [found(kernels, raw, write, scan=1, reach=reach, at_end=False) for reach in (20, 60, 61)] == [0, 0, -1]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_chain_of_blocks(kernels: ModuleType, write: In) -> None:
     assert blocks(kernels, raw, write, start=4) == 3 + len(packet)
     assert blocks(kernels, raw + b"\1", write) == -1
     assert blocks(kernels, raw, write, at_end=False) == -1
-    assert blocks(kernels, raw, write, at_end=False, reach=3 + len(packet), scan=4) == 3
+    assert blocks(kernels, raw, write, at_end=False, reach=len(packet), scan=4) == 3
     assert blocks(kernels, raw, write, most=len(packet) - 1) == -1
 
 
@@ -222,20 +222,20 @@ def test_block_that_is_not_sound(kernels: ModuleType, write: In, spoiled: dict[s
 
 
 def test_ranges_outside_the_buffer_are_refused(kernels: ModuleType) -> None:
-    for start, scan, stop in ((-1, 0, 0), (1, 0, 5), (0, 6, 5), (0, 0, 41)):
+    for start, scan, reach, stop in ((-1, 0, 1, 0), (1, 0, 1, 5), (0, 6, 1, 5), (0, 0, 1, 41), (0, 0, 0, 40)):
         with pytest.raises(ValueError, match="the range lies outside the buffer"):
-            kernels.find_records(bytes(40), start, scan, 0, stop, True, False, 16, NEVER, LIMITS)
+            kernels.find_records(bytes(40), start, scan, reach, stop, True, False, 16, NEVER, LIMITS)
         with pytest.raises(ValueError, match="the range lies outside the buffer"):
-            kernels.find_blocks(bytes(40), start, scan, 0, stop, True, False, BOUNDS, 99)
+            kernels.find_blocks(bytes(40), start, scan, reach, stop, True, False, BOUNDS, 99)
     for start, stop, header_size in ((-1, 9, 16), (9, 8, 16), (0, 41, 16), (0, 40, 15)):
         with pytest.raises(ValueError, match="the range lies outside the buffer"):
             kernels.follow_records(bytes(40), start, 0, stop, False, header_size, NEVER, 9)
         with pytest.raises(ValueError, match="the range lies outside the buffer"):
             kernels.find_container(bytes(40), start, 0, stop, False, header_size, NEVER, LIMITS)
     with pytest.raises(ValueError, match="fewer than 6 64-bit values"):
-        kernels.find_records(bytes(40), 0, 0, 0, 40, True, False, 16, NEVER, table(1))
+        kernels.find_records(bytes(40), 0, 0, 1, 40, True, False, 16, NEVER, table(1))
     with pytest.raises(ValueError, match="two 64-bit values for each interface"):
-        kernels.find_blocks(bytes(40), 0, 0, 0, 40, True, False, table(1), 99)
+        kernels.find_blocks(bytes(40), 0, 0, 1, 40, True, False, table(1), 99)
 
 
 WORDS = st.one_of(
@@ -264,7 +264,7 @@ def pieces(draw: st.DrawFn) -> bytes:
     raw=pieces(),
     start=st.integers(0, 40),
     scan=st.integers(0, 200),
-    reach=st.integers(0, 300),
+    reach=st.integers(1, 300),
     at_end=st.booleans(),
     big=st.booleans(),
     header_size=st.sampled_from([16, 24]),

@@ -153,15 +153,17 @@ class PcapSalvage:
         """Pass over the bytes up to the next record that is taken, or all that remain. Return their number."""
         window, begin, longest = self._window, self._window.offset, self._longest
         window.look_ahead(WINDOW * longest)
+        if self._is_cut_off():
+            return window.skip_to_end()
         limits = self._limits()
-        place = None if self._is_cut_off() else self._known_end(limits)
+        place = self._known_end(limits)
         first, file_header = 1, False
         while place is None:
             at_end = window.look_ahead(WINDOW * longest)
             start, stop = window.start, window.stop
             scan = min(start + longest, stop)
             chain = self._kernels.find_records(
-                window.buffer, min(start + first, stop), scan, scan + longest, stop, at_end, *self._layout, limits
+                window.buffer, min(start + first, stop), scan, longest, stop, at_end, *self._layout, limits
             )
             passed = scan if chain < 0 else chain
             file_header |= _MAGIC.search(window.buffer, start, min(passed + _MAGIC_SIZE, stop)) is not None
@@ -264,7 +266,7 @@ class PcapSalvage:
         start, stop = window.start, window.stop
         scan = min(start + longest, stop)
         rival = self._kernels.find_records(
-            window.buffer, start + 1, scan, scan + longest, stop, at_end, *self._layout, self._limits()
+            window.buffer, start + 1, scan, longest, stop, at_end, *self._layout, self._limits()
         )
         most = 2**32 - 1
         return rival >= 0 and bool(
@@ -346,7 +348,7 @@ class PcapSalvage:
         at_end = window.look_ahead(WINDOW * self._longest)
         joined = self._tail[-length:] + window.head(window.available)
         found = self._kernels.find_records(
-            joined, size, length, length + self._longest, len(joined), at_end, *self._layout, limits
+            joined, size, length, self._longest, len(joined), at_end, *self._layout, limits
         )
         if found >= 0 and self._tail_has_records(limits):  # then only a record that holds records is no data itself
             until = found + self._longest
@@ -364,7 +366,7 @@ class PcapSalvage:
         if not window.start <= at < window.stop:
             return False
         found = self._kernels.find_records(
-            window.buffer, at, at + 1, at + longest, window.stop, at_end, *self._layout, limits
+            window.buffer, at, at + 1, longest, window.stop, at_end, *self._layout, limits
         )
         return bool(found == at)
 

@@ -124,7 +124,7 @@ class PcapngSalvage:
             return True
         big, bounds = byte_order == "big", self._bounds(interfaces)
         return at < stop and bool(
-            self._kernels.find_blocks(self._window.buffer, at, at + 1, at + 1, stop, at_end, big, bounds, most) == at
+            self._kernels.find_blocks(self._window.buffer, at, at + 1, 1, stop, at_end, big, bounds, most) == at
         )
 
     def is_cut_off(self, byte_order: ByteOrder, interfaces: list[Interface]) -> bool:
@@ -149,7 +149,7 @@ class PcapngSalvage:
                 window.buffer,
                 min(start + first, stop),
                 scan,
-                scan + longest,
+                longest,
                 stop,
                 at_end,
                 byte_order == "big",

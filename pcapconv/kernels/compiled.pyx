@@ -1797,7 +1797,7 @@ def find_records(buffer, Py_ssize_t start, Py_ssize_t scan, Py_ssize_t reach, Py
     PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
     try:
         set_records(&records, &view, stop, big, header_size, swap, limit)
-        if not 0 <= start <= scan <= stop:
+        if not 0 <= start <= scan <= stop or reach < 1:
             raise ValueError("the range lies outside the buffer")
         failed = <unsigned char *>calloc(stop - start + 1, 1)
         if failed is NULL:
@@ -1810,7 +1810,7 @@ def find_records(buffer, Py_ssize_t start, Py_ssize_t scan, Py_ssize_t reach, Py
                     continue
                 at = begin
                 previous = -1
-                while at < reach and not (at_end and at == stop):
+                while at - begin < reach and not (at_end and at == stop):
                     end = -1 if failed[at - start] else sound_end(&records, at)
                     if end < 0 or (previous >= 0 and not times_near(&records, at, previous)):
                         break
@@ -1979,7 +1979,7 @@ def find_blocks(buffer, Py_ssize_t start, Py_ssize_t scan, Py_ssize_t reach, Py_
     cdef Py_buffer view
     PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
     try:
-        if not 0 <= start <= scan <= stop <= view.len:
+        if not 0 <= start <= scan <= stop <= view.len or reach < 1:
             raise ValueError("the range lies outside the buffer")
         if len(bounds) % TIME_BOUNDS:
             raise ValueError("bounds have two 64-bit values for each interface")
@@ -1997,7 +1997,7 @@ def find_blocks(buffer, Py_ssize_t start, Py_ssize_t scan, Py_ssize_t reach, Py_
                 order = big
                 timed = False
                 failed_at = -1
-                while at < reach and not (at_end and at == stop):
+                while at - begin < reach and not (at_end and at == stop):
                     end = sound_block(data, at, stop, most, &order, &block_type)
                     if end < 0 or failed[at - start] & (1 << order):
                         failed_at = at

@@ -1,7 +1,7 @@
 """The interpreted kernels that search damaged bytes for chains of sound records and blocks; part of `interpreted`.
 
 A chain begins at a record, and goes on with the record that begins where the one before it ends. It has proven itself
-when a record of it ends at `reach` or behind it, or, with `at_end`, exactly at `stop`, where the capture ends.
+when it has run over `reach` bytes, or, with `at_end`, exactly to `stop`, where the capture ends.
 
 Strategy: a search tries one place after the other. Once a chain has failed, none of its records is followed again, so
 that a search takes time in proportion to its bytes. The places are found by the bytes that all records and blocks have
@@ -120,7 +120,7 @@ def find_records(
     """Find the first chain of sound pcap records that begins at an offset from `start` up to but without `scan`, and
     proves itself. `limits` are those of the contract. Return the offset, or -1."""
     records = _Records(buffer, stop, big, header_size, swap, limits)
-    if not 0 <= start <= scan <= stop:
+    if not 0 <= start <= scan <= stop or reach < 1:
         raise ValueError("the range lies outside the buffer")
     failed: set[int] = set()
     for begin in _times(records, start, scan, big):
@@ -128,7 +128,7 @@ def find_records(
             continue
         chain: list[int] = []
         at = begin
-        while at < reach and not (at_end and at == stop):
+        while at < begin + reach and not (at_end and at == stop):
             end = -1 if at in failed else records.sound_end(at)
             if end < 0 or (chain and not records.near(at, chain[-1])):
                 failed.update(chain)
@@ -242,7 +242,7 @@ def find_blocks(
     Section Header Block, has a time outside those of its interface does not count. A chain begins with a Section Header
     Block of either byte order, or with a block that the specification names. Return the offset, or -1.
     """
-    if not 0 <= start <= scan <= stop <= len(buffer):
+    if not 0 <= start <= scan <= stop <= len(buffer) or reach < 1:
         raise ValueError("the range lies outside the buffer")
     if bounds.typecode != "Q" or len(bounds) % TIME_BOUNDS:
         raise ValueError("bounds have two 64-bit values for each interface")
@@ -271,7 +271,7 @@ def _proves_itself(
     whose chains have failed."""
     at, timed = begin, False
     chain: list[tuple[int, bool]] = []
-    while at < reach and not (at_end and at == stop):
+    while at < begin + reach and not (at_end and at == stop):
         block = _block(buffer, at, stop, big, most)
         if block is None or at in failed[block[1]]:
             break
