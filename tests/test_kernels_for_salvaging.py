@@ -212,7 +212,7 @@ def test_section_of_either_byte_order_begins_a_chain(kernels: ModuleType, write:
 
 
 @pytest.mark.parametrize("spoiled", [{"total_length": 35}, {"total_length": 8}, {"trailer": 40}])
-def test_block_that_is_not_sound(kernels: ModuleType, write: In, spoiled: dict[str, int]) -> None:
+def test_block_that_is_not_sound(kernels: ModuleType, write: In, spoiled: dict[str, Any]) -> None:
     assert blocks(kernels, write.block(4, bytes(24), **spoiled), write) == -1
     assert blocks(kernels, write.enhanced_packet(0, 1500, b"data", captured_length=5), write) == -1
     assert blocks(kernels, write.block(1, bytes(4)), write) == -1

@@ -272,7 +272,8 @@ def test_pipes_and_compressed_captures(torn: bytes, size: int) -> None:
     assert report.packets_written == 19
     zipped = gzip.compress(torn)
     pipes = (Pipe(raw[at : at + size] for at in range(0, len(raw), size)) for raw in (torn, zipped))
-    for capture in (*pipes, io.BytesIO(zipped)):
+    captures: list[Any] = [*pipes, io.BytesIO(zipped)]
+    for capture in captures:
         out, again = converted(capture, "pcap", salvage=True)
         assert (out, damage_of(again)) == (whole, damage_of(report))
 

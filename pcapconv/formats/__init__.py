@@ -2,7 +2,8 @@
 
 Each format has a reader and a writer module (`pcap_reader`, `pcap_writer`, `pcapng_reader`, `pcapng_writer`); only this
 module imports all four. Readers take bytes from a `window`, which `compressed_captures` gives them of compressed
-captures; `losses` counts what pcap cannot hold; `not_captures` and `damaged_transfers` explain why a file cannot be
+captures; `salvage`, `pcap_salvage` and `pcapng_salvage` find the packets behind damage, where that is asked for;
+`losses` counts what pcap cannot hold; `not_captures` and `damaged_transfers` explain why a file cannot be
 read; `output_names` and `output_compression` decide what an output is called, and how it is compressed.
 """
 
