@@ -8,12 +8,12 @@ from pcapconv.cli.options.groups import (
     ALL,
     BATCH,
     CONVERTING,
+    INFO,
     JOIN,
     NORMALIZE,
     READ,
     READING,
     REPORTED,
-    SALVAGING,
     SIDECARS,
     SPLIT,
     WRITING,
@@ -21,6 +21,10 @@ from pcapconv.cli.options.groups import (
 )
 from pcapconv.io.compression import COMPRESSION_NAMES
 
+_SALVAGE = (
+    "Read on behind damage, at the next packets that are certain. Each stretch that is left out is named with its offset "
+    "and length, and the status is 3."
+)
 _READ = (
     Option(
         "fractions",
@@ -36,9 +40,17 @@ _READ = (
         "flag",
         "Read on behind damage",
         READ,
-        SALVAGING,
-        manual="Read on behind damage, at the next packets that are certain. Each stretch that is left out is named "
-        "with its offset and length, and the status is 3. Not together with `--strict`.",
+        CONVERTING,
+        manual=f"{_SALVAGE} Not together with `--strict`.",
+        page="how-to/repair#packets-behind-damage",
+    ),
+    Option(
+        "salvage",
+        "flag",
+        "Read on behind damage",
+        READ,
+        INFO,
+        manual=_SALVAGE,
         page="how-to/repair#packets-behind-damage",
     ),
     Option(
