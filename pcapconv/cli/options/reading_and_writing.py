@@ -22,8 +22,8 @@ from pcapconv.cli.options.groups import (
 from pcapconv.io.compression import COMPRESSION_NAMES
 
 _SALVAGE = (
-    "Read on behind damage, at the next packets that are certain. Each stretch that is left out is named with its offset "
-    "and length, and the status is 3."
+    "Read on behind damage, at the next packets that are certain. Each stretch that is left out is named with its "
+    "offset and length, and the status is 3."
 )
 _READ = (
     Option(
