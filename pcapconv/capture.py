@@ -12,7 +12,7 @@ from typing import Self
 from pcapconv import formats
 from pcapconv.errors import DamageError
 from pcapconv.io.paths import Readable
-from pcapconv.io.source import open_source
+from pcapconv.io.source import check_salvage, open_source
 from pcapconv.model import Damage, Item, Notice, Packet, PacketBatch
 
 
@@ -33,13 +33,15 @@ class Capture:
         *,
         strict: bool = False,
         fractions: str | None = None,
+        salvage: bool = False,
         sidecar: bool | str | os.PathLike[str] | None = None,
     ) -> None:
+        check_salvage(salvage=salvage, strict=strict)
         self._strict = strict
         self.damage: list[Damage] = []
         self.warnings: list[Notice] = []
         with ExitStack() as stack:
-            opened = stack.enter_context(open_source(source, fractions=fractions))
+            opened = stack.enter_context(open_source(source, fractions=fractions, salvage=salvage))
             self.name: str = opened.name
             if sidecar is None or sidecar is False:
                 self._reader = formats.open_reader(opened)
@@ -123,6 +125,7 @@ def open(  # noqa: A001 - the front door's name
     *,
     strict: bool = False,
     fractions: str | None = None,
+    salvage: bool = False,
     sidecar: bool | str | os.PathLike[str] | None = None,
 ) -> Capture:
     """Open a capture for reading.
@@ -131,6 +134,8 @@ def open(  # noqa: A001 - the front door's name
     * `strict`: raise a DamageError when reading gets to damage. Otherwise `Capture.damage` lists damage.
     * `fractions`: `"nanoseconds"` reads the fractions of a second in a pcap file as nanoseconds, whatever its magic
       number states.
+    * `salvage`: read on behind damage, at the next packets that are certain, see `docs/explanation/damage.md`. Not
+      together with `strict`.
     * `sidecar`: read a pcap file as the pcapng capture from which it was made. True uses the sidecar beside the file, a
       path names another sidecar, see `docs/reference/sidecar.md`. A pcapng capture needs no sidecar.
 
@@ -138,4 +143,4 @@ def open(  # noqa: A001 - the front door's name
     capture, FileError if it cannot be opened, SidecarError if the sidecar does not fit, and UsageError for invalid
     arguments.
     """
-    return Capture(source, strict=strict, fractions=fractions, sidecar=sidecar)
+    return Capture(source, strict=strict, fractions=fractions, salvage=salvage, sidecar=sidecar)

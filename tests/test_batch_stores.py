@@ -28,12 +28,16 @@ from pcapconv.batching.locations import FoundFile, State
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.remote import RemoteStore
 from pcapconv.batching.report import Watcher
+from pcapconv.batching.settings import FormatSettings
 from pcapconv.batching.sources import is_capture
 from pcapconv.batching.target_names import names_by_template, parse_template
 from pcapconv.batching.uploads import PART_SIZE
+from pcapconv.formats.settings import WriterSettings
 from pcapconv.time_zones import UTC
 
 pytestmark = pytest.mark.slow  # an S3 server
+
+FORMATS = FormatSettings(None, None, WriterSettings(""))
 
 PATIENCE = 60  # seconds until a test fails that would hang
 DATA = bytes(60000)
@@ -507,7 +511,11 @@ def count_fetched_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def name_by_time(url: str) -> str:
     """The name of a file's target, by the time of its first packet."""
-    (name,) = names_by_template(parse_template(DAYS, UTC), [FoundFile(url, "1.pcap", State(None, None))], None)
+    (name,) = names_by_template(
+        parse_template(DAYS, UTC),
+        [FoundFile(url, "1.pcap", State(None, None))],
+        FormatSettings(None, None, WriterSettings("")),
+    )
     return name
 
 

@@ -104,6 +104,7 @@ def batch(
     strict: bool = False,
     on_loss: OnLoss = "warn",
     fractions: str | None = None,
+    salvage: bool = False,
     sidecar: bool = False,
     sidecar_secrets: bool = False,
     sidecar_fingerprints: bool = False,
@@ -150,8 +151,8 @@ def batch(
       skipped, unless their name has the suffix of a capture.
     * `sidecar`: write a sidecar beside each pcap file that is made from pcapng, and read the sidecar of each pcap file
       that has one. `sidecar_secrets` and `sidecar_fingerprints` are as for `convert`.
-    * `on_loss`, `fractions`, `fsync` and `options`: as for `convert`. But `extract_secrets` is the suffix of a file
-      beside each target, and a loss that `on_loss` forbids lets its file fail.
+    * `on_loss`, `fractions`, `salvage`, `fsync` and `options`: as for `convert`. But `extract_secrets` is the suffix of
+      a file beside each target, and a loss that `on_loss` forbids lets its file fail.
 
     A file that cannot be converted does not stop the others. Returns a `BatchReport`. Raises a `PcapconvError` if the
     arguments contradict each other or the batch cannot begin; a `NothingFoundError` if the directory `source` has no
@@ -165,7 +166,7 @@ def batch(
         BatchFlags(
             in_place=in_place, resume=resume, force=force, strict=strict, follow_links=follow_links, fsync=fsync
         ),
-        FormatSettings(to, fractions, writer),
+        FormatSettings(to, fractions, writer, salvage),
         SidecarSettings(beside=sidecar, secrets=sidecar_secrets, fingerprints=sidecar_fingerprints),
         ExecutionArguments(jobs=jobs, scheduler=scheduler, executor=executor, stall=stall),
         (include, exclude),

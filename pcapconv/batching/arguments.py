@@ -26,7 +26,7 @@ from pcapconv.formats.output_compression import check_compression, choose_compre
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.name_template import Template
 from pcapconv.io.paths import STDIO
-from pcapconv.io.source import check_fractions, read_file
+from pcapconv.io.source import check_fractions, check_salvage, read_file
 from pcapconv.sidecar import SidecarSettings
 from pcapconv.steps.argument_values import parse_duration, parse_moment, parse_timezone
 from pcapconv.steps.plan import REPEATABLE
@@ -110,6 +110,7 @@ def parse_arguments(
     cannot be read."""
     check_on_loss(on_loss)
     check_fractions(format_settings.fractions)
+    check_salvage(salvage=format_settings.salvage, strict=flags.strict)
     if not isinstance(template, str | None):
         raise UsageError(f"{template!r:.80} is no template of names")
     zone = parse_timezone("timezone", step_arguments.get("timezone"))

@@ -130,7 +130,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
     batch = _batch_of(settings)
     job = _with_source_state(job)
     with ExitStack() as stack, store_of(job.source).open_source(job.source, batch.on_transfer) as source:
-        source.fractions = settings.formats.fractions
+        source.fractions, source.salvage = settings.formats.fractions, settings.formats.salvage
         state, source_format = _check_source(settings, job, source)
         before = None if settings.sidecars is None else source_sidecar_state(job)
         progress = _Progress(settings)

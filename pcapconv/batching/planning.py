@@ -143,7 +143,7 @@ def _target_names(found: Sequence[FoundFile], arguments: Arguments) -> Iterable[
     if template is None:
         compress = format_settings.writer.compress
         return (name_like_source(file.name, format_settings.to, compress) for file in found)
-    return names_by_template(template, found, format_settings.fractions)
+    return names_by_template(template, found, format_settings)
 
 
 def _job(

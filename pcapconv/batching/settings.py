@@ -13,12 +13,13 @@ from pcapconv.wording import Form, in_python
 
 
 class FormatSettings(NamedTuple):
-    """The formats of a batch: `to` is the target format, None if each file keeps its own; `fractions` is that of
-    `convert`; `writer` has the settings of writers, except the format."""
+    """The formats of a batch: `to` is the target format, None if each file keeps its own; `fractions` and
+    `salvage` are those of `convert`; `writer` has the settings of writers, except the format."""
 
     to: str | None
     fractions: str | None
     writer: WriterSettings
+    salvage: bool = False
 
     def writer_settings(self, source_format: str) -> WriterSettings:
         """Return the settings of the writer for a source in this format."""
@@ -30,7 +31,8 @@ class FormatSettings(NamedTuple):
         default = WriterSettings("")
         changed = {name: value for name, value in self.writer._asdict().items() if value != getattr(default, name)}
         fields = {"to": self.to, "nanoseconds": self.writer.nanoseconds} | changed
-        return fields if self.fractions is None else fields | {"fractions": self.fractions}
+        reading = {"fractions": self.fractions, "salvage": self.salvage}
+        return fields | {name: value for name, value in reading.items() if value}
 
 
 class Settings(NamedTuple):

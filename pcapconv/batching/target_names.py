@@ -9,6 +9,7 @@ from fractions import Fraction
 from pcapconv import formats
 from pcapconv.batching.daemon_threads import DaemonThreads
 from pcapconv.batching.locations import FoundFile, scheme_of
+from pcapconv.batching.settings import FormatSettings
 from pcapconv.batching.stores import store_of
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.formats.output_names import with_suffix
@@ -36,13 +37,13 @@ def parse_template(text: str, zone: TimeZone) -> Template:
         raise UsageError(f"{argument('template', text)}{str(error).removeprefix(text)}") from None
 
 
-def names_by_template(template: Template, found: Sequence[FoundFile], fractions: str | None) -> list[str]:
+def names_by_template(template: Template, found: Sequence[FoundFile], settings: FormatSettings) -> list[str]:
     """Return the names of the targets of these files. A template may use a file's stem and the time of its first packet
     in the source. Several files behind URLs are read at the same time."""
 
     def name_of(file: FoundFile) -> str:
         stem = stem_of(file.name)
-        start = _start(file.location, fractions) if template.needs_start and file.state is not None else None
+        start = _start(file.location, settings) if template.needs_start and file.state is not None else None
         return template.name(TemplateValues(1, start, "", "", 0), stem)
 
     if not template.needs_start or all(scheme_of(each.location) is None for each in found):
@@ -51,23 +52,23 @@ def names_by_template(template: Template, found: Sequence[FoundFile], fractions:
         return list(threads.map(name_of, found))
 
 
-def _start(location: str, fractions: str | None) -> Fraction | None:
+def _start(location: str, settings: FormatSettings) -> Fraction | None:
     """Return the time of a capture's first packet in seconds since 1970; None if it has no packet or time, or cannot be
     read."""
     store = store_of(location)
     try:
         try:
-            return _start_of(store.open_stream(location), fractions)
+            return _start_of(store.open_stream(location), settings)
         except FileError:  # such as that of a web server that sends only whole files
-            return _start_of(store.open_source(location, int), fractions)
+            return _start_of(store.open_source(location, int), settings)
     except PcapconvError:  # the file's job will report it
         return None
 
 
-def _start_of(opened: Source, fractions: str | None) -> Fraction | None:
+def _start_of(opened: Source, settings: FormatSettings) -> Fraction | None:
     """Return the time of the first packet of an open source, and close the source. Raises FormatError, FileError."""
     with opened as source:
-        source.fractions = fractions
+        source.fractions, source.salvage = settings.fractions, settings.salvage
         for item in formats.open_reader(source, _WINDOW).items():
             if isinstance(item, PacketBatch):
                 time = item.packet(0).time_ns

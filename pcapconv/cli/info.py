@@ -49,11 +49,12 @@ def info(
     fractions: str | None = None,
     filter: str | None = None,  # noqa: A002
     timezone: str | None = None,
+    salvage: bool = False,
 ) -> int:
     """Print what each capture holds, and return the exit status.
 
     For a capture that cannot be read, an error message is printed, and the other captures follow. `fractions` and
-    `filter` are as for `convert`; `timezone` is the zone in which times are shown.
+    `filter` and `salvage` are as for `convert`; `timezone` is the zone in which times are shown.
     """
     parse_timezone("timezone", timezone)  # an unknown zone is no fault of each capture
     if as_json and as_text:
@@ -62,7 +63,7 @@ def info(
     warn_if_interpreted()
     plan = make_plan({"filter": filter})
     with wording.named_by(_in_info):
-        return _print_all(sources, plan, fractions, timezone, as_json=as_json, as_text=as_text)
+        return _print_all(sources, plan, fractions, timezone, salvage=salvage, as_json=as_json, as_text=as_text)
 
 
 def _in_info(function: str, values: Mapping[str, object]) -> str:
@@ -77,6 +78,7 @@ def _print_all(
     fractions: str | None,
     timezone: str | None,
     *,
+    salvage: bool,
     as_json: bool,
     as_text: bool,
 ) -> int:
@@ -90,11 +92,11 @@ def _print_all(
         if as_text:  # the text is the same on every machine
             sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     if as_text:
-        return _print_text(sources, fractions, timezone, plan)
+        return _print_text(sources, fractions, timezone, plan, salvage=salvage)
     page = _Page(painter_for(sys.stdout), terminal_width(sys.stdout))
     for source in sources:
         try:
-            census = take_census(source, fractions=fractions, timezone=timezone, plan=plan)
+            census = take_census(source, fractions=fractions, timezone=timezone, salvage=salvage, plan=plan)
         except PcapconvError as error:
             print_message(str(error))
             failed = True
@@ -113,7 +115,9 @@ def _print_all(
     return DAMAGED if any(census["damage"] for census in censuses) else 0
 
 
-def _print_text(sources: list[str], fractions: str | None, timezone: str | None, plan: BasePlan | None) -> int:
+def _print_text(
+    sources: list[str], fractions: str | None, timezone: str | None, plan: BasePlan | None, *, salvage: bool
+) -> int:
     """Print the text form of each capture, and return the exit status."""
     from pcapconv.describing.text_form import write_text  # not needed for the page
 
@@ -122,7 +126,9 @@ def _print_text(sources: list[str], fractions: str | None, timezone: str | None,
         if len(sources) > 1:
             sys.stdout.write(f"capture {shown(source)}\n")
         try:
-            damaged = write_text(source, sys.stdout.write, fractions=fractions, timezone=timezone, plan=plan)
+            damaged = write_text(
+                source, sys.stdout.write, fractions=fractions, timezone=timezone, salvage=salvage, plan=plan
+            )
             statuses.append(DAMAGED if damaged else 0)
         except PcapconvError as error:
             print_message(str(error))

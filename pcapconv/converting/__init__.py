@@ -24,7 +24,7 @@ from pcapconv.errors import FileError
 from pcapconv.formats.output_compression import choose_compression
 from pcapconv.formats.output_names import output_of
 from pcapconv.io.paths import Readable, Writable, base_name, name_of
-from pcapconv.io.source import open_source
+from pcapconv.io.source import check_salvage, open_source
 from pcapconv.io.target import open_target
 from pcapconv.report import Report
 from pcapconv.sinks import FileSink
@@ -45,6 +45,7 @@ def convert(
     strict: bool = False,
     on_loss: OnLoss = "warn",
     fractions: str | None = None,
+    salvage: bool = False,
     sidecar: bool = False,
     sidecar_file: str | os.PathLike[str] | None = None,
     sidecar_secrets: bool = False,
@@ -69,6 +70,8 @@ def convert(
       `"warn"` and `"ignore"` write the target; only the command prints warnings. The report has the losses in any case.
     * `fractions`: `"nanoseconds"` reads the fractions of a second in a pcap file as nanoseconds, whatever its magic
       number states.
+    * `salvage`: read on behind damage, at the next packets that are certain, see `docs/explanation/damage.md`. Not
+      together with `strict`.
     * `sidecar`: to pcap, write what pcap cannot hold to a file beside the target; from pcap, restore it from the file
       beside the source. The file has the capture's name and `.meta.json`, see `docs/reference/sidecar.md`.
     * `sidecar_file`: the path of the sidecar: to read it if the source is pcap, otherwise to write it.
@@ -92,6 +95,7 @@ def convert(
     UsageError or FileError.
     """
     check_on_loss(on_loss)
+    check_salvage(salvage=salvage, strict=strict)
     if target is None:
         from pcapconv.converting.key_logs import extract_key_logs  # a plain conversion starts faster without it
 
@@ -122,7 +126,7 @@ def convert(
     plan = make_plan(steps, stop_early=stop_early, in_order=in_order)
     whole = strict or on_loss == "fail"
     with ExitStack() as stack:
-        opened = stack.enter_context(open_source(source, fractions=fractions))
+        opened = stack.enter_context(open_source(source, fractions=fractions, salvage=salvage))
         writer = choose_compression(writer, target, opened)
         sidecars = None
         if sidecar or sidecar_file is not None or sidecar_secrets or sidecar_fingerprints:

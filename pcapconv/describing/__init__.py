@@ -28,16 +28,22 @@ from pcapconv.time_zones import TimeZone
 
 
 def info(
-    source: Readable, *, fractions: str | None = None, timezone: str | None = None, plan: BasePlan | None = None
+    source: Readable,
+    *,
+    fractions: str | None = None,
+    timezone: str | None = None,
+    salvage: bool = False,
+    plan: BasePlan | None = None,
 ) -> dict[str, Any]:
     """Return what a capture holds, and what the sidecar beside it keeps.
 
-    The fields are those that `docs/reference/json.md` describes, but `duration` is a `Duration`. `fractions` is as for
-    `convert`; `timezone` is the zone in which times are shown. The steps of `plan` select the packets that count.
-    Raises FormatError for a file that is not a capture, FileError, and UsageError for an unknown zone.
+    The fields are those that `docs/reference/json.md` describes, but `duration` is a `Duration`. `fractions` and
+    `salvage` are as for `convert`; `timezone` is the zone in which times are shown. The steps of `plan` select the
+    packets that count. Raises FormatError for a file that is not a capture, FileError, and UsageError for an unknown
+    zone.
     """
     plan, zone = plan or BasePlan(), parse_timezone("timezone", timezone)
-    with open_source(source, fractions=fractions) as opened:
+    with open_source(source, fractions=fractions, salvage=salvage) as opened:
         fields = {**_capture_fields(opened, plan, zone), "sidecar": None}
         if fields["format"] == "pcap" and opened.seekable and isinstance(source, str | os.PathLike):
             fields["sidecar"] = _sidecar_fields(opened, os.fspath(source), plan, zone)

@@ -36,17 +36,18 @@ def write_text(
     *,
     fractions: str | None = None,
     timezone: str | None = None,
+    salvage: bool = False,
     plan: BasePlan | None = None,
 ) -> bool:
     """Write the text form of a capture and return whether the capture is damaged.
 
-    `write` is called with the text, piece by piece. `fractions` is as for `convert`; `timezone` is the zone in which
-    times are shown. The steps of `plan` select the packets that are written. Raises FormatError, FileError, UsageError
-    for an unknown zone, and what `write` raises.
+    `write` is called with the text, piece by piece. `fractions` and `salvage` are as for `convert`; `timezone` is the
+    zone in which times are shown. The steps of `plan` select the packets that are written. Raises FormatError,
+    FileError, UsageError for an unknown zone, and what `write` raises.
     """
     zone = parse_timezone("timezone", timezone)
     steps = [] if plan is None else plan.steps(Counter())
-    with open_source(source, fractions=fractions) as opened:
+    with open_source(source, fractions=fractions, salvage=salvage) as opened:
         reader = formats.open_reader(opened)
         interfaces: list[Interface] = []
         damaged = False

@@ -2,9 +2,10 @@
 
 Each format has a reader and a writer module (`pcap_reader`, `pcap_writer`, `pcapng_reader`, `pcapng_writer`); only this
 module imports all four. Readers take bytes from a `window`, which `compressed_captures` gives them of compressed
-captures; `rereading` reads packets a second time; `losses` counts what pcap cannot hold; `not_captures` and
-`damaged_transfers` explain why a file cannot be read; `output_names` and `output_compression` decide what an output is
-called, and how it is compressed.
+captures; `rereading` reads packets a second time; `salvage`, `pcap_salvage` and `pcapng_salvage` find the packets
+behind damage, where that is asked for; `losses` counts what pcap cannot hold; `not_captures` and `damaged_transfers`
+explain why a file cannot be read; `output_names` and `output_compression` decide what an output is called, and how it
+is compressed.
 """
 
 from __future__ import annotations
@@ -137,10 +138,10 @@ def _reader_in(window: Window, source: Source, content: DecompressedStream | Dec
 
         damage = damage_near_head(content)
     if recognise(head, source.name, whole=whole, compression=compression, damage=damage) == "pcapng":
-        return PcapngReader(window)
+        return PcapngReader(window, salvage=source.salvage)
     damaged_transfers.refuse_changed_line_ends(head, source.name, whole=whole)
     nanoseconds = source.fractions == "nanoseconds"
-    return PcapReader(window, head[:4], nanoseconds=nanoseconds, complete=source.complete)
+    return PcapReader(window, head[:4], nanoseconds=nanoseconds, complete=source.complete, salvage=source.salvage)
 
 
 def recognise(

@@ -3,7 +3,7 @@
 Strategy: the file header decides the byte order, the variant and which records have their lengths swapped; if several
 variants share its magic number, the first records decide. Then the index kernel turns each window into a batch. The
 kernel stops at bytes that may be no record: the header of a second file, or zeros. Nothing in a pcap file marks where a
-record begins, so the file is read no further than its first damage.
+record begins, so the file is read no further than its first damage, unless packets are to be salvaged (`pcap_salvage`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from array import array
 from collections import Counter
 from collections.abc import Generator, Iterator
 from struct import Struct
+from typing import TYPE_CHECKING
 
 from pcapconv.errors import FormatError
 from pcapconv.formats import damaged_transfers
@@ -27,9 +28,13 @@ from pcapconv.spec.pcapng import PACKET_FLAGS
 from pcapconv.timestamps import MICROSECONDS
 from pcapconv.wording import argument
 
+if TYPE_CHECKING:
+    from pcapconv.formats.pcap_salvage import PcapSalvage
+
 _LARGEST = LARGEST_RECORD - 48  # bytes of a record, so that it fits a pcapng block with a flags option
 _USUAL_RECORD = 64  # bytes; of records that are shorter, a batch has fewer than the window holds
 _EMPTY_IN_BATCH = 4096  # empty packets of a batch
+_DOUBTFUL = -1  # besides why the index kernel stopped: the next record is not sound, while salvaging
 
 # The packet type in records that have one (sll_pkttype) → direction (bits 0-1) and reception type (bits 2-4) of
 # epb_flags. 0 was sent to this host, which is plainly inbound; 4 was sent by it.
@@ -40,18 +45,28 @@ class PcapReader:
     """The reader of a pcap file.
 
     `magic` is the file's first four bytes. With `nanoseconds`, fractions of a second are nanoseconds even if the magic
-    number says microseconds; with `complete`, zeros at the end are packets, not damage. `losses` counts by kind what no
-    item holds.
+    number says microseconds; with `complete`, zeros at the end are packets, not damage; with `salvage`, packets behind
+    damage are read. `losses` counts by kind what no item holds.
     """
 
     format = "pcap"
     compression: str | None = None
 
-    def __init__(self, window: Window, magic: bytes, *, nanoseconds: bool = False, complete: bool = False) -> None:
+    def __init__(
+        self,
+        window: Window,
+        magic: bytes,
+        *,
+        nanoseconds: bool = False,
+        complete: bool = False,
+        salvage: bool = False,
+    ) -> None:
         self._window = window
         self._magic = magic
         self._nanoseconds = nanoseconds
         self._complete = complete
+        self._salvages = salvage
+        self._salvage: PcapSalvage | None = None
         self._kernels = choose()
         self._packets = 0
         self._large_fractions = 0  # packets whose fraction of a second is a second or more
@@ -109,13 +124,17 @@ class PcapReader:
         self._header = header.in_nanoseconds() if self._nanoseconds else header
         self._variant, self._byte_order = self._header.variant, self._header.byte_order
         self._section = self._header.section
+        if self._salvages:
+            from pcapconv.formats.pcap_salvage import PcapSalvage  # rarely needed
+
+            self._salvage = PcapSalvage(window, self._header, self._kernels)
 
     def _read_records(self) -> Iterator[Item]:
         """Yield the packets in batches, damage and notices."""
         window, variant = self._window, self._variant
         columns = Columns(1 + len(window.buffer) // _USUAL_RECORD)
         stored_packets = None
-        if window.can_read_again and not variant.indexed and not variant.padding:
+        if self._salvage is None and window.can_read_again and not variant.indexed and not variant.padding:
             stored_packets = SectionPackets(
                 window,
                 self._section,
@@ -126,13 +145,22 @@ class PcapReader:
         ended = False
         while not ended:
             rows, end, status, large_fractions = self._index(window.buffer, window.start, window.stop, columns)
+            if rows and self._salvage is not None:
+                sound = self._salvage.sound_rows(columns, rows)
+                if sound < rows:
+                    rows, end, status = sound, columns.record_at[sound], _DOUBTFUL
+                    large_fractions = self._count_large_fractions(window.buffer, columns, rows)
+                if rows:
+                    self._salvage.note(columns, rows)
             if rows:
                 self.buffer_offset = window.offset - window.start
                 batch = self._batch(window.buffer, columns, rows, large_fractions)
                 batch.stored_packets, batch.buffer_offset = stored_packets, self.buffer_offset
                 yield batch
                 window.take(end - window.start)
-            if status == NOT_A_RECORD:
+            if status == _DOUBTFUL:
+                ended = yield from self._check_doubtful_record()
+            elif status == NOT_A_RECORD:
                 ended = yield from self._read_header_or_zeros()
             elif status != FULL:
                 ended = yield from self._load_record()
@@ -171,13 +199,24 @@ class PcapReader:
 
     def _count_format_only(self, batch: PacketBatch) -> dict[str, int]:
         """Count, in a batch of some of the rows that were read, large fractions and records with extra fields."""
-        columns, order, limit = batch.columns, self._byte_order, self._variant.ticks_per_second
-        large_fractions = sum(
-            int.from_bytes(batch.buffer[at + 4 : at + 8], order) >= limit
-            for at in columns.record_at[: batch.rows]  # also right for a row that was changed
-        )
+        large_fractions = self._count_large_fractions(batch.buffer, batch.columns, batch.rows)
         extra = batch.rows * self._variant.has_extra_fields
         return {kind: count for kind, count in (("time-notation", large_fractions), ("record-fields", extra)) if count}
+
+    def _count_large_fractions(self, buffer: bytearray | bytes, columns: Columns, rows: int) -> int:
+        """Count the records whose fraction field is a second or more."""
+        order, limit = self._byte_order, self._variant.ticks_per_second
+        places = columns.record_at[:rows]  # also right for a row that was changed
+        return sum(int.from_bytes(buffer[at + 4 : at + 8], order) >= limit for at in places)
+
+    def _check_doubtful_record(self) -> Generator[Item, None, bool]:
+        """Let the next record, which is not sound, be read if it can be trusted; else it is damage. Return True at the
+        end."""
+        assert self._salvage is not None
+        if self._salvage.is_trusted():
+            return False
+        ended = yield from self._leave_out(self._salvage.fault())
+        return ended
 
     def _load_record(self) -> Generator[Item, None, bool]:
         """Get the whole next record into the window. Yield damage if that is impossible. Return True if nothing more
@@ -206,14 +245,20 @@ class PcapReader:
             reason = (
                 f"the record has {size + captured} bytes, but {remaining} are left: the capture is cut off or corrupt"
             )
-        yield self._end_with_damage(reason)
-        return True
+        ended = yield from self._leave_out(reason)
+        return ended
 
     def _read_header_or_zeros(self) -> Generator[Item, None, bool]:
         """Read the bytes that the kernel does not take for a record: a second file header, or zeros. Return True at the
         end."""
         window = self._window
         magic = bytes(window.buffer[window.start : window.start + 4])
+        if magic not in pcap.MAGICS and self._salvage is not None and not self._salvage.zeros_are_packets():
+            ended = yield from self._leave_out("zeros where a record has to begin")
+            return ended
+        if self._salvage is not None and magic in pcap.MAGICS and not self._salvage.header_is_trusted(magic):
+            ended = yield from self._leave_out("the file header of a second capture, and no whole records behind it")
+            return ended
         ended = yield from self._read_second_header(magic) if magic in pcap.MAGICS else self._read_zeros()
         return ended
 
@@ -279,12 +324,18 @@ class PcapReader:
             yield self._batch(bytes(rows * size), columns, rows, 0)
             count, offset = count - rows, offset + rows * size
 
-    def _end_with_damage(self, reason: str) -> Damage:
-        """Skip the remainder of the file, and return the damage that begins here. Raises FormatError instead if a
-        text-mode transfer caused the damage."""
+    def _leave_out(self, reason: str) -> Generator[Item, None, bool]:
+        """Skip what follows up to the next record that can be salvaged, or the remainder of the file, and yield the
+        damage. Return True at the end. Raises FormatError as `_end_with_damage` does."""
+        yield self._end_with_damage(reason, salvage=self._salvage)
+        return not (self._salvage is not None and self._window.available)
+
+    def _end_with_damage(self, reason: str, *, salvage: PcapSalvage | None = None) -> Damage:
+        """Skip the remainder of the file, or what `salvage` skips of it, and return the damage that begins here. Raises
+        FormatError instead if a text-mode transfer caused the damage."""
         offset = self._window.offset
         reason += self._window.text_remark()
-        passed = self._window.skip_to_end()
+        passed = self._window.skip_to_end() if salvage is None else salvage.find()
         if first := bytes(self._window.first):  # only from a pipe: `open_reader` has checked enough bytes of a file
             whole = self._window.offset == len(first)
             damaged_transfers.refuse_changed_line_ends(first, self._window.name, whole=whole)

@@ -3,7 +3,8 @@
 Strategy: the index kernel takes runs of sound packet blocks and stops at any other block, which is checked here, slowly
 and in full. Section lengths are never trusted. After damage, reading goes on only where a block certainly begins: at
 the end that the damaged block's length gives, if the two lengths of the block there agree. If an interface's block was
-lost, later packets could be given to the wrong interface, so everything up to the next section is skipped.
+lost, later packets could be given to the wrong interface, so everything up to the next section is skipped. If packets
+are to be salvaged, `pcapng_salvage` finds the next block instead, and only what is uncertain behind it is left out.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from pcapconv.errors import FormatError
 from pcapconv.formats import damaged_transfers
@@ -24,6 +26,9 @@ from pcapconv.model import Block, Columns, Damage, Interface, Item, Notice, Pack
 from pcapconv.spec import ByteOrder, option_lists, pcapng
 from pcapconv.text import counted
 
+if TYPE_CHECKING:
+    from pcapconv.formats.pcapng_salvage import PcapngSalvage
+
 _USUAL_BLOCK = 80  # bytes; of blocks that are shorter, a batch has fewer than the window holds
 _UNPADDED = "the lengths of packet blocks do not count their padding, as old programs had it; they are read as they are"
 _UNREADABLE = "the options of {where} cannot be read to their end; they are kept as they are"
@@ -32,8 +37,8 @@ _UNREADABLE = "the options of {where} cannot be read to their end; they are kept
 class _Skip:
     """A stretch of the file that is skipped, up to the next section.
 
-    `bytes` is the size of the stretch so far, `section` the number of the section to which it belongs, None if a whole
-    section is skipped.
+    `bytes` is the size of the stretch so far, `packets` the number of sound packet blocks in it, `section` the number
+    of the section to which it belongs, None if a whole section is skipped.
     """
 
     def __init__(self, offset: int, reason: str, size: int, section: int | None) -> None:
@@ -41,17 +46,24 @@ class _Skip:
         self.offset = offset
         self.reason = reason
         self.bytes = size
+        self.packets = 0
 
 
 class PcapngReader:
-    """The reader of a pcapng file. `losses` stays empty: its items hold everything that can be read."""
+    """The reader of a pcapng file. With `salvage`, packets behind damage are read. `losses` stays empty: its items hold
+    everything that can be read."""
 
     format = "pcapng"
     compression: str | None = None
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: Window, *, salvage: bool = False) -> None:
         self._window = window
         self._kernels = choose()
+        self._salvage: PcapngSalvage | None = None
+        if salvage:
+            from pcapconv.formats.pcapng_salvage import PcapngSalvage  # rarely needed
+
+            self._salvage = PcapngSalvage(window, self._kernels)
         self._columns = Columns(1 + len(window.buffer) // _USUAL_BLOCK)
         self._packets = 0
         self._sections = 0
@@ -72,21 +84,27 @@ class PcapngReader:
         while True:
             status = None
             if self._skip is None and self._section is not None:
+                known, order = self._interfaces, self._byte_order
+                certain = None if self._salvage is None else self._salvage.indexed(known)
                 rows, end, status = _index(
-                    window.buffer, window.start, window.stop, self._columns, self._byte_order, self._interfaces
+                    window.buffer, window.start, window.stop, self._columns, order, known, certain
                 )
                 if rows:
                     self.buffer_offset = window.offset - window.start
-                    batch = self._batch(window.buffer, self._columns, rows)
-                    batch.stored_packets, batch.buffer_offset = self._stored_packets, self.buffer_offset
-                    yield from self._with_notices(batch)
-                    self._packets += rows
+                    batch: PacketBatch | None = self._batch(window.buffer, self._columns, rows)
+                    if batch is not None and self._salvage is not None:
+                        batch = self._salvage.certain(batch)
+                    elif batch is not None:
+                        batch.stored_packets, batch.buffer_offset = self._stored_packets, self.buffer_offset
+                    if batch is not None:
+                        yield from self._with_notices(batch)
+                        self._packets += batch.rows
                     window.take(end - window.start)
             if status != FULL:
                 if not window.fill(pcapng.BLOCK_OVERHEAD) and not window.available:
                     break
                 yield from self._next_block(refused=status == NOT_A_RECORD)
-        yield from self._end_skip()
+        yield from self._end_section()
         if self._section is None:
             raise FormatError(f"{window.name}: no section can be read: {self._first_fault}")
 
@@ -197,10 +215,11 @@ class PcapngReader:
         window = self._window
         offset, at = window.offset, window.start
         if block_type == pcapng.SECTION_HEADER:
-            yield from self._end_skip()
+            yield from self._end_section()
             self._byte_order = byte_order
         elif self._skip is not None:
             self._skip.bytes += length
+            self._skip.packets += block_type in pcapng.PACKET_BLOCKS
             window.take(length)
             return
         if length < pcapng.SHORTEST.get(block_type, pcapng.BLOCK_OVERHEAD):
@@ -219,7 +238,10 @@ class PcapngReader:
         if block_type == pcapng.SECTION_HEADER:
             yield from self._open_section(body, offset)
         elif block_type == pcapng.INTERFACE_DESCRIPTION:
-            yield from self._open_interface(body, offset)
+            if self._salvage is not None and self._salvage.uncertain_from is not None:
+                self._salvage.leave_out(offset, length, interface=True)
+            else:
+                yield from self._open_interface(body, offset)
         else:
             assert self._section is not None
             block = Block(block_type, body, byte_order, self._section.number, offset)
@@ -340,17 +362,26 @@ class PcapngReader:
         """Leave out a block whose lengths agree but whose contents make no sense."""
         offset = self._window.offset
         self._window.take(length)
-        if block_type in (pcapng.INTERFACE_DESCRIPTION, pcapng.SECTION_HEADER):
-            self._begin_skip(block_type, offset, reason, length)
+        yield from self._note_left_out(block_type, offset, reason, length)
+
+    def _note_left_out(self, block_type: int, offset: int, reason: str, size: int) -> Iterator[Item]:
+        """Yield the damage for a block of `size` bytes that was left out, or skip what follows up to the next section
+        if the block declared an interface or a section. While salvaging, only the ids of interfaces behind a block that
+        declared one are uncertain."""
+        if block_type == pcapng.INTERFACE_DESCRIPTION and self._salvage is not None:
+            self._salvage.note_stretch(offset)
+            yield self._damage(offset, reason, size)
+        elif block_type in (pcapng.INTERFACE_DESCRIPTION, pcapng.SECTION_HEADER):
+            self._begin_skip(block_type, offset, reason, size)
         else:
-            yield self._damage(offset, reason, length)
+            yield self._damage(offset, reason, size)
 
     def _leave_out_doubtful(self, block_type: int, length: int, byte_order: ByteOrder, reason: str) -> Iterator[Item]:
         """Leave out a block whose length is doubtful, if another block certainly begins after it; else leave out
         everything to the end."""
         window = self._window
         padded = length + 3 & ~3
-        if not self._block_begins_at(padded, byte_order):
+        if not self._block_begins_at(padded, byte_order) or self._is_implausible_packet(block_type, padded):
             yield from self._leave_out_all(reason)
             return
         if block_type == pcapng.SECTION_HEADER:
@@ -359,11 +390,15 @@ class PcapngReader:
             self._skip.bytes += window.skip(padded)
             return
         reason += window.text_remark()
-        if block_type in (pcapng.INTERFACE_DESCRIPTION, pcapng.SECTION_HEADER):
-            self._begin_skip(block_type, window.offset, reason, window.skip(padded))
-        else:
-            offset = window.offset
-            yield self._damage(offset, reason, window.skip(padded))
+        offset = window.offset
+        yield from self._note_left_out(block_type, offset, reason, window.skip(padded))
+
+    def _is_implausible_packet(self, block_type: int, length: int) -> bool:
+        """Whether, while salvaging, a packet block cannot have this length, which may lead into its own data."""
+        salvage, order, interfaces = self._salvage, self._byte_order, self._interfaces
+        if salvage is None or block_type not in (pcapng.ENHANCED_PACKET, pcapng.OBSOLETE_PACKET):
+            return False
+        return not (salvage.is_plausible(length, order, interfaces) and salvage.begins_at(length, order, interfaces))
 
     def _block_begins_at(self, distance: int, byte_order: ByteOrder) -> bool:
         """Whether a block whose two lengths agree, or the capture's end, is `distance` bytes ahead."""
@@ -389,14 +424,25 @@ class PcapngReader:
         if self._window.interrupted:
             self._first_fault = self._first_fault or reason
             self._window.skip_to_end()
+        elif self._salvage is not None and self._is_cut_off_packet():
+            yield self._damage(self._window.offset, reason, self._window.skip_to_end())
         else:
             yield from self._leave_out_all(reason)
 
+    def _is_cut_off_packet(self) -> bool:
+        """Whether, while salvaging, all that remains is the data of one packet."""
+        salvage = self._salvage if self._skip is None else None
+        return salvage is not None and salvage.is_cut_off(self._byte_order, self._interfaces)
+
     def _leave_out_all(self, reason: str) -> Iterator[Item]:
-        """Leave out everything from here to the end, since it cannot be known where the next block begins."""
+        """Leave out everything from here to the end, since it cannot be known where the next block begins; while
+        salvaging, up to the next block that is found."""
         window = self._window
         offset = window.offset
         reason += window.text_remark()
+        if self._salvage is not None:
+            yield from self._leave_out_stretch(reason)
+            return
         size = window.skip_to_end()
         if self._skip is not None:
             self._skip.bytes += size
@@ -404,6 +450,22 @@ class PcapngReader:
         else:
             self._first_fault = self._first_fault or reason
             yield self._damage(offset, reason, size)
+
+    def _leave_out_stretch(self, reason: str) -> Iterator[Item]:
+        """Leave out what precedes the next block that can be salvaged."""
+        assert self._salvage is not None
+        window, offset = self._window, self._window.offset
+        size, lost_section = self._salvage.find(self._byte_order, self._interfaces)
+        self._first_fault = self._first_fault or reason
+        if self._skip is not None:
+            self._skip.bytes += size
+            return
+        yield self._damage(offset, reason, size)
+        self._salvage.note_stretch(offset)
+        section_follows = window.head(4) == pcapng.SECTION_HEADER.to_bytes(4, "big")
+        if (lost_section or self._section is None) and window.available and not section_follows:
+            why = f"a section may have begun in the damage at offset {offset}; all up to the next one is unclear"
+            self._skip = _Skip(window.offset, why, 0, self._section.number if self._section else None)
 
     def _damage(self, offset: int, reason: str, left_out: int) -> Damage:
         return Damage(offset, self._packets + 1, reason, left_out, self._section.number if self._section else None)
@@ -418,17 +480,37 @@ class PcapngReader:
         """Yield the damage for the bytes that were skipped, if any were."""
         if self._skip is not None:
             skip, self._skip = self._skip, None
-            yield Damage(skip.offset, self._packets + 1, skip.reason, skip.bytes, skip.section)
+            reason = skip.reason
+            if self._salvage is not None and skip.packets:
+                reason += f"; there {'is' if skip.packets == 1 else 'are'} {counted(skip.packets, 'packet')} in it"
+            yield Damage(skip.offset, self._packets + 1, reason, skip.bytes, skip.section)
+
+    def _end_section(self) -> Iterator[Item]:
+        """Yield the damage for what was left out of a section up to its end."""
+        yield from self._end_skip()
+        salvage = self._salvage
+        if salvage is None:
+            return
+        if salvage.packets or salvage.interfaces:
+            kinds = (salvage.packets, "packet"), (salvage.interfaces, "interface")
+            what = " and ".join(counted(*kind) for kind in kinds if kind[0])
+            reason = f"{what} with ids that were not declared before the damage at offset {salvage.uncertain_from}"
+            yield self._damage(salvage.first_at, reason, salvage.bytes)
+        salvage.begin_section()
 
 
 def _index(
-    buffer: bytearray | bytes, start: int, stop: int, columns: Columns, order: ByteOrder, interfaces: list[Interface]
+    buffer: bytearray | bytes,
+    start: int,
+    stop: int,
+    columns: Columns,
+    order: ByteOrder,
+    interfaces: list[Interface],
+    certain: int | None = None,
 ) -> tuple[int, int, int]:
-    """Index packet blocks, as the kernel `index_pcapng` does."""
-    snaplen = interfaces[0].snaplen if interfaces else 0
-    indexed: tuple[int, int, int] = choose().index_pcapng(
-        buffer, start, stop, columns, order == "big", len(interfaces), snaplen
-    )
+    """Index packet blocks, as the kernel `index_pcapng` does: those of the first `certain` interfaces, or of all."""
+    snaplen, known = interfaces[0].snaplen if interfaces else 0, len(interfaces) if certain is None else certain
+    indexed: tuple[int, int, int] = choose().index_pcapng(buffer, start, stop, columns, order == "big", known, snaplen)
     return indexed
 
 

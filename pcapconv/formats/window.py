@@ -94,6 +94,17 @@ class Window:
             self.stop += count
         return True
 
+    def look_ahead(self, count: int) -> bool:
+        """Read until `count` bytes are available, or all that remain. Return whether the capture ends within them.
+
+        Batches in the buffer become invalid.
+        """
+        remaining = self.remaining
+        if remaining is None:
+            return not self.fill(count + 1)
+        self.fill(min(count, remaining))
+        return count >= remaining
+
     def head(self, size: int) -> bytes:
         """The first of the available bytes, at most `size`."""
         return bytes(self.buffer[self.start : min(self.stop, self.start + size)])

@@ -64,8 +64,9 @@ class Source:
     `name` is for messages. `size` is the number of bytes in a plain file from the position at which it was handed over,
     None for any other input. `observer` gets the bytes that readers read, from readers that begin after it was set.
     `fractions` is the unit in which readers read the fractions of a second in a pcap file, None for the unit that the
-    magic number of the file gives. If `complete` is True, the capture is known to hold packets up to its end, even if
-    zeros at the end look like space that was never written. `decompressing` reads the source if the capture in it is
+    magic number of the file gives. If `salvage` is True, readers go on behind damage, at the next packets that are
+    certain. If `complete` is True, the capture is known to hold packets up to its end, even if zeros at the end look
+    like space that was never written. `decompressing` reads the source if the capture in it is
     compressed; it ends when the source is rewound or closed. `decompressed` is what is known of the compression if the
     source is a temporary file with the decompressed bytes of another source; None for any other source. `pipe_reading`
     reads a source that `may_wait`, None if nobody needs that. `interrupted` is True if Ctrl-C ended the reading, so
@@ -74,6 +75,7 @@ class Source:
 
     observer: ReadObserver | None = None
     fractions: str | None = None
+    salvage = False
     complete = False
     decompressing: Decompressing | None = None
     decompressed: Decompressed | None = None
@@ -122,7 +124,8 @@ class Source:
     def stand_for(self, other: Source) -> None:
         """Take over the name, the path and the identity of another source, whose content this one has, and whether
         Ctrl-C ended its reading."""
-        self.name, self.path, self.fractions = other.name, other.path, other.fractions
+        self.name, self.path = other.name, other.path
+        self.fractions, self.salvage = other.fractions, other.salvage
         self._interrupted = other.interrupted
         self._opened_as = other._opened_as
 
@@ -295,7 +298,7 @@ def open_again(source: Source, begin: int = 0, end: int | None = None) -> Source
             stack.pop_all()
         if end is not None:
             again.size = end - begin
-    again.fractions = source.fractions
+    again.fractions, again.salvage = source.fractions, source.salvage
     again._interrupted = source.interrupted and end is None
     return again
 
@@ -318,12 +321,19 @@ def check_fractions(fractions: str | None) -> None:
         raise UsageError(f"{argument('fractions', fractions)}: must be {' or '.join(FRACTIONS)}")
 
 
-def open_source(file: Readable, *, fractions: str | None = None) -> Source:
-    """Open a path, `-` for stdin, or a binary file object, which stays open. For `fractions`, see `Source`. Raises
-    FileError, and UsageError for unknown `fractions`."""
+def check_salvage(*, salvage: bool, strict: bool) -> None:
+    """Check the argument `salvage`. Raises UsageError with `strict`."""
+    if salvage and strict:
+        refusing, reading_on = argument("strict", True), argument("salvage", True)
+        raise UsageError(f"{refusing} refuses damage, {reading_on} reads on behind it; give one of them")
+
+
+def open_source(file: Readable, *, fractions: str | None = None, salvage: bool = False) -> Source:
+    """Open a path, `-` for stdin, or a binary file object, which stays open. For `fractions` and `salvage`, see
+    `Source`. Raises FileError, and UsageError for unknown `fractions`."""
     check_fractions(fractions)
     source = _open(file)
-    source.fractions = fractions
+    source.fractions, source.salvage = fractions, salvage
     return source
 
 
@@ -378,7 +388,7 @@ def spool(source: Source) -> Source:
         kept.close()
         raise
     spooled = Source(kept, source.name, owned=True)
-    spooled.fractions = source.fractions
+    spooled.fractions, spooled.salvage = source.fractions, source.salvage
     spooled._interrupted = reading_pipe is not None and reading_pipe.interrupted
     return spooled
 

@@ -98,6 +98,53 @@ def swap_headers(buffer: bytearray, columns: Columns, rows: int, link_types: arr
 def count_packets(columns: Columns, rows: int, totals: array[int], types: array[int]) -> None: ...
 def count_options(buffer: bytes | bytearray, columns: Columns, rows: int, big: bool, counts: array[int]) -> None: ...
 def sum_options(buffer: bytes | bytearray, columns: Columns, rows: int, big: bool, sums: array[int]) -> None: ...
+def find_records(
+    buffer: bytes | bytearray,
+    start: int,
+    scan: int,
+    reach: int,
+    stop: int,
+    at_end: bool,
+    big: bool,
+    header_size: int,
+    swap: int,
+    limits: array[int],
+) -> int: ...
+def follow_records(
+    buffer: bytes | bytearray, start: int, until: int, stop: int, big: bool, header_size: int, swap: int, most: int
+) -> int: ...
+def find_container(
+    buffer: bytes | bytearray,
+    start: int,
+    until: int,
+    stop: int,
+    big: bool,
+    header_size: int,
+    swap: int,
+    limits: array[int],
+) -> int: ...
+def first_unsound(
+    buffer: bytes | bytearray,
+    columns: Columns,
+    first: int,
+    stop: int,
+    big: bool,
+    header_size: int,
+    swap: int,
+    previous: int,
+    limits: array[int],
+) -> int: ...
+def find_blocks(
+    buffer: bytes | bytearray,
+    start: int,
+    scan: int,
+    reach: int,
+    stop: int,
+    at_end: bool,
+    big: bool,
+    bounds: array[int],
+    most: int,
+) -> int: ...
 
 class PacketMerger:
     def __init__(self, capacity: int) -> None: ...

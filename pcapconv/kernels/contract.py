@@ -27,6 +27,14 @@ TOTALS = 5  # `totals` of count_packets: values for each interface
 EXACT_SCALE = 5  # `scales` of RepeatWindow.find: values for each interface
 FINGERPRINT = 10  # `out` of fingerprints: bytes for each row
 
+# Entries of `limits` of the kernels that search for sound records of pcap: the longest captured length; the value below
+# which fractions of a second are; the seconds in which the first record of a chain lies; the largest step in seconds
+# from one record to the next; whether a captured length may exceed the original one.
+LONGEST, FRACTIONS, EARLIEST, LATEST, TIME_STEP, ANY_LENGTHS = range(6)
+RECORD_LIMITS = 6  # how many entries there are
+MOST_ORIGINAL = 2**27  # bytes; a sound record states no larger original length
+TIME_BOUNDS = 2  # `bounds` of find_blocks: values for each interface, the lowest and the highest time in ticks
+
 # Entries of `counts` of count_options. Those before them count options by code, from 0 to 65535.
 UNREADABLE = 65536  # option lists that cannot be read to their end
 DROPS = 65537  # obsolete Packet Blocks that state a drop count

@@ -63,6 +63,13 @@ from pcapconv.kernels.contract import (
     USB_LINUX,
     USB_LINUX_MMAPPED,
 )
+from pcapconv.kernels.interpreted_chains import (
+    find_blocks,
+    find_container,
+    find_records,
+    first_unsound,
+    follow_records,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -81,6 +88,14 @@ if TYPE_CHECKING:
 
 
 NAME = "interpreted"
+
+__all__ = [
+    "find_blocks",
+    "find_container",
+    "find_records",
+    "first_unsound",
+    "follow_records",
+]  # from interpreted_chains
 
 _SIMPLE, _OBSOLETE, _ENHANCED = 3, 2, 6
 _COMMENT = 1

@@ -22,7 +22,7 @@ from pcapconv.errors import FormatError, PcapconvError, UsageError, name_in_erro
 from pcapconv.formats import Reader
 from pcapconv.formats.output_compression import choose_compression
 from pcapconv.io.paths import STDIO, Readable, Writable, name_of
-from pcapconv.io.source import Source, read_file
+from pcapconv.io.source import Source, check_salvage, read_file
 from pcapconv.io.target import open_target
 from pcapconv.merging.appended import AppendedReader
 from pcapconv.merging.by_time import MergedReader
@@ -51,6 +51,7 @@ def merge(
     strict: bool = False,
     on_loss: OnLoss = "warn",
     fractions: str | None = None,
+    salvage: bool = False,
     fsync: bool = True,
     progress: Callable[[int], object] | None = None,
     on_message: Callable[[str], object] | None = None,
@@ -67,8 +68,8 @@ def merge(
     * `target`: a path, `-` for stdout, or a binary file object, which stays open.
     * `append`: put one input behind the other instead; sections stay whole.
     * `separate_interfaces`: keep interfaces of different inputs apart, even if they say exactly the same.
-    * `to`, `force`, `strict`, `on_loss`, `fractions`, `fsync`, `on_message`: as for `convert`. With `force`, the target
-      may be one of the sources.
+    * `to`, `force`, `strict`, `on_loss`, `fractions`, `salvage`, `fsync`, `on_message`: as for `convert`. With `force`,
+      the target may be one of the sources.
     * `progress`: a function that is called with the number of bytes read so far from all inputs.
     * `options`: `pcapconv.steps.plan.StepArguments` and `pcapconv.formats.settings.WriterArguments`. Packet numbers and
       interface ids are those of the merged capture. With `sort`, inputs whose packets are not in order are sorted, too.
@@ -76,6 +77,7 @@ def merge(
     Returns a `Report`. Raises a `PcapconvError`, as `convert` does.
     """
     check_on_loss(on_loss)
+    check_salvage(salvage=salvage, strict=strict)
     if isinstance(sources, str):
         raise UsageError(f"sources is the text {sources:.80}; give a list of paths")
     if append and separate_interfaces:
@@ -89,7 +91,7 @@ def merge(
     plan = Plan(steps, read_file, divided=not append)
     whole = strict or on_loss == "fail"
     with ExitStack() as stack:
-        inputs = stack.enter_context(Inputs(sources, target, fractions))
+        inputs = stack.enter_context(Inputs(sources, target, fractions, salvage=salvage))
         settings = ConversionSettings(writer, strict, on_loss, fsync, progress, on_message=on_message)
         conversion = stack.enter_context(
             _Merging(inputs, settings, plan, append=append, separate=separate_interfaces, sorts=bool(steps.get("sort")))

@@ -17,10 +17,13 @@ from pcapconv import formats
 from pcapconv.errors import FileError, NotACaptureError, PcapconvError, UsageError
 from pcapconv.formats import Reader
 from pcapconv.formats.compressed_captures import plain_content
+from pcapconv.formats.settings import WriterSettings
+from pcapconv.io.buffered_output import BufferedOutput
 from pcapconv.io.final_names import TEMPORARY
 from pcapconv.io.paths import STDIO, Readable, comparable_path
 from pcapconv.io.read_write import reading
-from pcapconv.io.source import WINDOW_SIZE, Source, open_again, open_source, spool
+from pcapconv.io.source import WINDOW_SIZE, Source, open_again, open_source, spool, temporary_file
+from pcapconv.io.target import open_target
 from pcapconv.model import Damage, Interface, Notice, PacketBatch, Section
 from pcapconv.spec import pcap
 from pcapconv.text import counted
@@ -93,18 +96,21 @@ class Inputs(Source):
     """The inputs of a merge, as one source. Use it as a context manager. `sources` are the inputs, closed if they can
     be opened again; `parts` are their parts, in order. `notices` say what is odd about files of directories."""
 
-    def __init__(self, readables: Sequence[Readable], output: object, fractions: str | None = None) -> None:
+    def __init__(
+        self, readables: Sequence[Readable], output: object, fractions: str | None = None, *, salvage: bool = False
+    ) -> None:
         """`output` is not read as a capture of a directory; if it is a file there, it has to be named as an input, too.
         Raises FormatError, FileError and UsageError."""
         super().__init__(io.BytesIO(), "", owned=True)  # a source needs a file; this one reads its inputs
         self._stack = ExitStack()
         self._fractions = fractions
+        self._salvage = salvage
         self._surveyed = self._has_further_sections = False
         self._opened: set[Source] = set()
         self._bytes_done = 0
         self.sources: list[Source] = []
         self.parts: list[Part] = []
-        self.notices: list[Notice] = []
+        self.notices: list[Damage | Notice] = []
         self._named = {comparable_path(readable) for readable in readables}
         try:
             for readable in readables:
@@ -195,6 +201,8 @@ class Inputs(Source):
                     on_batch()
         if len(begins) == 1:
             return [part]
+        if part.source.salvage:
+            return self._sections_of(self._salvaged(part), on_batch)
         source = part.source
         if part.compression is not None:
             with open_again(source) as opened:
@@ -206,13 +214,33 @@ class Inputs(Source):
             each.read_head()
         return parts
 
+    def _salvaged(self, part: Part) -> Part:
+        """Write what can be salvaged of an input into a nameless temporary file, in which every section has a header.
+        What is wrong with the input goes to `notices`."""
+        file = self._stack.enter_context(temporary_file())
+        output = BufferedOutput(open_target(file))
+        try:
+            writer = formats.open_writer(WriterSettings("pcapng"), output)
+            with part.open() as (_, reader):
+                for item in reader.items():
+                    if isinstance(item, Damage | Notice):
+                        self.notices.append(part.place(item))
+                    writer.write(item)
+            writer.finish()
+        finally:
+            output.close()
+        file.seek(0)
+        salvaged = Part(Source(file, part.source.name, owned=False))
+        salvaged.read_head()
+        return salvaged
+
     def _number_parts(self) -> None:
         for rank, part in enumerate(self.parts):
             part.rank = rank
 
     def _add(self, readable: Readable) -> None:
         with ExitStack() as stack:
-            source = stack.enter_context(open_source(readable, fractions=self._fractions))
+            source = stack.enter_context(open_source(readable, fractions=self._fractions, salvage=self._salvage))
             if not source.seekable:
                 source = self._stack.enter_context(spool(source))
             elif source.path is None or not source.plain:

@@ -33,7 +33,7 @@ from pcapconv.io.compression import stem_of
 from pcapconv.io.file_set import FileSet
 from pcapconv.io.name_template import Template
 from pcapconv.io.paths import SIDECAR_SUFFIX, Readable
-from pcapconv.io.source import open_source, read_file, spool
+from pcapconv.io.source import check_salvage, open_source, read_file, spool
 from pcapconv.report import Report
 from pcapconv.splitting.by_count_or_size import ByCount, BySize
 from pcapconv.splitting.by_interface_or_link_type import KEYS, open_splitter
@@ -79,6 +79,7 @@ def split(
     strict: bool = False,
     on_loss: OnLoss = "warn",
     fractions: str | None = None,
+    salvage: bool = False,
     sidecar: bool = False,
     sidecar_secrets: bool = False,
     stop_early: bool = False,
@@ -108,13 +109,14 @@ def split(
       which `join` rebuilds the capture.
     * `sidecar_secrets`: keep secrets in the sidecar, too.
     * `taken`: paths that no part may have; the command passes its report's.
-    * `force`, `strict`, `on_loss`, `fractions`, `stop_early`, `in_order`, `fsync`, `progress`, `on_message` and
-      `options`: as for `convert`.
+    * `force`, `strict`, `on_loss`, `fractions`, `salvage`, `stop_early`, `in_order`, `fsync`, `progress`, `on_message`
+      and `options`: as for `convert`.
 
     Returns a `Report`, whose `parts` list each part's name, packets, bytes, first and last time. Raises a
     `PcapconvError`, as `convert` does.
     """
     check_on_loss(on_loss)
+    check_salvage(salvage=salvage, strict=strict)
     zone = argument_values.parse_timezone("timezone", options.get("timezone"))
     naming = Template(os.fspath(template), zone=zone)
     format_name = formats.target_format(naming.text, to)
@@ -126,7 +128,7 @@ def split(
     # with a sidecar, join restores everything
     plan = Plan(steps, read_file, divided=not sidecar, stop_early=stop_early, in_order=in_order)
     with ExitStack() as stack:
-        opened = stack.enter_context(open_source(source, fractions=fractions))
+        opened = stack.enter_context(open_source(source, fractions=fractions, salvage=salvage))
         stem = stem_of(opened.name)
         opened = opened if opened.seekable or not sidecar else stack.enter_context(spool(opened))
         settings = ConversionSettings(

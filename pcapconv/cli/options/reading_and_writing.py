@@ -8,6 +8,7 @@ from pcapconv.cli.options.groups import (
     ALL,
     BATCH,
     CONVERTING,
+    INFO,
     JOIN,
     MERGE,
     NORMALIZE,
@@ -21,6 +22,10 @@ from pcapconv.cli.options.groups import (
 )
 from pcapconv.io.compression import COMPRESSION_NAMES
 
+_SALVAGE = (
+    "Read on behind damage, at the next packets that are certain. Each stretch that is left out is named with its "
+    "offset and length, and the status is 3."
+)
 _READ = (
     Option(
         "fractions",
@@ -30,6 +35,24 @@ _READ = (
         READING,
         choices=("nanoseconds",),
         manual="From pcap: read the fractions of a second as nanoseconds, whatever the magic number states.",
+    ),
+    Option(
+        "salvage",
+        "flag",
+        "Read on behind damage",
+        READ,
+        CONVERTING,
+        manual=f"{_SALVAGE} Not together with `--strict`.",
+        page="how-to/repair#packets-behind-damage",
+    ),
+    Option(
+        "salvage",
+        "flag",
+        "Read on behind damage",
+        READ,
+        INFO,
+        manual=_SALVAGE,
+        page="how-to/repair#packets-behind-damage",
     ),
     Option(
         "strict",
