@@ -59,8 +59,9 @@ class Stream:
         raise NotImplementedError
 
     def close(self) -> None:
-        """Close the stream."""
+        """Close the stream, and forget what it has read."""
         self.stack.close()
+        self.items, self.batch, self.timed = iter(()), None, Columns(0)
 
 
 class PartStream(Stream):
