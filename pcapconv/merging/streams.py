@@ -97,7 +97,8 @@ class ScratchStream(Stream):
         self._file: io.FileIO = stack.enter_context(temporary_file())
 
     def fill(self, items: Iterable[Item]) -> Iterator[Item]:
-        """Write packets and blocks to the file; yield all other items."""
+        """Write packets and blocks to the file; yield all other items, and blocks that packets of other streams may need,
+        too: names, secrets, processes, which are numbered in the order in which they are met."""
         encode = EncodeSimplePackets(self._one.losses)
         output = BufferedOutput(open_target(self._file))
         try:
@@ -105,7 +106,7 @@ class ScratchStream(Stream):
             writer.write(self._one.section)
             declared = 0
             for item in items:
-                if isinstance(item, PacketBatch | Block):
+                if isinstance(item, PacketBatch) or (isinstance(item, Block) and not item.explains_packets):
                     for interface in self._one.interfaces[declared:]:
                         writer.write(interface)
                     declared = len(self._one.interfaces)
