@@ -580,10 +580,14 @@ def in_pcap(capture: bytes, request: Request) -> tuple[list[InPcap], Mapping[str
 
     ValueError where pcap cannot hold it.
     """
-    kept = written(capture, "pcapng", request).packets
+    return held_by_pcap(written(capture, "pcapng", request).packets, pcap_units(capture))
+
+
+def held_by_pcap(kept: Sequence[Packet], units: int) -> tuple[list[InPcap], Mapping[str, int]]:
+    """Packets as a pcap file with so many units in a second has them, and what their times lost. ValueError where pcap
+    cannot hold them."""
     if len({packet.interface.link_type for packet in kept}) > 1:
         raise ValueError("packets of several link types")
-    units = pcap_units(capture)
     held, lost = [], Counter[str]()
     for packet in kept:
         if packet.ticks is not None and packet.time is None:

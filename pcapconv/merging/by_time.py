@@ -5,8 +5,8 @@ merges the batches of all open parts by keys (`steps/time_keys.py`) into one buf
 before it in its part has the key of that one, so that it stays where it stands. Other blocks stay between the packets
 between which they stand.
 
-If more parts overlap than can be open, all that is left of them is merged in groups of neighbours. Each group goes into
-a nameless temporary file, which is then one stream of the merge.
+If more parts overlap than can be open, all that is left of them is merged in groups of neighbours. Each group is
+written to a nameless temporary file, in which it is then one stream of the merge.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from itertools import accumulate
 from typing import Any
 
 from pcapconv.errors import name_in_errors
-from pcapconv.io.source import WINDOW_SIZE
+from pcapconv.io.source import WINDOW_SIZE, temporary_file
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL
 from pcapconv.merging.inputs import Inputs
@@ -288,15 +288,15 @@ class _Merge:
                 self._limit = key
 
     def _merge_groups(self) -> Iterator[Item]:
-        """Merge what is left of all streams in groups of neighbours, each into a temporary file; the files are then the
-        streams."""
+        """Merge what is left of all streams in groups of neighbours, each into a part of a temporary file; these parts
+        are then the streams."""
         yield from self._flush_before()
         self._note_rows()
         streams = sorted([*self._open.values(), *self._waiting], key=lambda each: each.rank)
         self._open, self._free, self._waiting = {}, list(range(self._most_open)), deque()
-        merged: list[Stream] = []
+        merged, file = list[Stream](), self._stack.enter_context(temporary_file())
         for group in _groups(streams, self._most_open):
-            scratch = ScratchStream(self._one, group[0].rank, self._stack)
+            scratch = ScratchStream(self._one, group[0].rank, file)
             merge = _Merge(self._one, group, self._stack, self._keys, self._on_batch)
             yield from scratch.fill(merge.items(), self._on_batch)
             merged.append(scratch)

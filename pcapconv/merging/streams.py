@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 
 from pcapconv import formats
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.buffered_output import BufferedOutput
-from pcapconv.io.read_write import TEMPORARY_FILE
-from pcapconv.io.source import Source, temporary_file
+from pcapconv.io.read_write import TEMPORARY_FILE, reading
+from pcapconv.io.source import Source, open_again
 from pcapconv.io.target import open_target
 from pcapconv.merging.inputs import Inputs, Part
 from pcapconv.merging.one_section import OneSection
@@ -89,27 +90,31 @@ class PartStream(Stream):
 
 
 class ScratchStream(Stream):
-    """Packets and blocks that were merged before, in a nameless temporary file: a capture in the section's layout.
+    """Packets and blocks that were merged before: bytes of a nameless temporary file, which are a capture in the
+    section's layout.
 
-    `fill` writes the file. All methods raise FileError.
+    `fill` writes them at the end of the file, which several streams share. All methods raise FileError.
     """
 
-    def __init__(self, one: OneSection, rank: int, stack: ExitStack) -> None:
-        """`stack` closes the file."""
+    def __init__(self, one: OneSection, rank: int, file: io.FileIO) -> None:
         super().__init__()
-        self._one, self.rank = one, rank
+        self._one, self.rank, self._file = one, rank, file
         self._has_marks = False
-        self._file: io.FileIO = stack.enter_context(temporary_file())
+        self._begin = self._end = 0
 
     def fill(self, items: Iterable[Item], on_batch: Callable[[], object]) -> Iterator[Item]:
-        """Write packets and blocks to the file; yield all other items. `on_batch` is called for each batch."""
+        """Write packets and blocks to the file. Yield all other items, and blocks that packets of other streams may
+        need, too: names, secrets, processes, which are numbered in the order in which they are met. `on_batch` is
+        called for each batch."""
+        with reading(TEMPORARY_FILE):
+            self._begin = self._file.seek(0, os.SEEK_END)
         output = BufferedOutput(open_target(self._file))
         try:
             writer = formats.open_writer(WriterSettings(self._one.section.layout), output)
             writer.write(self._one.section)
             declared = 0
             for item in items:
-                if isinstance(item, PacketBatch | Block):
+                if isinstance(item, PacketBatch) or (isinstance(item, Block) and not item.explains_packets):
                     for interface in self._one.interfaces[declared:]:
                         writer.write(interface)
                     declared = len(self._one.interfaces)
@@ -122,11 +127,15 @@ class ScratchStream(Stream):
             writer.finish()
         finally:
             output.close()
+        with reading(TEMPORARY_FILE):
+            self._end = self._file.tell()
 
     def open(self, window_size: int) -> None:
         """See `Stream.open`."""
-        self._file.seek(0)
-        source = self.stack.enter_context(Source(self._file, self.name, owned=True))
+        with reading(TEMPORARY_FILE):
+            self._file.seek(0)
+        whole = Source(self._file, self.name, owned=False)
+        source = self.stack.enter_context(open_again(whole, self._begin, self._end))
         source.fractions, source.complete = self._one.fractions, True
         self.items = self._items(formats.open_reader(source, window_size))
 
