@@ -25,6 +25,8 @@ from command_line import signals_stay_as_they_were as signals_stay_as_they_were
 from folders import file_names, write_tree
 from terminals import on_terminal
 
+import pcapconv
+from pcapconv import UsageError
 from pcapconv.cli import progress
 
 NANO = (wire.IF_TSRESOL, b"\t")
@@ -202,6 +204,16 @@ def test_what_is_refused(line: str, expected: tuple[int, str], here: Path, capfd
     assert (done.status, done.out, done.err.count("\n")) == (status, b"", 1)
     assert done.err.startswith(f"pcapconv: {sentence}")
     assert {path: path.read_bytes() for path in here.rglob("*") if path.is_file()} == before
+
+
+def test_key_logs_do_not_replace_a_capture_in_a_directory(tmp_path: Path) -> None:
+    secrets = wire.section_header() + wire.secrets(wire.TLS_KEY_LOG, b"key")
+    (tmp_path / "a.pcapng").write_bytes(secrets)
+    (tmp_path / "odd.pcap").write_bytes(ODD)
+    keys = str(tmp_path / "a.pcapng")
+    with pytest.raises(UsageError, match="that is another file of the same run"):
+        pcapconv.merge([tmp_path], tmp_path / "out.pcapng", extract_secrets=keys, force=True)
+    assert (file_names(tmp_path), (tmp_path / "a.pcapng").read_bytes()) == (["a.pcapng", "odd.pcap"], secrets)
 
 
 def test_a_report_in_a_directory_of_captures_replaces_an_older_one(here: Path) -> None:
