@@ -106,6 +106,13 @@ def test_equal_interfaces_are_one_unless_they_are_to_be_separate(here: Path) -> 
     )
 
 
+def test_a_file_of_a_directory_that_cannot_be_looked_at_is_no_file_to_pass_over(here: Path) -> None:
+    write_tree(here / "dir", {"odd.pcap": ODD})
+    (here / "dir" / "loop.pcap").symlink_to("loop.pcap")
+    done = run_command("merge", "dir", "out.pcap")
+    assert (done.status, done.err) == (1, error_lines("dir/loop.pcap: cannot read: too many levels of symbolic links"))
+
+
 def test_one_input_makes_one_section_of_several(here: Path) -> None:
     (here / "sections.pcapng").write_bytes(pcapng((2, b"late")) + pcapng((1, b"early")))
     assert run_command("merge", "sections.pcapng", "out.pcapng") == CommandResult(0, b"", "")
