@@ -325,6 +325,12 @@ def test_warnings_about_all_inputs() -> None:
     assert alone.err == warnings("odd.pcap: it holds no key log, and none was written")
 
 
+@pytest.mark.usefixtures("here")
+def test_a_warning_about_all_inputs_behind_one_about_an_input() -> None:
+    done = run_command("merge", "odd.pcap", "late.pcap", "out.pcap", "--packets", "1-9")
+    assert [line.split(": ")[2] for line in done.err.splitlines()] == ["late.pcap", "odd.pcap and 1 more"]
+
+
 def test_names_of_inputs_are_made_safe(here: Path) -> None:
     (here / "red\x1b[31m.pcap").write_bytes(DAMAGED)
     done = run_command("merge", "odd.pcap", "red\x1b[31m.pcap", "out.pcap")
