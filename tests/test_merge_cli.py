@@ -331,6 +331,13 @@ def test_a_warning_about_all_inputs_behind_one_about_an_input() -> None:
     assert [line.split(": ")[2] for line in done.err.splitlines()] == ["late.pcap", "odd.pcap and 1 more"]
 
 
+@pytest.mark.parametrize("way", [[], ["--append"]], ids=["by time", "append"])
+def test_a_single_input_is_read_to_its_end(here: Path, way: list[str]) -> None:
+    status, says, _ = report_of(*way, "damaged.pcap", "out.pcap", "--packets", "1")
+    assert (status, says["packets_read"], says["read_until"], len(says["damage"])) == (3, 2, None, 1)
+    assert datas(here / "out.pcap") == [b"one"]
+
+
 def test_names_of_inputs_are_made_safe(here: Path) -> None:
     (here / "red\x1b[31m.pcap").write_bytes(DAMAGED)
     done = run_command("merge", "odd.pcap", "red\x1b[31m.pcap", "out.pcap")
