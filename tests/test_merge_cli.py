@@ -3,10 +3,13 @@
 What a merged capture holds is in the tests of the library function.
 """
 
+import gzip
 import json
 import re
+import resource
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +249,25 @@ def test_one_input_in_nanoseconds_is_enough(here: Path) -> None:
     assert run_command("merge", "odd.pcap", "nano.pcap", "out.pcap") == CommandResult(0, b"", "")
     assert wire.read_pcap_header((here / "out.pcap").read_bytes()).magic == wire.NANOSECONDS
     assert run_command("merge", "odd.pcap", "nano.pcap", "-", "--to", "pcap").out == (here / "out.pcap").read_bytes()
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_many_inputs_that_overlap_need_few_open_files(here: Path, compress: Callable[[bytes], bytes]) -> None:
+    starts = range(150)
+    names = [f"{start:03}" for start in starts]
+    captures = [pcap((start, b"first"), (1000 + start, b"second")) for start in starts]
+    write_tree(here / "dir", {name: compress(capture) for name, capture in zip(names, captures)})
+    done = subprocess.run(
+        [COMMAND, "merge", "dir", "out.pcap"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)),
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    times = [packet.ticks for packet in wire.read_pcap((here / "out.pcap").read_bytes())]
+    assert times == [second * 10**6 for second in (*starts, *range(1000, 1150))]
 
 
 # ---------------------------------------------------------------- warnings
