@@ -12,7 +12,7 @@ from statistics import median
 
 import report
 from captures import MIXED, POOL_SIZE, frame_pcap, header_pcap, make_packet, packet_sizes, times_pcap
-from golden import Job, command
+from golden import Job, command, job_table, target_table
 from run import keep_warm, launch, say
 from tools import kernels
 
@@ -128,20 +128,10 @@ def measure(directory: Path, program: str, rounds: int, scale: float) -> list[st
     if (directory / "other.gz").exists() and "out.pcapng.gz" in sizes:
         part = sizes["out.pcapng.gz"] / (directory / "other.gz").stat().st_size
         met.append(("to gzip: size / gzip's", f"at most {LIKE_SIZE}", f"{part:.2f}", part <= LIKE_SIZE))
-    targets = [(name, limit, measured, "yes" if kept else "**no**") for name, limit, measured, kept in met]
-    shown = [
-        (
-            job.name,
-            f"{median(job.seconds):.2f}",
-            f"{min(job.seconds):.2f} to {max(job.seconds):.2f}",
-            report.mebibytes(job.peak),
-        )
-        for job in jobs
-    ]
     known = ", ".join(f"`{name}` {each / 10**6:,.0f} MB" for name, each in sorted(sizes.items()))
     return [
-        report.table(("target", "limit", "measured", "met"), targets),
-        report.table(("job", "median, s", "range, s", "peak, MiB"), shown, 3),
+        target_table(met),
+        job_table(jobs),
         f"{known}\n",
     ]
 

@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 from statistics import median
 
-import report
 from captures import MIXED, write_capture
-from golden import Job, command
+from golden import Job, command, job_table, target_table
 from run import keep_warm, launch, say
 from tools import kernels
 
@@ -57,24 +56,14 @@ def measure(directory: Path, program: str, rounds: int, scale: float) -> list[st
                 raise SystemExit(f"{job.name} wrote {size} bytes, and another program a different number")
             if number:
                 job.seconds.append(seconds)
-    targets = []
+    met = []
     for ours, theirs in zip(jobs[::2], jobs[1::2]):
         ratio = median(ours.seconds) / median(theirs.seconds)
-        kept = "yes" if ratio <= LIMIT else "**no**"
-        targets.append((f"{ours.name} / {theirs.name}", f"at most {LIMIT}", f"{ratio:.2f}", kept))
-    shown = [
-        (
-            job.name,
-            f"{median(job.seconds):.2f}",
-            f"{min(job.seconds):.2f} to {max(job.seconds):.2f}",
-            report.mebibytes(job.peak),
-        )
-        for job in jobs
-    ]
+        met.append((f"{ours.name} / {theirs.name}", f"at most {LIMIT}", f"{ratio:.2f}", ratio <= LIMIT))
     listed = "; ".join(f"{matches}: `{expression}`" for matches, expression in EXPRESSIONS.items())
     return [
-        report.table(("packets that match", "limit", "measured", "met"), targets),
-        report.table(("job", "median, s", "range, s", "peak, MiB"), shown, 3),
+        target_table(met),
+        job_table(jobs),
         f"{packets:,} packets as pcap. {listed}\n",
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -131,11 +131,30 @@ def measure(directory: Path, program: str, rounds: int, scale: float) -> list[st
         met.append(
             (f"{traffic.name}: peak memory", allowed, f"{report.mebibytes(highest)} MiB", highest <= MEMORY_LIMIT)
         )
-    targets = [(name, limit, measured, "yes" if kept else "**no**") for name, limit, measured, kept in met]
     return [
-        report.table(("target", "limit", "measured", "met"), targets),
+        target_table(met),
         report.table(("captures: job", "median, s", "range, s", "/ convert", "peak, MiB"), shown, 4),
     ]
+
+
+def target_table(met: Iterable[tuple[str, str, str, bool]]) -> str:
+    """A table of targets, each with its limit, what was measured, and whether the target is met."""
+    rows = [(name, limit, measured, "yes" if kept else "**no**") for name, limit, measured, kept in met]
+    return report.table(("target", "limit", "measured", "met"), rows)
+
+
+def job_table(jobs: Iterable[Job]) -> str:
+    """A table of jobs with their times and their memory."""
+    rows = [
+        (
+            job.name,
+            f"{median(job.seconds):.2f}",
+            f"{min(job.seconds):.2f} to {max(job.seconds):.2f}",
+            report.mebibytes(job.peak),
+        )
+        for job in jobs
+    ]
+    return report.table(("job", "median, s", "range, s", "peak, MiB"), rows, 3)
 
 
 def normal_head(directory: Path, program: str, content: Traffic) -> bytes:

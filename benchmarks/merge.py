@@ -10,7 +10,7 @@ from statistics import median
 
 import report
 from captures import FORMATS, LAYOUTS, MIXED, make_pool, write_capture
-from golden import Job, command
+from golden import Job, command, job_table, target_table
 from run import keep_warm, launch, say
 from tools import kernels
 
@@ -95,19 +95,9 @@ def measure(directory: Path, program: str, rounds: int, scale: float) -> list[st
     met.append(
         ("peak memory", f"at most {MEMORY_LIMIT >> 20} MiB", f"{report.mebibytes(peak)} MiB", peak <= MEMORY_LIMIT)
     )
-    targets = [(name, limit, measured, "yes" if kept else "**no**") for name, limit, measured, kept in met]
-    shown = [
-        (
-            job.name,
-            f"{median(job.seconds):.2f}",
-            f"{min(job.seconds):.2f} to {max(job.seconds):.2f}",
-            report.mebibytes(job.peak),
-        )
-        for job in jobs
-    ]
     return [
-        report.table(("target", "limit", "measured", "met"), targets),
-        report.table(("job", "median, s", "range, s", "peak, MiB"), shown, 3),
+        target_table(met),
+        job_table(jobs),
         f"{packets:,} packets\n",
     ]
 

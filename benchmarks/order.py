@@ -12,7 +12,7 @@ from statistics import median
 import report
 from captures import MIXED, frame_pcap, header_pcap, make_pool, times_pcap, write_capture
 from compressed import write_half_random
-from golden import Job, command
+from golden import Job, command, target_table
 from run import keep_warm, launch, say
 from tools import kernels
 
@@ -135,9 +135,8 @@ def measure(directory: Path, program: str, rounds: int, scale: float) -> list[st
         )
         for job in sorted(jobs, key=lambda job: job.name)
     ]
-    targets = [(name, limit, measured, "yes" if kept else "**no**") for name, limit, measured, kept in met]
     return [
-        report.table(("target", "limit", "measured", "met"), targets),
+        target_table(met),
         report.table(("job", "median, s", "range, s", "/ copy", "peak, MiB"), shown, 4),
         f"{packets:,} packets\n",
     ]

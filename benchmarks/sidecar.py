@@ -8,7 +8,7 @@ from statistics import median
 
 import report
 from captures import MIXED, SMALL, Traffic, write_capture
-from golden import MEMORY_LIMIT, MILLION, Job, command
+from golden import MEMORY_LIMIT, MILLION, Job, command, target_table
 from run import keep_warm, launch, say
 from tools import kernels
 
@@ -96,9 +96,8 @@ def measure(directory: Path, program: str, rounds: int, scale: float) -> list[st
                 highest <= MEMORY_LIMIT,
             ),
         ]
-    targets = [(name, limit, measured, "yes" if kept else "**no**") for name, limit, measured, kept in met]
     return [
-        report.table(("target", "limit", "measured", "met"), targets),
+        target_table(met),
         report.table(("captures: job", "median, s", "range, s", "/ plain", "peak, MiB"), shown, 4),
     ]
 

@@ -350,12 +350,13 @@ class Conversion:
         * with `strict`, since damage anywhere is to be refused,
         * if a sidecar is read or written, or digests are computed, as in a batch: they are about the whole capture,
         * if the output replaces the source, whose remainder would be lost unchecked,
-        * with `last`, `invert`, `interface` and `set_interface`, for which the plan needs the whole capture.
+        * with `last`, `invert`, `interface` and `set_interface`, for which the plan needs the whole capture,
+        * if captures are merged, which end in different places.
         """
         assert self._sink is not None
         settings, plan = self.settings, self._plan
         needs_whole = settings.strict or hashed or self._sidecars is not None or self._sink.replaces(self.source)
-        may_stop = plan.can_end and not needs_whole and len(self.sources) == 1
+        may_stop = plan.can_end and not needs_whole and not self.merges
         plan.stops = may_stop and (source_format == "pcap" or settings.stop_early)
         self._tells_of_end = may_stop and not plan.stops
 

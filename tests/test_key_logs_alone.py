@@ -137,6 +137,15 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     )
 
 
+def test_the_report_does_not_replace_the_capture(write: In, tmp_path: Path) -> None:
+    source = tmp_path / "a.pcapng"
+    source.write_bytes(with_logs(write))
+    done = run_command("convert", source, "--extract-secrets", tmp_path / "keys", "--report", source, "--force")
+    told = f"--report {source}: that is another file of the same run; give it a name of its own"
+    assert (done.status, done.err) == (2, f"pcapconv: {told}\n")
+    assert source.read_bytes() == with_logs(write)
+
+
 def test_from_stdin_to_stdout() -> None:
     capture = (FOLDER / "tls.pcapng").read_bytes()
     done = run_command("convert", "-", "--extract-secrets", "-", stdin=capture)

@@ -3,10 +3,13 @@
 What a merged capture holds is in the tests of the library function.
 """
 
+import gzip
 import json
 import re
+import resource
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,8 @@ from command_line import signals_stay_as_they_were as signals_stay_as_they_were
 from folders import file_names, write_tree
 from terminals import on_terminal
 
+import pcapconv
+from pcapconv import UsageError
 from pcapconv.cli import progress
 
 NANO = (wire.IF_TSRESOL, b"\t")
@@ -102,6 +107,13 @@ def test_equal_interfaces_are_one_unless_they_are_to_be_separate(here: Path) -> 
     assert refused == CommandResult(
         2, b"", error_lines("--separate-interfaces goes without --append: sections stay whole")
     )
+
+
+def test_a_file_of_a_directory_that_cannot_be_looked_at_is_no_file_to_pass_over(here: Path) -> None:
+    write_tree(here / "dir", {"odd.pcap": ODD})
+    (here / "dir" / "loop.pcap").symlink_to("loop.pcap")
+    done = run_command("merge", "dir", "out.pcap")
+    assert (done.status, done.err) == (1, error_lines("dir/loop.pcap: cannot read: too many levels of symbolic links"))
 
 
 def test_one_input_makes_one_section_of_several(here: Path) -> None:
@@ -211,6 +223,16 @@ def test_what_is_refused(line: str, expected: tuple[int, str], here: Path, capfd
     assert {path: path.read_bytes() for path in here.rglob("*") if path.is_file()} == before
 
 
+def test_key_logs_do_not_replace_a_capture_in_a_directory(tmp_path: Path) -> None:
+    secrets = wire.section_header() + wire.secrets(wire.TLS_KEY_LOG, b"key")
+    (tmp_path / "a.pcapng").write_bytes(secrets)
+    (tmp_path / "odd.pcap").write_bytes(ODD)
+    keys = str(tmp_path / "a.pcapng")
+    with pytest.raises(UsageError, match="that is another file of the same run"):
+        pcapconv.merge([tmp_path], tmp_path / "out.pcapng", extract_secrets=keys, force=True)
+    assert (file_names(tmp_path), (tmp_path / "a.pcapng").read_bytes()) == (["a.pcapng", "odd.pcap"], secrets)
+
+
 def test_a_report_in_a_directory_of_captures_replaces_an_older_one(here: Path) -> None:
     write_tree(here / "dir", {"a.pcap": ODD})
     line = ["merge", "dir", "out.pcap", "--report", "dir/report.json"]
@@ -234,6 +256,25 @@ def test_one_input_in_nanoseconds_is_enough(here: Path) -> None:
     assert run_command("merge", "odd.pcap", "nano.pcap", "out.pcap") == CommandResult(0, b"", "")
     assert wire.read_pcap_header((here / "out.pcap").read_bytes()).magic == wire.NANOSECONDS
     assert run_command("merge", "odd.pcap", "nano.pcap", "-", "--to", "pcap").out == (here / "out.pcap").read_bytes()
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_many_inputs_that_overlap_need_few_open_files(here: Path, compress: Callable[[bytes], bytes]) -> None:
+    starts = range(150)
+    names = [f"{start:03}" for start in starts]
+    captures = [pcap((start, b"first"), (1000 + start, b"second")) for start in starts]
+    write_tree(here / "dir", {name: compress(capture) for name, capture in zip(names, captures)})
+    done = subprocess.run(
+        [COMMAND, "merge", "dir", "out.pcap"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)),
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    times = [packet.ticks for packet in wire.read_pcap((here / "out.pcap").read_bytes())]
+    assert times == [second * 10**6 for second in (*starts, *range(1000, 1150))]
 
 
 # ---------------------------------------------------------------- warnings
@@ -311,6 +352,19 @@ def test_warnings_about_all_inputs() -> None:
     assert run_command("merge", "empty.pcapng", "empty.pcapng", "out.pcap").err == warnings(sentence)
     alone = run_command("merge", "odd.pcap", "alone.pcapng", "--extract-secrets", "keys")
     assert alone.err == warnings("odd.pcap: it holds no key log, and none was written")
+
+
+@pytest.mark.usefixtures("here")
+def test_a_warning_about_all_inputs_behind_one_about_an_input() -> None:
+    done = run_command("merge", "odd.pcap", "late.pcap", "out.pcap", "--packets", "1-9")
+    assert [line.split(": ")[2] for line in done.err.splitlines()] == ["late.pcap", "odd.pcap and 1 more"]
+
+
+@pytest.mark.parametrize("way", [[], ["--append"]], ids=["by time", "append"])
+def test_a_single_input_is_read_to_its_end(here: Path, way: list[str]) -> None:
+    status, says, _ = report_of(*way, "damaged.pcap", "out.pcap", "--packets", "1")
+    assert (status, says["packets_read"], says["read_until"], len(says["damage"])) == (3, 2, None, 1)
+    assert datas(here / "out.pcap") == [b"one"]
 
 
 def test_names_of_inputs_are_made_safe(here: Path) -> None:

@@ -66,12 +66,12 @@ def _extract_key_logs(
 ) -> int:
     """Extract the key logs of a capture, print warnings on stderr, and return the exit status."""
     key_log = options["extract_secrets"]
-    check_names(report, options, source)
+    check_names(report, options, [source])
     return run_writing_command(
         lambda progress: pcapconv.convert(
             source, on_loss=on_loss, force=force, progress=progress, on_message=print_message, **options
         ),
-        source,
+        [source],
         key_log,
         closing=lambda done: f"{key_log}: {counted(done.secrets_extracted or 0, 'key log')} written",
         report=report,

@@ -163,9 +163,9 @@ def print_findings(
     prefix: str, findings: Sequence[Damage | Notice], total: int, *, where_all: str = "--report FILE has them"
 ) -> None:
     """Print the first findings, and the number of further ones; `where_all` tells users where all are listed. `prefix`
-    is `warning: ` and the name of the capture; a finding in one of several inputs has its own name."""
+    is `warning: ` and the name of the capture; a finding in one of several inputs states the name of that input."""
     for finding in findings[:MOST_PRINTED]:
-        prefix = prefix if finding.input is None else "warning"
-        print_message(f"{prefix}: {finding}")
+        print_message(f"{prefix if finding.input is None else 'warning'}: {finding}")
     if total > MOST_PRINTED:
+        prefix = prefix if findings[-1].input is None else "warning"
         print_message(f"{prefix}: and {total - MOST_PRINTED:,} more like these; {where_all}")

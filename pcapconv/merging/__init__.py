@@ -101,7 +101,8 @@ def merge(
             conversion.survey_inputs()
         conversion.survey()
         conversion.write_to(FileSink(opened_target))
-        conversion.extract_to(open_secrets(plan, *sources, target, force=force))
+        others = *sources, *(source.path for source in inputs.sources), target
+        conversion.extract_to(open_secrets(plan, *others, force=force))
         report = conversion.run()
         conversion.commit()
     return report

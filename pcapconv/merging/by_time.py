@@ -6,7 +6,8 @@ before it in its part has the key of that one, so that it stays where it stands.
 between which they stand.
 
 If more parts overlap than can be open, all that is left of them is merged in groups of neighbours. Each group is
-written to a nameless temporary file, in which it is then one stream of the merge.
+written to a nameless temporary file, in which it is then one stream of the merge. There are no more groups than streams
+that can be open; a group that is too large for this is itself merged in groups.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any
 
 from pcapconv.errors import name_in_errors
@@ -37,7 +38,8 @@ except ImportError:  # not on Windows
     resource = None  # type: ignore[assignment]
 
 MOST_OPEN = 250  # streams that are merged at once, counted by their costs
-_OTHER_FILES = 64  # open files that are left to the rest of the process
+_OTHER_FILES = 24  # open files that are left to the rest of the process
+_SHARES = 4  # of the open files: streams of a merge and of a group, the groups' files, and those of groups in a group
 _WINDOWS = 8 * 2**20  # bytes of the windows of the first streams; every further one gets a smaller window
 _SMALLEST_WINDOW = 64 * 2**10
 _OUTPUT = 512 * 1024  # bytes of packets in a merged batch, unless a single packet is longer
@@ -295,7 +297,10 @@ class _Merge:
         streams = sorted([*self._open.values(), *self._waiting], key=lambda each: each.rank)
         self._open, self._free, self._waiting = {}, list(range(self._most_open)), deque()
         merged, file = list[Stream](), self._stack.enter_context(temporary_file())
-        for group in _groups(streams, self._most_open):
+        groups = list(_groups(streams, self._most_open))
+        size = -(-len(groups) // self._most_open)
+        for at in range(0, len(groups), size):
+            group = list(chain.from_iterable(groups[at : at + size]))
             scratch = ScratchStream(self._one, group[0].rank, file)
             merge = _Merge(self._one, group, self._stack, self._keys, self._on_batch)
             yield from scratch.fill(merge.items(), self._on_batch)
@@ -310,7 +315,9 @@ def most_open() -> int:
     if resource is None:
         return MOST_OPEN
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MOST_OPEN if limit == resource.RLIM_INFINITY else max(2, min(MOST_OPEN, limit - _OTHER_FILES))
+    if limit == resource.RLIM_INFINITY:
+        return MOST_OPEN
+    return max(2, min(MOST_OPEN, (limit - _OTHER_FILES) // _SHARES))
 
 
 def _groups(streams: Sequence[Stream], most: int) -> Iterator[list[Stream]]:

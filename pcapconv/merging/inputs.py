@@ -145,11 +145,6 @@ class Inputs(Source):
         return found.pop() if len(found) == 1 else None
 
     @property
-    def total_size(self) -> int:
-        """The number of bytes of all inputs whose size is known."""
-        return sum(source.size or 0 for source in self.sources)
-
-    @property
     def position_in_file(self) -> int:
         """The number of bytes read of all inputs."""
         return self._bytes_done + sum(source.position_in_file for source in self._opened)
@@ -255,13 +250,13 @@ class Inputs(Source):
         with reading(directory):
             names = sorted(os.listdir(directory))
         others = []
-        found = len(self.sources)
+        found, output_path = len(self.sources), comparable_path(output)
         for name in names:
             path = os.path.join(directory, name)
             if TEMPORARY.fullmatch(name) or not _is_file(path):
                 continue
-            if comparable_path(path) == comparable_path(output):
-                if comparable_path(output) in self._named:
+            if comparable_path(path) == output_path:
+                if output_path in self._named:
                     continue
                 raise UsageError(
                     f"{path}: it lies in {directory}, an input, and would be replaced without being read; name it as "
