@@ -12,6 +12,7 @@ that can be open; a group that is too large for this is itself merged in groups.
 
 from __future__ import annotations
 
+import io
 from array import array
 from bisect import bisect_left
 from collections import Counter, deque
@@ -21,6 +22,7 @@ from itertools import accumulate, chain
 from typing import Any
 
 from pcapconv.errors import name_in_errors
+from pcapconv.io.read_write import TEMPORARY_FILE, writing
 from pcapconv.io.source import WINDOW_SIZE, temporary_file
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL
@@ -79,26 +81,44 @@ class MergedReader:
         streams = [PartStream(part, self._inputs, self._one, tells=not self._sorts) for part in self._inputs.parts]
         packets = 0
         with ExitStack() as stack:
-            for item in _Merge(self._one, streams, stack, TimeKeys(), self._on_batch).items():
+            for item in _Merge(self._one, streams, _Files(stack), 0, TimeKeys(), self._on_batch).items():
                 if isinstance(item, PacketBatch):
                     item.first_number = packets + 1
                     packets += item.rows
                 yield item
 
 
+class _Files:
+    """Nameless temporary files, one for each level of groups: a merge of groups may be that of a group itself. `stack`
+    closes them."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._files: list[io.FileIO] = []
+
+    def clear_file(self, level: int) -> io.FileIO:
+        """Return the file of a level, without what an earlier merge there has left. Raises FileError."""
+        if level == len(self._files):
+            self._files.append(self._stack.enter_context(temporary_file()))
+        with writing(TEMPORARY_FILE):
+            self._files[level].truncate(0)
+        return self._files[level]
+
+
 class _Merge:
-    """Merges streams. `stack` closes temporary files that it makes."""
+    """Merges streams. Its groups are in the file of its `level`: how many merges go on that take its packets."""
 
     def __init__(
         self,
         one: OneSection,
         streams: Sequence[Stream],
-        stack: ExitStack,
+        files: _Files,
+        level: int,
         keys: TimeKeys,
         on_batch: Callable[[], object],
     ) -> None:
         self._one = one
-        self._stack = stack
+        self._files, self._level = files, level
         self._on_batch = on_batch
         self._kernels = choose()
         self._most_open = most_open()
@@ -296,13 +316,13 @@ class _Merge:
         self._note_rows()
         streams = sorted([*self._open.values(), *self._waiting], key=lambda each: each.rank)
         self._open, self._free, self._waiting = {}, list(range(self._most_open)), deque()
-        merged, file = list[Stream](), self._stack.enter_context(temporary_file())
+        merged, file = list[Stream](), self._files.clear_file(self._level)
         groups = list(_groups(streams, self._most_open))
         size = -(-len(groups) // self._most_open)
         for at in range(0, len(groups), size):
             group = list(chain.from_iterable(groups[at : at + size]))
             scratch = ScratchStream(self._one, group[0].rank, file)
-            merge = _Merge(self._one, group, self._stack, self._keys, self._on_batch)
+            merge = _Merge(self._one, group, self._files, self._level + 1, self._keys, self._on_batch)
             yield from scratch.fill(merge.items(), self._on_batch)
             merged.append(scratch)
         self._keys.add_interfaces(self._one.interfaces)
