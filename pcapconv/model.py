@@ -196,7 +196,7 @@ class Damage(NamedTuple):
     input: str | None = None
 
     def __str__(self) -> str:
-        where, unit = f"{_input(self.input)}offset {self.offset} (packet {self.packet_number})", "byte"
+        where, unit = f"{_input_prefix(self.input)}offset {self.offset} (packet {self.packet_number})", "byte"
         if self.compressed_offset is not None:
             where, unit = f"{where}, offset {self.compressed_offset} of the compressed file", "compressed byte"
             if not self.bytes_left_out:
@@ -221,10 +221,11 @@ class Notice(NamedTuple):
 
     def __str__(self) -> str:
         where = "" if self.offset is None else f"offset {self.offset}: "
-        return f"{_input(self.input)}{where}{self.reason}"
+        return f"{_input_prefix(self.input)}{where}{self.reason}"
 
 
-def _input(name: str | None) -> str:
+def _input_prefix(name: str | None) -> str:
+    """The beginning of a message about one of several inputs; empty for the only input."""
     return "" if name is None else f"{name}: "
 
 

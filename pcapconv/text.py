@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Sequence
 from itertools import takewhile
 
 _SHORTEST_LINE = 8  # characters: fewer may be text by accident, if other bytes follow
@@ -24,6 +25,12 @@ def counted(count: int, one: str, several: str = "") -> str:
     """A count with its noun, as all messages show counts: `1 file`, `1,234 files`. The plural is `several`, or `one`
     with an s."""
     return f"{count:,} {one if count == 1 else several or one + 's'}"
+
+
+def first_and_more(names: Sequence[str]) -> str:
+    """Several names as one, as messages show the inputs of a merge: `a.pcap and 3 more`, or `a.pcap` alone."""
+    more = len(names) - 1
+    return f"{names[0]} and {more:,} more" if more else names[0]
 
 
 def extra_and_how_to_install(name: str) -> str:

@@ -223,6 +223,14 @@ def test_what_is_refused(line: str, expected: tuple[int, str], here: Path, capfd
     assert {path: path.read_bytes() for path in here.rglob("*") if path.is_file()} == before
 
 
+def test_the_inputs_may_be_any_iterable_but_not_a_single_path(here: Path) -> None:
+    report = pcapconv.merge(iter(["odd.pcap", "even.pcapng"]), here / "out.pcapng")  # type: ignore[arg-type]
+    assert report.inputs == ["odd.pcap", "even.pcapng"]
+    for sources in (here / "odd.pcap", None):
+        with pytest.raises(UsageError, match="no list; give a list of paths"):
+            pcapconv.merge(sources, here / "none.pcapng")  # type: ignore[arg-type]
+
+
 def test_key_logs_do_not_replace_a_capture_in_a_directory(tmp_path: Path) -> None:
     secrets = wire.section_header() + wire.secrets(wire.TLS_KEY_LOG, b"key")
     (tmp_path / "a.pcapng").write_bytes(secrets)

@@ -14,7 +14,7 @@ from pcapconv.batching.report import BatchError, BatchReport, Watcher
 from pcapconv.cli.batch_problems import BatchProblems
 from pcapconv.cli.batch_results import BatchResults, is_report
 from pcapconv.cli.kernel_warning import warn_if_interpreted
-from pcapconv.cli.messages import place_count, print_message
+from pcapconv.cli.messages import place_count, print_message, repeats_across_interfaces
 from pcapconv.cli.progress import BatchProgress, JsonProgress
 from pcapconv.cli.signals import Terminated
 from pcapconv.cli.statuses import DAMAGED, FAILED, INTERRUPTED, REFUSED
@@ -186,11 +186,7 @@ def _print_warnings(done: BatchReport, to: str | None, *, losses: bool, quiet: b
     if done.left_out:
         print_message(f"warning: left out {counts_in_words(done.left_out, LEFT_OUT_WORDS)}")
     if done.repeats_across and not done.repeats_total and not quiet:
-        across = counted(done.repeats_across, "packet does", "packets do")
-        print_message(
-            f"no packet repeats another of its interface, but {across} of another interface, which "
-            "--dedup-ignore interface leaves out"
-        )
+        print_message(repeats_across_interfaces(done.repeats_across))
     if done.kept_in_sidecar and not quiet:
         print_message(f"kept in sidecars: {counts_in_words(done.kept_in_sidecar)}")
     if done.sidecars_unused and not quiet:

@@ -25,8 +25,8 @@ COMMANDS = {
             "Select from, edit and convert one capture",
             "The format of IN is recognised by its content. The format of OUT follows from `--to`, or else from its "
             "suffix: `.pcap` and `.cap`, `.pcapng` and `.ntar`. If OUT is a directory, the file gets the name of IN "
-            "in it. With `--extract-secrets`, OUT can be left out. Warnings on stderr name damage, "
-            "and whatever the format of OUT cannot hold.",
+            "in it. With `--extract-secrets`, OUT can be left out. Warnings on stderr name damage, and whatever the "
+            "format of OUT cannot hold.",
             (
                 "pcapconv convert capture.pcapng capture.pcap",
                 "pcapconv convert day.pcapng noon.pcap --after 2024-05-01T12:00Z --before 2024-05-01T13:00Z",
@@ -39,11 +39,10 @@ COMMANDS = {
             (_IN, Operand("TEMPLATE", "The names of the parts: 'part-{index}.pcap'")),
             "Split a capture into parts, each a complete capture",
             "Give one of `--max-packets`, `--max-bytes`, `--interval` and `--by`. The fields of the template are "
-            "`{index}` (00001, 00002, ...), `{start:%Y%m%dT%H%M%S}` (in the zone of "
-            "`--timezone`, UTC by default), `{interface}`, `{link_type}`, `{section}` and `{stem}` (the name of IN "
-            "without its suffix). Outside braces, `%H%M%S` and the like work as in "
-            "`tcpdump -w`. Without any field, `-{index}` is added before the suffix. All parts get their final names "
-            "together, at the end.",
+            "`{index}` (00001, 00002, ...), `{start:%Y%m%dT%H%M%S}` (in the zone of `--timezone`, UTC by default), "
+            "`{interface}`, `{link_type}`, `{section}` and `{stem}` (the name of IN without its suffix). Outside "
+            "braces, `%H%M%S` and the like work as in `tcpdump -w`. Without any field, `-{index}` is added before the "
+            "suffix. All parts get their final names together, at the end.",
             (
                 "pcapconv split big.pcap 'hour-%Y%m%d-%H.pcap' --interval 1h --align",
                 "pcapconv split mixed.pcapng '{stem}-{link_type}.pcap' --by link-type",

@@ -11,7 +11,7 @@ from pcapconv.errors import FileError, UsageError
 from pcapconv.io.paths import STDIO
 from pcapconv.model import Damage, Notice
 from pcapconv.report import LEFT_OUT_WORDS, Report, counts_in_words, losses_in_words
-from pcapconv.text import counted, shown
+from pcapconv.text import counted, first_and_more, shown
 
 MOST_PRINTED = 5  # entries of one list that are printed; further entries are only counted
 _MOST_RANGES = 20  # ranges of packet numbers in one message
@@ -52,7 +52,7 @@ def print_warnings(
     advise to write one; `merged`, that captures were merged. Unless `quiet`, print also what sidecars kept and
     restored.
     """
-    source = _inputs_in_words(report.inputs) if merged else report.inputs[0]
+    source = first_and_more(report.inputs) if merged else report.inputs[0]
     print_findings(f"warning: {source}", report.damage, report.damage_total)
     print_findings(f"warning: {source}", report.warnings, report.warnings_total)
     for name in report.put_back[:MOST_PRINTED]:
@@ -98,12 +98,6 @@ def print_warnings(
             f"warning: {target}: {losses_in_words(report, merged=merged)}; "
             f"--report FILE has the counts, --on-loss fail refuses{advice}"
         )
-
-
-def _inputs_in_words(inputs: Sequence[str]) -> str:
-    """Return a name for all inputs: `a.pcap`, `a.pcap and 3 more`."""
-    more = len(inputs) - 1
-    return f"{inputs[0]} and {more:,} more" if more else inputs[0]
 
 
 def _print_kept(report: Report, source: str, target: str) -> None:
@@ -152,6 +146,16 @@ def _number_ranges(numbers: Sequence[int], total: int) -> str:
         listed += 1
     text = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
     return f"{text} and {total - listed:,} more" if total > listed else text
+
+
+def repeats_across_interfaces(count: int) -> str:
+    """Return the statement about a `--dedup` that left out nothing, since packets repeat only packets of another
+    interface."""
+    across = counted(count, "packet does", "packets do")
+    return (
+        f"no packet repeats another of its interface, but {across} of another interface, which "
+        "--dedup-ignore interface leaves out"
+    )
 
 
 def place_count(count: int) -> str:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, nullcontext
 from typing import Any
 
 from pcapconv.cli.kernel_warning import warn_if_interpreted
-from pcapconv.cli.messages import print_line, print_message, print_warnings
+from pcapconv.cli.messages import print_line, print_message, print_warnings, repeats_across_interfaces
 from pcapconv.cli.progress import Progress, progress_bar
 from pcapconv.cli.signals import Terminated
 from pcapconv.cli.standard_streams import writing_text
@@ -87,11 +87,7 @@ def _repeats(report: Report) -> str:
         return f"; {counted(report.repeats_total, 'packet repeats another', 'packets repeat others')}"
     if not report.repeats_across:
         return "; no packet repeats another"
-    across = counted(report.repeats_across, "packet does", "packets do")
-    return (
-        f"; no packet repeats another of its interface, but {across} of another interface, which "
-        "--dedup-ignore interface leaves out"
-    )
+    return f"; {repeats_across_interfaces(report.repeats_across)}"
 
 
 def _end_of_reading(report: Report) -> str:

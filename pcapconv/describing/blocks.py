@@ -24,9 +24,8 @@ class BlockList(NamedTuple):
     """How the blocks of some `types` are shown.
 
     In JSON, the list `name` contains the `entries` that each block returns, with times in a zone; `total` returns their
-    number.
-    On the page, each entry is a line with the `label` and the entry's `text`; without a label, no entry is on the
-    page.
+    number. On the page, each entry is a line with the `label` and the entry's `text`; without a label, no entry is on
+    the page.
     """
 
     types: tuple[int, ...]

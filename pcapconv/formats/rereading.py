@@ -10,9 +10,11 @@ from pcapconv.model import Columns, Interface, PacketBatch, Section
 
 
 class SectionPackets:
-    """The packets of one section, which can be read again. `index` is the index kernel with the section's arguments:
-    for a buffer, the end of the bytes in it, and the columns to fill, it returns the number of rows and the offset at
-    which it stopped."""
+    """The packets of one section, which can be read again; see `model.StoredPackets`.
+
+    `index` is the index kernel with the section's arguments: for a buffer, the end of the bytes in it, and the columns
+    to fill, it returns the number of rows and the offset at which it stopped.
+    """
 
     def __init__(
         self,
@@ -29,8 +31,7 @@ class SectionPackets:
         self._count_format_only = count_format_only
 
     def read(self, offset: int, length: int, rows: int, first_number: int, buffer: bytearray) -> PacketBatch:
-        """Read again the `rows` packets that follow each other in these bytes of the capture, into `buffer` or, if that
-        is too short, a new one. Raises FileError, also if there are other packets now."""
+        """See `StoredPackets.read`."""
         columns = Columns(rows)
         if len(buffer) < length:
             buffer = bytearray(length)
@@ -49,5 +50,5 @@ class SectionPackets:
         )
 
     def changed(self) -> FileError:
-        """The error for a file that has other packets than before."""
+        """See `StoredPackets.changed`."""
         return FileError(f"{self._window.name}: was changed while it was read")

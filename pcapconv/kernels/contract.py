@@ -14,8 +14,8 @@ BEFORE_1970 = 3  # encode_pcap: the row's time is before 1970
 AFTER_2106 = 4  # encode_pcap: the row's time is 2^32 seconds or more after 1970 (since 2106-02-07 06:28:16 UTC)
 UNKNOWN = 5  # to_nanoseconds: the row's time cannot be determined
 FINER = 6  # to_nanoseconds: the row's time has digits finer than a nanosecond
-LIMIT = 8  # PacketMerger: the next row has the limit as its key, or a higher one
 BEYOND = 7  # to_nanoseconds: 64 bits cannot hold the row's time in nanoseconds since 1970
+LIMIT = 8  # PacketMerger: the next row has the limit as its key, or a higher one
 
 # Sizes of entries, in values of 64 bits but for FINGERPRINT.
 SCALE = 6  # `scales` of encode_pcap: values for each interface

@@ -84,7 +84,11 @@ def merge(
         raise UsageError(
             f"{argument('separate_interfaces', True)} goes without {argument('append', True)}: sections stay whole"
         )
-    if list(sources).count(STDIO) > 1:
+    try:
+        sources = list(sources)
+    except TypeError:
+        raise UsageError(f"sources is {sources!r:.80}, and no list; give a list of paths") from None
+    if sources.count(STDIO) > 1:
         raise UsageError("- is stdin, and can be only one of the inputs")
     writer, steps = separate_arguments(formats.target_format(name_of(target), to), options)
     writer = choose_compression(writer, target)

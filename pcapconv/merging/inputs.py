@@ -26,7 +26,7 @@ from pcapconv.io.source import WINDOW_SIZE, Source, open_again, open_source, spo
 from pcapconv.io.target import open_target
 from pcapconv.model import Damage, Interface, Notice, PacketBatch, Section
 from pcapconv.spec import pcap
-from pcapconv.text import counted
+from pcapconv.text import counted, first_and_more
 
 _INDEXED = {variant.name for variant in (pcap.MODIFIED, pcap.RED_HAT, pcap.SUSE)}  # their records name interfaces
 _HEAD = 64 * 1024  # bytes of a window for the head of an input
@@ -124,8 +124,7 @@ class Inputs(Source):
             self._stack.close()
             raise
         self._number_parts()
-        first, more = self.sources[0].name, len(self.sources) - 1
-        self.name = f"{first} and {more:,} more" if more else first
+        self.name = first_and_more([source.name for source in self.sources])
 
     @property
     def format(self) -> str:

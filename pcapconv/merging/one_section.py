@@ -44,10 +44,10 @@ class OneSection:
         self._host_options: dict[int, list[tuple[int, bytes]]] = {}  # by rank: what goes to interfaces
         self._without_place: dict[int, set[tuple[int, bytes]]] = {}  # by rank: those of them that no interface has
         self._first_to_have: dict[bytes, int] = {}  # digests of blocks → rank
-        self._processes: dict[Block, int] = {}
+        self._processes: dict[bytes, int] = {}  # digests of blocks → number
         self.fractions = parts[0].source.fractions
         if _have_one_pcap_header(parts, to_pcap=to_pcap) and not separate:
-            self._be_pcap(parts)
+            self._take_over_pcap_header(parts)
             return
         self.section = self._header(parts)
         for part in parts:
@@ -79,7 +79,7 @@ class OneSection:
 
     def is_repeat(self, part: Part, block: Block) -> bool:
         """Return whether another part has had the same block."""
-        digest = blake2b(block.type.to_bytes(4) + block.body, digest_size=16).digest()
+        digest = _digest(block)
         first = self._first_to_have.get(digest)
         if first is None and len(self._first_to_have) < _MOST_REMEMBERED:
             self._first_to_have[digest] = part.rank
@@ -87,9 +87,8 @@ class OneSection:
 
     def add_process(self, block: Block) -> tuple[int, bool]:
         """Add a process block of macOS. Return its number, and whether it is new."""
-        block = block._replace(section=0, offset=0)
         count = len(self._processes)
-        number = self._processes.setdefault(block, count)
+        number = self._processes.setdefault(_digest(block), count)
         return number, number == count
 
     def _body(self, part: Part, interface: Interface) -> bytes:
@@ -106,8 +105,8 @@ class OneSection:
         reserved = interface.reserved if order == interface.byte_order else interface.reserved[::-1]
         return interface_body(interface._replace(byte_order=order, options=options, reserved=reserved))
 
-    def _be_pcap(self, parts: Sequence[Part]) -> None:
-        """Take over the header of pcap files, with the largest snaplen."""
+    def _take_over_pcap_header(self, parts: Sequence[Part]) -> None:
+        """Take over the header that all parts, which are pcap files, have, with their largest snaplen."""
         first = parts[0].section
         assert first.raw is not None
         snaplens = [part.interfaces[0].snaplen for part in parts]
@@ -145,6 +144,10 @@ class OneSection:
                     self.losses["section-options"] += 1
         options = option_lists.edit(first.options, order, add=added)
         return Section(0, order, (1, 0), "pcapng", options=options, format_only=format_only, changed=True)
+
+
+def _digest(block: Block) -> bytes:
+    return blake2b(block.type.to_bytes(4) + block.body, digest_size=16).digest()
 
 
 def _have_one_pcap_header(parts: Sequence[Part], *, to_pcap: bool) -> bool:

@@ -21,9 +21,8 @@ from pcapconv.spec.pcapng import ENHANCED_PACKET, SIMPLE_PACKET
 from pcapconv.steps.batch_rows import options_of_row, replace_options
 from pcapconv.steps.time_keys import NOTHING_CARRIED
 
-_SIMPLE = bytes.fromhex(
-    "ffff 0000 0000 0000"
-)  # the options of a marked packet; a local one that no other packet has alone
+# The options of a Simple Packet that is marked in a temporary file: a local option that no other packet has alone.
+_SIMPLE = bytes.fromhex("ffff 0000 0000 0000")
 COMPRESSED_COST = 20  # of a stream, for the memory that its decompression takes
 
 

@@ -73,6 +73,7 @@ class ClockIntervals:
         offset = zone.offset(second)
         begin = (time + offset) // length * length - offset
         end = begin + length
+        # A fraction times 0, plus a whole number, is a Fraction without its class, which is slow to import.
         if zone.offset(floor(begin)) != offset:
             begin = begin * 0 + zone.change_between(floor(begin), second)
         last = ceil(end) - 1

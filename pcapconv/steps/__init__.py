@@ -12,9 +12,9 @@ the base of all steps, has the rules. A plan (`BasePlan`) makes the steps of a c
   `packet_sorter` orders any number of packets by time, with keys from `time_keys`: where they are in the input
   (`input_order`), or in a `packet_buffer` and a temporary file; `trailing_blocks` keeps the blocks that come after
   them; `packet_order` checks by how much times go back; `packet_filter` drops packets by their content, with an
-  expression that `filter_expression` lets libpcap compile;
-  `duplicates` finds packets that repeat others;
-  `time_scales` turns times into nanoseconds; `batch_rows` selects rows of a batch and replaces their options.
+  expression that `filter_expression` lets libpcap compile; `duplicates` finds packets that repeat others;
+  `time_scales` turns times into nanoseconds; `batch_rows` selects rows of a batch, finds them by number and replaces
+  their options.
 
 How the value of a selecting argument, for example `before`, flows from the command line to the packets:
 

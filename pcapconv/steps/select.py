@@ -3,9 +3,9 @@ ones.
 
 Strategy: each criterion sets to 0 the mask of the rows that it drops; for times and interfaces, which concern every
 packet, a kernel does this. Then `packet_filter` does the same with the rows that are still selected and that a filter
-rejects, and `duplicates` with the rows that repeat one that is still selected. Blocks
-that are not packets pass. `first` and `last` count the packets that all other criteria select; `last` needs the total
-of these packets, which a survey counts beforehand.
+rejects, and `duplicates` with the rows that repeat one that is still selected. Blocks that are not packets pass.
+`first` and `last` count the packets that all other criteria select; `last` needs the total of these packets, which a
+survey counts beforehand.
 
 When no further packet can be selected, `Select.end` is set. With `stops`, the step then selects none behind that
 packet, and whoever asks it for items reads no further: what comes out depends on the packets alone, not on the batches
@@ -53,11 +53,12 @@ PacketRanges = Sequence[tuple[int, int | None]]
 
 class Criteria(NamedTuple):
     """Which packets to select. A criterion that is None or empty selects all. `after` ≤ time < `before`; `packets` and
-    `drop_packets` are ascending ranges of packet numbers without overlaps. `where` returns whether it selects a packet;
-    it is asked about packets that the criteria before it select. `dedup` looks only at packets that the
-    criteria but `first` and `last` select. A packet is selected if all criteria select it; with `invert`, if at least
-    one criterion drops it. `in_order` is by how many seconds times may go back, None if nothing is known of their
-    order; it selects nothing, but tells where `before` ends."""
+    `drop_packets` are ascending ranges of packet numbers without overlaps; `expression` is the filter of libpcap.
+    `where` returns whether it selects a packet; it is asked only about packets that the criteria listed before it
+    select, but for `first` and `last`. `dedup` looks only at packets that all other criteria but these two select. A
+    packet is selected if all criteria select it; with `invert`, if at least one criterion drops it. `in_order` is by
+    how many seconds times may go back, None if nothing is known of their order; it selects nothing, but tells where
+    `before` ends."""
 
     after: Moment | None = None
     before: Moment | None = None
