@@ -70,7 +70,8 @@ def test_zsh_and_fish() -> None:
     assert completions_of("zsh", "pcapconv merge a.pcap b.pcap ").stdout == "_files\n"
     fish = {"_TYPER_COMPLETE_FISH_ACTION": "get-args"}
     assert completions_of("fish", "pcapconv in", **fish).stdout == "info\tShow what captures hold\n"
-    assert completions_of("fish", "pcapconv me", **fish).stdout == "merge\tMerge captures into one, by time\n"
+    merge = "merge\tMerge captures into one, by time or behind each other\n"
+    assert completions_of("fish", "pcapconv me", **fish).stdout == merge
     assert completions_of("fish", "pcapconv convert ", _TYPER_COMPLETE_FISH_ACTION="is-args").returncode == 1
 
 

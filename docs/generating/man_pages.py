@@ -29,7 +29,7 @@ def pages() -> dict[str, str]:
 def _command_page(command: Command) -> str:
     name = f"pcapconv-{command.name}"
     usage = " ".join(
-        f"[{_italic(operand.usage[1:-1])}]" if operand.optional else _italic(operand.usage)
+        f"[{_italic(operand.usage[1:-1])}]" if operand.usage.startswith("[") else _italic(operand.usage)
         for operand in command.operands
     )
     lines = [*_page_head(name, command.summary), f"\\fBpcapconv {command.name}\\fR [\\fIOPTIONS\\fR] {usage}"]

@@ -25,8 +25,8 @@ COMMANDS = {
             "Select from, edit and convert one capture",
             "The format of IN is recognised by its content. The format of OUT follows from `--to`, or else from its "
             "suffix: `.pcap` and `.cap`, `.pcapng` and `.ntar`. If OUT is a directory, the file gets the name of IN "
-            "in it. With `--extract-secrets`, OUT can be left out. Warnings on stderr name damage, and whatever the "
-            "format of OUT cannot hold.",
+            "in it. OUT can be left out only with `--extract-secrets`. Warnings on stderr name damage, "
+            "and whatever the format of OUT cannot hold.",
             (
                 "pcapconv convert capture.pcapng capture.pcap",
                 "pcapconv convert day.pcapng noon.pcap --after 2024-05-01T12:00Z --before 2024-05-01T13:00Z",
@@ -55,14 +55,15 @@ COMMANDS = {
                 Operand("IN", "Captures or directories of captures; - for stdin", many=True),
                 Operand("OUT", "The file to write; - for stdout"),
             ),
-            "Merge captures into one, by time",
+            "Merge captures into one, by time or behind each other",
             "OUT is the last name. The packets of all inputs are written in the order of their times, which are "
-            "compared exactly; packets of the same time come in the order of the inputs. Inputs may have any format, "
-            "byte order and compression, and several sections; OUT has one section. Metadata stays: interfaces, "
-            "comments, names, secrets, statistics. A directory stands for the captures directly in it, in order of "
-            "name; other files in it, and OUT, are passed over. The format of OUT follows from `--to`, or else from "
-            "its suffix: `.pcap` and `.cap`, `.pcapng` and `.ntar`. Warnings on stderr name damage, inputs that are "
-            "not in order, and whatever OUT cannot hold.",
+            "compared exactly; packets of the same time come in the order of the inputs. Packets of an input that is "
+            "not in order are sorted only with `--sort`. Inputs may have any format, byte order and compression, and "
+            "several sections; OUT has one section. Metadata stays: interfaces, comments, names, secrets, statistics. "
+            "A directory stands for the captures directly in it, in order of name; other files in it are passed over. "
+            "If OUT is one of these captures, it must be named as an input, too. The format of OUT follows from "
+            "`--to`, or else from its suffix: `.pcap` and `.cap`, `.pcapng` and `.ntar`. Warnings on stderr name "
+            "damage, inputs that are not in order, and whatever OUT cannot hold.",
             (
                 "pcapconv merge morning.pcapng evening.pcap day.pcapng",
                 "pcapconv merge captures/ all.pcapng --sort",

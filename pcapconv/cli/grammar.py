@@ -89,7 +89,7 @@ class Operand(NamedTuple):
     def usage(self) -> str:
         """The operand in a usage line: `IN...`, `[DST]`."""
         shown = self.metavar + "..." * self.many
-        return f"[{shown}]" if self.optional else shown
+        return f"[{shown}]" if self.optional or self.unless else shown
 
 
 class Command(NamedTuple):
@@ -110,7 +110,7 @@ class Command(NamedTuple):
 
     @property
     def usage(self) -> str:
-        """The usage line: `pcapconv convert [OPTIONS] IN OUT`."""
+        """The usage line: `pcapconv convert [OPTIONS] IN [OUT]`."""
         return " ".join(["pcapconv", self.name, "[OPTIONS]", *(operand.usage for operand in self.operands)])
 
     @property

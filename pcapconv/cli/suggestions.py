@@ -143,8 +143,9 @@ def too_many_operands(given: Sequence[str], command: Command) -> str:
 
 
 def _usage(command: Command) -> str:
-    """Return the command with its operands: `pcapconv convert IN OUT`."""
-    return " ".join(["pcapconv", command.name, *(operand.usage for operand in command.operands)])
+    """Return the command with its operands, those that are left out only with an option among them as well: `pcapconv
+    convert IN OUT`."""
+    return " ".join(["pcapconv", command.name, *(each._replace(unless="").usage for each in command.operands)])
 
 
 def _line(words: Sequence[str]) -> str:

@@ -59,15 +59,16 @@ def merge(
 ) -> Report:
     """Merge captures into one, by time, and select from, edit and convert it.
 
-    The packets of all inputs become one section, in the order of their times; packets of the same time keep the order
-    of the inputs. Metadata stays: interfaces, comments, names, secrets, statistics. Interfaces of different inputs that
-    say exactly the same are one.
+    The packets of all inputs become one section, in the order of their times if each input is in order, or with
+    `sort`; packets of the same time keep the order of the inputs. Metadata stays: interfaces, comments, names, secrets,
+    statistics. Interfaces of different inputs that state exactly the same are one.
 
     * `sources`: paths, `-` for stdin, or binary file objects, which stay open. A directory stands for the captures in
-      it, in order of name, without `target`. A section of an input is merged like an input of its own.
+      it, in order of name; if `target` is one of these, it must be a source, too. A section of an input is merged like
+      an input of its own.
     * `target`: a path, `-` for stdout, or a binary file object, which stays open.
     * `append`: put one input behind the other instead; sections stay whole.
-    * `separate_interfaces`: keep interfaces of different inputs apart, even if they say exactly the same.
+    * `separate_interfaces`: keep interfaces of different inputs apart, even if they state exactly the same.
     * `to`, `force`, `strict`, `on_loss`, `fractions`, `salvage`, `fsync`, `on_message`: as for `convert`. With `force`,
       the target may be one of the sources.
     * `progress`: a function that is called with the number of bytes read so far from all inputs.

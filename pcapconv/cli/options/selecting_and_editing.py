@@ -12,12 +12,13 @@ _SELECTED = (
         "Order packets by time, before all else",
         SELECTED,
         ONE_CAPTURE,
-        manual="Order the packets of each section by their exact times, before all other options apply. Packets of the "
-        "same time keep their order. A packet without a time stays behind the packet before it. Packets keep the "
-        "numbers that they have in the input; times after the first packet count from the earliest. Blocks between "
-        "packets come after the section's packets, but interfaces, names, secrets and processes come before them. The "
-        "whole capture is always read, a file twice. More than 16 MiB of packets need a temporary file if they come "
-        "from a pipe or a compressed capture, or if the times of so many overlap.",
+        manual="Order the packets of each section by their exact times, before all other options apply. Sections stay "
+        "behind each other: a warning says so if they overlap in time. Packets of the same time keep their order. A "
+        "packet without a time stays behind the packet before it. Packets keep the numbers that they have in the "
+        "input; times after the first packet count from the earliest. Blocks between packets come after the section's "
+        "packets, but interfaces, names, secrets and processes come before them. The whole capture is always read, a "
+        "file twice. More than 16 MiB of packets need a temporary file if they come from a pipe or a compressed "
+        "capture, or if the times of so many overlap.",
     ),
     Option(
         "timezone",
@@ -145,8 +146,8 @@ _SELECTED = (
         MERGE,
         "X",
         example="wan0",
-        manual="Select packets of an interface. X is its name, or its id in the merged capture, from 0; with "
-        "`--append` also section and id (`1:2`). This reads the inputs twice.",
+        manual="Select packets of an interface. X is its name, its id in the merged capture (`2`), or section and id "
+        "there, both from 0 (`0:2`). With `--append`, an id is that of any section. This reads the inputs twice.",
     ),
     Option(
         "comment_matches",
@@ -217,8 +218,8 @@ _SELECTED = (
         CONVERTING,
         "WHAT,...",
         example="interface",
-        manual="What may differ in packets that repeat others for `--dedup`: `interface`, so that the same packet at "
-        "two interfaces counts, or `length`, the original length.",
+        manual="What may differ in packets that repeat others for `--dedup`: with `interface`, a packet also repeats "
+        "the same packet of a different interface; with `length`, also one of a different original length.",
     ),
     Option(
         "dedup_skip",
@@ -239,6 +240,19 @@ _SELECTED = (
         CONVERTING,
         manual="Select exactly the packets that the other options would leave out.",
     ),
+)
+
+# Texts of the manual for options whose lines of help differ by command.
+_SET_TIME = (
+    "Give packet N the time TIME, written as for `--rebase-time`. N is a number as for `--packets`. Selecting, sorting "
+    "and `--rebase-time` look at the time that the packet has in the input; `--shift-time` and `--rebase-time` do not "
+    "move it. The packet stays where it is. The command is refused if the packet's interface cannot express TIME "
+    "exactly, for a packet that is not written, and for a Simple Packet, which has no place for a time."
+)
+_EXTRACT_SECRETS = (
+    "Write the capture's TLS, SSH, WireGuard and OPC UA key logs to FILE, which only its owner may read. If there are "
+    "none, a warning says so, and FILE is not written. pcapng output keeps them, too; `--strip secrets` removes them. "
+    "Only in `convert`, OUT may be left out: then only FILE is written."
 )
 
 _EDITED = (
@@ -296,23 +310,29 @@ _EDITED = (
         CONVERTING,
         "TIME",
         example="2024-01-01",
-        manual="Move all packets in time by the same length, so that the first packet that is written and "
-        "has a time is at TIME. TIME is written as for `--after`, but does not begin with `+`. The command is refused "
-        "as with `--shift-time`, which cannot be given, too.",
+        manual="Move all packets in time by the same length, so that the first packet that is written and has a time "
+        "is at TIME; it need not be the earliest, unless `--sort` is given. TIME is written as for `--after`, but does "
+        "not begin with `+`. The command is refused as with `--shift-time`, which cannot be given, too.",
     ),
     Option(
         "set_time",
         "texts",
         "Give packet N of the input the time TIME",
         EDITED,
-        CONVERTING,
+        ONE_CAPTURE,
         "N:TIME",
         example="17:2024-05-01T12:00Z",
-        manual="Give packet N the time TIME, written as for `--rebase-time`. N is a number as for `--packets`. "
-        "Selecting, sorting and `--rebase-time` look at the time that the packet has in the input; `--shift-time` and "
-        "`--rebase-time` do not move it. The packet stays where it is. The command is refused if the packet's "
-        "interface cannot express TIME exactly, for a packet that is not written, and for a Simple Packet, which has "
-        "no place for a time.",
+        manual=_SET_TIME,
+    ),
+    Option(
+        "set_time",
+        "texts",
+        "Give packet N the time TIME, see --packets",
+        EDITED,
+        MERGE,
+        "N:TIME",
+        example="17:2024-05-01T12:00Z",
+        manual=_SET_TIME,
     ),
     Option(
         "capture_comment",
@@ -395,18 +415,29 @@ _EDITED = (
         "TYPE,FILE",
         example="tls,keys.log",
         manual="Add the key log in FILE to the capture, before all packets. TYPE is `tls`, `ssh`, `wg` "
-        "(or `wireguard`), `opcua` or a number.",
+        "(or `wireguard`), `opcua` or a number. The content of FILE is not checked.",
+    ),
+    Option(
+        "extract_secrets",
+        "text",
+        "Write key logs to FILE; without OUT: only FILE",
+        EDITED,
+        ("convert",),
+        "FILE",
+        example="keys.log",
+        manual=_EXTRACT_SECRETS,
+        page="how-to/edit",
     ),
     Option(
         "extract_secrets",
         "text",
         "Write key logs to FILE, readable by you alone",
         EDITED,
-        ("convert", "split", "merge"),
+        ("split", "merge"),
         "FILE",
         example="keys.log",
-        manual="Write the capture's TLS, SSH, WireGuard and OPC UA key logs to FILE, which only its owner may read. "
-        "pcapng output keeps them, too; `--strip secrets` removes them. Without OUT, `convert` writes only FILE.",
+        manual=_EXTRACT_SECRETS,
+        page="how-to/edit",
     ),
     Option(
         "extract_secrets",
