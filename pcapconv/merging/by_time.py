@@ -5,8 +5,8 @@ merges the batches of all open parts by keys (`steps/time_keys.py`) into one buf
 before it in its part has the key of that one, so that it stays where it stands. Other blocks stay between the packets
 between which they stand.
 
-If more parts overlap than can be open, all that is left of them is merged in groups of neighbours. Each group is written
-to a nameless temporary file, in which it is then one stream of the merge.
+If more parts overlap than can be open, all that is left of them is merged in groups of neighbours. Each group is
+written to a nameless temporary file, in which it is then one stream of the merge.
 """
 
 from __future__ import annotations

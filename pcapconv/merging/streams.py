@@ -97,8 +97,8 @@ class ScratchStream(Stream):
         self._begin = self._end = 0
 
     def fill(self, items: Iterable[Item]) -> Iterator[Item]:
-        """Write packets and blocks to the file; yield all other items, and blocks that packets of other streams may need,
-        too: names, secrets, processes, which are numbered in the order in which they are met."""
+        """Write packets and blocks to the file. Yield all other items, and blocks that packets of other streams may
+        need, too: names, secrets, and processes, which are numbered in the order in which they are met."""
         encode = EncodeSimplePackets(self._one.losses)
         with reading(TEMPORARY_FILE):
             self._begin = self._file.seek(0, os.SEEK_END)
