@@ -81,11 +81,26 @@ class MergedReader:
         streams = [PartStream(part, self._inputs, self._one, tells=not self._sorts) for part in self._inputs.parts]
         packets = 0
         with ExitStack() as stack:
-            for item in _Merge(self._one, streams, _Files(stack), 0, TimeKeys(), self._on_batch).items():
+            if self._sorts:  # the step that sorts keeps packets of the same time in the order in which they come
+                items = _one_behind_the_other(streams)
+            else:
+                keys = TimeKeys(self._one.earliest_second(self._inputs.parts))
+                items = _Merge(self._one, streams, _Files(stack), 0, keys, self._on_batch).items()
+            for item in items:
                 if isinstance(item, PacketBatch):
                     item.first_number = packets + 1
                     packets += item.rows
                 yield item
+
+
+def _one_behind_the_other(streams: Sequence[Stream]) -> Iterator[Item]:
+    """Yield the items of one stream behind those of the other."""
+    for stream in streams:
+        try:
+            stream.open(WINDOW_SIZE)
+            yield from stream.items
+        finally:
+            stream.close()
 
 
 class _Files:

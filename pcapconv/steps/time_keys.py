@@ -37,11 +37,13 @@ class TimeKeys:
     """The keys of a section's packets. Keys of different calls can be compared if `unit` is the same.
 
     `carries` is True if packets without a time have been met. `carried` is the ticks and the interface of the last
-    packet with a time; set it to go on with another stream of the same section's packets.
+    packet with a time; set it to go on with another stream of the same section's packets. Keys count from the second
+    `base` on, by default from 1970: a later one lets 64 bits hold the keys of finer units.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, base: int = 0) -> None:
         self._kernels = choose()
+        self._base = base
         self.begin_section()
 
     def begin_section(self) -> None:
@@ -50,7 +52,7 @@ class TimeKeys:
         self._unknown: dict[int, str] = {}  # interfaces whose times cannot be determined: id → why
         self._distinct: set[tuple[int, int]] = set()  # the units of all others
         self._per_second = 1  # of the common unit
-        self._earliest = 0  # no offset is lower; 0 or a negative power of two, so that it rarely changes
+        self._earliest = self._base  # no offset is lower without a base; it then is 0, or minus a power of two
         self._table = array("Q", _LAST_ENTRIES)  # for the kernel
         self._fits_kernel = True
         self.carries = False
@@ -66,7 +68,7 @@ class TimeKeys:
             else:
                 self._distinct.add(unit)
             common, earliest = lcm(self._per_second, per_second), self._earliest
-            while earliest > offset:
+            while not self._base and earliest > offset:
                 earliest = 2 * earliest or -1
             if (common, earliest) != (self._per_second, self._earliest):
                 self._per_second, self._earliest = common, earliest
