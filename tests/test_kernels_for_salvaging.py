@@ -107,15 +107,15 @@ def test_records_of_a_failed_chain_are_no_start(kernels: ModuleType, write: In) 
 
 
 def test_whole_records_are_followed_sound_or_not(kernels: ModuleType, write: In) -> None:
-    raw = record(write, 0) + record(write, T, original_length=0) + record(write) + b"\xff" * 15
+    raw = record(write, 0) + record(write, T, original_length=0) + bytes(16) + record(write) + b"\xff" * 15
     big = write.byte_order == BIG
 
-    def follow(until: int, most: int = 99) -> int:
-        end: int = kernels.follow_records(raw, 0, until, len(raw), big, 16, NEVER, most)
+    def follow(until: int, *, zeros: bool) -> int:
+        end: int = kernels.follow_records(raw, 0, until, len(raw), big, 16, NEVER, zeros)
         return end
 
-    assert [follow(until) for until in (0, 1, 20, 21, 99)] == [0, 20, 20, 40, 60]
-    assert follow(99, most=3) == 0
+    assert [follow(until, zeros=True) for until in (0, 1, 20, 21, 99)] == [0, 20, 20, 40, 76]
+    assert [follow(until, zeros=False) for until in (0, 1, 20, 21, 99)] == [0, 20, 20, 40, 40]
 
 
 def test_container_is_the_first_record_that_holds_sound_ones(kernels: ModuleType, write: In) -> None:
@@ -229,7 +229,7 @@ def test_ranges_outside_the_buffer_are_refused(kernels: ModuleType) -> None:
             kernels.find_blocks(bytes(40), start, scan, reach, stop, True, False, BOUNDS, 99)
     for start, stop, header_size in ((-1, 9, 16), (9, 8, 16), (0, 41, 16), (0, 40, 15)):
         with pytest.raises(ValueError, match="the range lies outside the buffer"):
-            kernels.follow_records(bytes(40), start, 0, stop, False, header_size, NEVER, 9)
+            kernels.follow_records(bytes(40), start, 0, stop, False, header_size, NEVER, True)
         with pytest.raises(ValueError, match="the range lies outside the buffer"):
             kernels.find_container(bytes(40), start, 0, stop, False, header_size, NEVER, LIMITS)
     with pytest.raises(ValueError, match="fewer than 6 64-bit values"):
@@ -286,7 +286,7 @@ def test_both_forms_find_the_same(
     records = big, header_size, swap
     scan = min(scan, len(raw))
     agree(compiled, "find_records", raw, start, scan, reach, len(raw), at_end, *records, limits)
-    agree(compiled, "follow_records", raw, start, reach, len(raw), *records, 50)
+    agree(compiled, "follow_records", raw, start, reach, len(raw), *records, at_end)
     agree(compiled, "find_container", raw, start, reach, len(raw), *records, limits)
     agree(compiled, "find_blocks", raw, start, scan, reach, len(raw), at_end, big, BOUNDS, 60)
     columns = with_rows(3, record_at=[start, scan, reach])

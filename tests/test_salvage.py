@@ -12,6 +12,8 @@ import wire
 from batches import run_batch
 from command_line import run_command
 from conversions import Pipe, converted, damage_of
+from hypothesis import given
+from invented_captures import invented_pcap, invented_pcapng
 from splitting import parts_of
 from wire import In
 
@@ -240,7 +242,6 @@ def test_odd_captures_are_read_as_without_salvaging(write: In) -> None:
         write.pcap_record(T, 5, b"shorter", original_length=9),
         write.pcap_record(T, 5, b"none", original_length=0),
         write.pcap_record(2**32 - 1, 5, b"2106"),
-        bytes(16),
         write.pcap_record(T, 5, b""),
         write.pcap_record(T, 5, bytes(300_000)),
     ]
@@ -252,6 +253,21 @@ def test_odd_captures_are_read_as_without_salvaging(write: In) -> None:
     second = write.pcap_header() + records[1] + write.pcap_header() + records[2] + bytes(64)
     with pcapconv.open(io.BytesIO(second)) as plain:
         assert salvaged(second) == ([each.data for each in plain], plain.damage)
+
+
+@given(raw=invented_pcap() | invented_pcapng())
+def test_undamaged_captures_are_read_as_without_salvaging(raw: bytes) -> None:
+    with pcapconv.open(io.BytesIO(raw)) as plain:
+        assert salvaged(raw) == ([each.data for each in plain], plain.damage)
+
+
+@pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize("seconds", [7, T])
+def test_records_of_zeros_are_packets_among_those_of_1970(write: In, seconds: int) -> None:
+    one, other = write.pcap_record(seconds, 5, b"one"), write.pcap_record(seconds, 5, b"other")
+    back, damage = salvaged(write.pcap_header() + one + bytes(48) + other)
+    assert back == [b"one", *[b""] * (3 if seconds == 7 else 0), b"other"]
+    assert places(damage) == ([] if seconds == 7 else [(24 + len(one), 2, 48)])
 
 
 # ---------------------------------------------------------------- every way in

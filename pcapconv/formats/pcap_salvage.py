@@ -6,7 +6,7 @@ length above the original one, a time a week from that of the record before it, 
 follow it for more bytes than the longest packet has, or if eight sound ones follow it; else damage begins there.
 The same is asked of a record before something else that is shorter than its original length and the snaplen state,
 unless records before it were. `sound_rows` and `is_trusted` decide that. An undamaged capture is read as without
-salvaging, whatever it holds.
+salvaging, whatever it holds, but for records of zeros among packets of other years than 1970.
 
 `find` looks for the next record. A chain of false records, in the data of the packet whose header is damaged, ends
 with the first sound record behind this packet, and nothing in the chain itself tells where. So, in this order:
@@ -36,8 +36,8 @@ from types import ModuleType
 
 from pcapconv.formats.pcap_header import FileHeader, header_size
 from pcapconv.formats.salvage import LATER, WINDOW, RecentTimes, longest_packet
-from pcapconv.formats.window import LARGEST_RECORD, Window
-from pcapconv.kernels.contract import NOT_A_RECORD
+from pcapconv.formats.window import Window
+from pcapconv.kernels.contract import EARLIEST, NOT_A_RECORD
 from pcapconv.model import Columns
 from pcapconv.spec import pcap
 
@@ -96,16 +96,15 @@ class PcapSalvage:
         self._tail = tail if first else self._tail + tail
         if len(self._tail) > 2 * _TAIL_SIZE:
             until = len(self._tail) - _TAIL_SIZE
-            most = 2**32 - 1
             self._tail = self._tail[
-                self._kernels.follow_records(self._tail, 0, until, len(self._tail), *self._layout, most) :
+                self._kernels.follow_records(self._tail, 0, until, len(self._tail), *self._layout, True) :
             ]
 
     def is_trusted(self) -> bool:
         """Whether the record at the window's start, which is not sound, is read all the same."""
         window = self._window
         start = window.start
-        end = int(self._kernels.follow_records(window.buffer, start, start + 1, window.stop, *self._layout, 2**32 - 1))
+        end = int(self._kernels.follow_records(window.buffer, start, start + 1, window.stop, *self._layout, True))
         if self._was_cut_short(end - start) or self._has_rival():
             return False
         if not (self._followed(end - start) or self._sound_records_follow(end - start)):
@@ -114,8 +113,8 @@ class PcapSalvage:
         return True
 
     def zeros_are_packets(self) -> bool:
-        """Whether the zeros at the window's start are empty packets, or the end of the capture: the records behind them
-        have to be whole."""
+        """Whether the zeros at the window's start are empty packets, or the end of the capture: the packets before them
+        have to be of 1970, as they are, and the records behind them whole."""
         window, (_, size, _) = self._window, self._layout
         if window.offset < self._trusted_until:
             return True
@@ -123,14 +122,18 @@ class PcapSalvage:
         zeros = window.leading_zeros()
         if zeros == window.available and at_end:
             return True
+        if not self._near_1970:
+            return False
         distance = self._last_at + size + self._last_length - window.offset
         if self._last_at >= 0 and distance > 0 and self._proves(window.offset + distance, self._limits(anytime=True)):
             return False  # the last packet's captured length is wrong, and these are its data
-        return zeros < self._longest and self._followed(zeros // size * size)
+        return zeros < self._longest and not self._has_rival() and self._followed(zeros // size * size)
 
     def header_is_trusted(self, magic: bytes) -> bool:
         """Whether the file header at the window's start is not the data of a packet: whole records have to follow."""
-        return self._window.offset < self._trusted_until or self._followed(header_size(magic))
+        if self._window.offset < self._trusted_until:
+            return True
+        return self._followed(header_size(magic))
 
     def fault(self) -> str:
         """Why the record at the window's start is not read, in words."""
@@ -186,6 +189,11 @@ class PcapSalvage:
         """How many bytes the record of the longest packet can have."""
         return longest_packet([self._header.snaplen], self._longest_seen) + self._layout[1]
 
+    @property
+    def _near_1970(self) -> bool:
+        """Whether the packets before are of the first days of 1970, or there are none, so that zeros may be packets."""
+        return self._limits()[EARLIEST] <= LATER
+
     def _limits(self, *, anytime: bool = False) -> array[int]:
         """What a sound record is, as the kernels take it; with `anytime`, whatever its time is."""
         earliest, latest = 0, 2**32 - 1
@@ -213,10 +221,10 @@ class PcapSalvage:
         start = window.start + distance
         if start > window.stop:
             return False
-        most = LARGEST_RECORD
-        end = int(self._kernels.follow_records(window.buffer, start, start + longest, window.stop, *self._layout, most))
-        at_end = at_end and end == window.stop
-        if end < start + longest and not at_end and bytes(window.buffer[end : end + 4]) not in pcap.MAGICS:
+        zeros, until = self._near_1970, start + longest
+        end = int(self._kernels.follow_records(window.buffer, start, until, window.stop, *self._layout, zeros))
+        at_end = at_end and not any(window.buffer[end : window.stop])  # zeros at the end are damage of their own
+        if end < until and not at_end and bytes(window.buffer[end : end + 4]) not in pcap.MAGICS:
             return False
         self._trusted_until = window.offset + end - window.start
         return True
@@ -243,20 +251,19 @@ class PcapSalvage:
         return True
 
     def _was_cut_short(self, size: int) -> bool:
-        """Whether the captured length of the record of this size at the window's start is wrong: no sound record
-        follows, but one does behind as many bytes as the original length states."""
-        window, columns = self._window, Columns(1)
-        header_size = self._layout[1]
+        """Whether the captured length of the record of this size at the window's start is wrong: zeros or the header of
+        a file follow, but a sound record does behind as many bytes as the original length states."""
+        window, header_size = self._window, self._layout[1]
         at, order = window.start, self._header.byte_order
         other, stated = (int.from_bytes(window.buffer[at + each : at + each + 4], order) for each in (8, 12))
         length = min(max(other, stated), self._header.snaplen or 2**32)
         if header_size + length <= size or length > self._longest:
             return False
         window.look_ahead(size + header_size)
-        columns.record_at[0] = window.start + size
-        limits = self._limits(anytime=True)
-        follows = self._kernels.first_unsound(window.buffer[: window.stop], columns, 0, 1, *self._layout, -1, limits)
-        return not follows and self._proves(window.offset + header_size + length, limits)
+        behind = bytes(window.buffer[window.start + size : window.stop][:header_size])
+        if any(behind) and behind[:4] not in pcap.MAGICS:
+            return False
+        return self._proves(window.offset + header_size + length, self._limits(anytime=True))
 
     def _has_rival(self) -> bool:
         """Whether a chain begins in the data behind the window's start that whole records, from there on, do not meet:
@@ -268,9 +275,8 @@ class PcapSalvage:
         rival = self._kernels.find_records(
             window.buffer, start + 1, scan, longest, stop, at_end, *self._layout, self._limits()
         )
-        most = 2**32 - 1
         return rival >= 0 and bool(
-            self._kernels.follow_records(window.buffer, start, rival, stop, *self._layout, most) != rival
+            self._kernels.follow_records(window.buffer, start, rival, stop, *self._layout, True) != rival
         )
 
     def _note_oddities(self) -> None:
@@ -355,7 +361,7 @@ class PcapSalvage:
             found = self._kernels.find_container(joined, found, until, len(joined), *self._layout, limits)
         if found < 0:
             return None
-        end = self._kernels.follow_records(joined, found, length, len(joined), *self._layout, 2**32 - 1)
+        end = self._kernels.follow_records(joined, found, length, len(joined), *self._layout, True)
         return int(window.offset + end - length)
 
     def _proves(self, offset: int, limits: array[int]) -> bool:
@@ -391,8 +397,8 @@ class PcapSalvage:
         window, longest = self._window, self._longest
         certain = self._container(offset, limits)
         if certain is None:
-            at, most = window.start + offset - window.offset, 2**32 - 1
-            end = self._kernels.follow_records(window.buffer, at, at + longest, window.stop, *self._layout, most)
+            at = window.start + offset - window.offset
+            end = self._kernels.follow_records(window.buffer, at, at + longest, window.stop, *self._layout, True)
             if end < at + longest:
                 return None
             certain = int(window.offset + end - window.start)

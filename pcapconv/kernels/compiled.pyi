@@ -111,7 +111,7 @@ def find_records(
     limits: array[int],
 ) -> int: ...
 def follow_records(
-    buffer: bytes | bytearray, start: int, until: int, stop: int, big: bool, header_size: int, swap: int, most: int
+    buffer: bytes | bytearray, start: int, until: int, stop: int, big: bool, header_size: int, swap: int, zeros: bool
 ) -> int: ...
 def find_container(
     buffer: bytes | bytearray,

@@ -2298,10 +2298,9 @@ def find_records(buffer, Py_ssize_t start, Py_ssize_t scan, Py_ssize_t reach, Py
     return found
 
 
-def follow_records(buffer, Py_ssize_t start, Py_ssize_t until, Py_ssize_t stop, bint big, Py_ssize_t header_size, int swap, uint32_t most):
+def follow_records(buffer, Py_ssize_t start, Py_ssize_t until, Py_ssize_t stop, bint big, Py_ssize_t header_size, int swap, bint zeros):
     cdef Records records
     cdef Py_ssize_t at = start, end
-    cdef uint32_t captured, original
     cdef Py_buffer view
     PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
     try:
@@ -2313,8 +2312,7 @@ def follow_records(buffer, Py_ssize_t start, Py_ssize_t until, Py_ssize_t stop, 
                 end = whole_end(&records, at)
                 if end < 0:
                     break
-                record_lengths(&records, at, &captured, &original)
-                if captured > most:
+                if not zeros and not load32(records.data + at, 1) and no_record(records.data + at, header_size):
                     break
                 at = end
     finally:

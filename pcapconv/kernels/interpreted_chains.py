@@ -153,15 +153,17 @@ def _times(records: _Records, start: int, scan: int, big: bool) -> Iterable[int]
 
 
 def follow_records(
-    buffer: bytes | bytearray, start: int, until: int, stop: int, big: bool, header_size: int, swap: int, most: int
+    buffer: bytes | bytearray, start: int, until: int, stop: int, big: bool, header_size: int, swap: int, zeros: bool
 ) -> int:
-    """Follow whole records of at most `most` captured bytes from `start` on, sound or not. Return the offset of the
-    first one that begins at `until` or behind it, or that is not whole or longer."""
+    """Follow whole records from `start` on, sound or not. Return the offset of the first one that begins at `until` or
+    behind it, or that is not whole, or, without `zeros`, whose header is zeros."""
     records = _Records(buffer, stop, big, header_size, swap, array("Q", bytes(8 * RECORD_LIMITS)))
     if not 0 <= start <= stop:
         raise ValueError("the range lies outside the buffer")
     at = start
-    while at < until and (end := records.whole_end(at)) >= 0 and records.lengths(at)[0] <= most:
+    while at < until and (end := records.whole_end(at)) >= 0:
+        if not zeros and not any(buffer[at : at + header_size]):
+            break
         at = end
     return at
 
