@@ -84,7 +84,7 @@ class MergedReader:
             if self._sorts:  # the step that sorts keeps packets of the same time in the order in which they come
                 items = _one_behind_the_other(streams)
             else:
-                keys = TimeKeys(self._one.earliest_second(self._inputs.parts))
+                keys = TimeKeys(self._one.second_before(self._inputs.parts))
                 items = _Merge(self._one, streams, _Files(stack), 0, keys, self._on_batch).items()
             for item in items:
                 if isinstance(item, PacketBatch):

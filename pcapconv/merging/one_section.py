@@ -72,16 +72,16 @@ class OneSection:
         self.interfaces.append(new)
         return new
 
-    def earliest_second(self, parts: Sequence[Part]) -> int:
-        """The second, since 1970, of the earliest first packet of these parts; 0 if that is before 1970, or if there is
-        none."""
+    def second_before(self, parts: Sequence[Part]) -> int:
+        """The second, since 1970, before that of the earliest first packet of these parts; 0 if it is before 1970, or
+        if there is none."""
         seconds = []
         for part in parts:
             if part.first is not None:
                 ticks, interface = part.first
                 per_second, offset = part.interfaces[interface].time_unit or (1, 0)
                 seconds.append(ticks // per_second + offset)
-        return max(0, min(seconds, default=0))
+        return max(0, min(seconds, default=0) - 1)
 
     def forget(self, part: Part) -> None:
         """Forget what is only needed while a part is read, and count what its interfaces have no place for."""

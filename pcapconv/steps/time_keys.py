@@ -38,7 +38,7 @@ class TimeKeys:
 
     `carries` is True if packets without a time have been met. `carried` is the ticks and the interface of the last
     packet with a time; set it to go on with another stream of the same section's packets. Keys count from the second
-    `base` on, by default from 1970: a later one lets 64 bits hold the keys of finer units.
+    `base` on, by default from 1970: a later one, before all times, lets 64 bits hold the keys of finer units.
     """
 
     def __init__(self, base: int = 0) -> None:
