@@ -80,7 +80,7 @@ def merged(captures: Sequence[bytes], *, separate: bool = False) -> bytes:
 
 def written(captures: Sequence[bytes], request: Request, *, separate: bool = False, pipe: bool = False) -> Output:
     """The pcapng output of `merge` with a request."""
-    entries, losses = merged_entries(captures, separate=separate)
+    entries, losses = merged_entries(captures, separate=separate, sort=request.sort)
     found = expected.in_order(entries, request)
     stay, timeless = expected.chosen(found, request)
     out = expected.written_pcapng(found, stay, Counter({"packets-without-time": timeless}), request, pipe)
@@ -278,8 +278,9 @@ def _header(parts: Sequence[_Part], losses: Counter[str]) -> tuple[bytes, list[l
     return expected.without(parts[0].options, order, [], added)[0], hosts
 
 
-def merged_entries(captures: Sequence[bytes], *, separate: bool = False) -> _Merged:
-    """The merged capture as entries, whose packets count from 1."""
+def merged_entries(captures: Sequence[bytes], *, separate: bool = False, sort: bool = False) -> _Merged:
+    """The merged capture as entries, whose packets count from 1. With `sort`, one part comes behind the other, to be
+    sorted."""
     parts, losses = _parts(captures), Counter[str]()
     order = parts[0].order
     options, hosts = _header(parts, losses)
@@ -300,11 +301,9 @@ def merged_entries(captures: Sequence[bytes], *, separate: bool = False) -> _Mer
                 if index > first or entry.block_type != wire.INTERFACE_DESCRIPTION
             ],
         )
-    for place, entry in sorted(places, key=lambda each: each[0]):
+    for place, entry in sorted(places, key=lambda each: (each[0].rank, each[0].place) if sort else each[0]):
         state.take(place.rank, entry)
-    for rank, host in enumerate(hosts):
-        if rank not in state.placed:
-            losses["section-options"] += len(host)
+    losses["section-options"] += sum(map(len, state.without_place))
     for part in parts:
         if part.header is not None:
             losses += Counter(_losses_of_pcap(part))
@@ -336,7 +335,7 @@ class _State:
     ) -> None:
         self.order, self.hosts, self.losses, self.separate = order, hosts, losses, separate
         self.out: list[Entry] = []
-        self.placed = {rank for rank, host in enumerate(hosts) if not host}
+        self.without_place = [set(host) for host in hosts]
         self.packets = 0
         self.interfaces: list[expected.Interface] = []
         self.known: dict[tuple[bytes, int], int] = {}
@@ -362,10 +361,9 @@ class _State:
         options = _options_in(self.order, body[8:], old, wire.INTERFACE_DESCRIPTION, self.losses, "interface-options")
         stated = {code for code, _, _ in expected.listed(options, self.order)}
         added = [(code, value) for code, value in self.hosts[rank] if code not in stated]
-        if len(added) == len(self.hosts[rank]):
-            self.placed.add(rank)
         new = b"".join(wire.option(code, value, byte_order=self.order) for code, value in added)
         options = expected.without(options, self.order, [], new)[0]
+        self.without_place[rank] -= {(code, value) for code, value, _ in expected.listed(options, self.order)}
         fixed = body[:8] if old == self.order else body[:2][::-1] + body[2:4][::-1] + body[4:8][::-1]
         key = fixed + options, self.alike[rank, fixed + options]
         self.alike[rank, fixed + options] += 1
@@ -426,7 +424,7 @@ class _State:
 
     def with_processes(self, rank: int, raw: bytes) -> bytes:
         """The options with the new numbers of processes; a reference that leads nowhere is left out."""
-        if not self.processes:
+        if len(self.ids) == 1:
             return raw
         pairs, old = [], [(code, value) for code, value, _ in expected.listed(raw, self.order)]
         for code, value in old:
