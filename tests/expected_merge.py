@@ -83,6 +83,7 @@ def written(captures: Sequence[bytes], request: Request, *, separate: bool = Fal
     entries, losses = merged_entries(captures, separate=separate, sort=request.sort)
     found = expected.in_order(entries, request)
     stay, timeless = expected.chosen(found, request)
+    request = expected.moving(stay, request)
     out = expected.written_pcapng(found, stay, Counter({"packets-without-time": timeless}), request, pipe)
     raised, count = (out.capture, 0) if pipe else _with_snaplens(out.capture)
     losses["header-fields"] += count
