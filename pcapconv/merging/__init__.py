@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from pcapconv import formats
 from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, open_secrets, separate_arguments
-from pcapconv.errors import FormatError, PcapconvError, UsageError, name_in_errors
+from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError, name_in_errors
 from pcapconv.formats import Reader
 from pcapconv.formats.output_compression import choose_compression
 from pcapconv.io.paths import STDIO, Readable, Writable, name_of
@@ -170,11 +170,15 @@ class _Merging(Conversion):
             raise
 
     def prepare_next_run(self, error: PcapconvError) -> bool:
-        """See `Conversion.prepare_next_run`. A further section of an input needs a survey of the inputs."""
-        if isinstance(error, FurtherSectionError) and self.can_start_again:
-            self.survey_inputs()
+        """See `Conversion.prepare_next_run`. A further section of an input needs a survey of the inputs. Any error can
+        come from the order that packets have before it, and then the next run has another one."""
+        if not isinstance(error, FurtherSectionError) and super().prepare_next_run(error):
             return True
-        return super().prepare_next_run(error)
+        if isinstance(error, FileError) or self._append or self._inputs.surveyed or not self.can_start_again:
+            return False
+        parts = len(self._inputs.parts)
+        self.survey_inputs()
+        return len(self._inputs.parts) > parts
 
     def steps(self, report: Report) -> list[Step]:
         """See `Conversion.steps`. Simple Packets are encoded last: until then they have no time."""

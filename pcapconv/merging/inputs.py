@@ -94,7 +94,8 @@ class Part:
 
 class Inputs(Source):
     """The inputs of a merge, as one source. Use it as a context manager. `sources` are the inputs, closed if they can
-    be opened again; `parts` are their parts, in order. `notices` say what is odd about files of directories."""
+    be opened again; `parts` are their parts, in order. `surveyed` is whether `survey` was called. `notices` say what is
+    odd about files of directories."""
 
     def __init__(
         self, readables: Sequence[Readable], output: object, fractions: str | None = None, *, salvage: bool = False
@@ -105,7 +106,7 @@ class Inputs(Source):
         self._stack = ExitStack()
         self._fractions = fractions
         self._salvage = salvage
-        self._surveyed = self._has_further_sections = False
+        self.surveyed = self._has_further_sections = False
         self._opened: set[Source] = set()
         self._bytes_done = 0
         self.sources: list[Source] = []
@@ -174,12 +175,12 @@ class Inputs(Source):
     @property
     def needs_survey(self) -> bool:
         """Whether an input is known to have further sections which `survey` has not found yet."""
-        return self._has_further_sections and not self._surveyed
+        return self._has_further_sections and not self.surveyed
 
     def survey(self, on_batch: Callable[[], object]) -> None:
         """Find the sections of all pcapng inputs, which are read whole. Raises FormatError and FileError."""
         parts = [each for part in self.parts for each in self._sections_of(part, on_batch)]
-        self._surveyed, self.parts = True, parts
+        self.surveyed, self.parts = True, parts
         self._number_parts()
 
     def _sections_of(self, part: Part, on_batch: Callable[[], object]) -> list[Part]:

@@ -147,6 +147,8 @@ class EditTimes(Step):
                 f"{packet}: {argument('set_time')} gives it a time before the first or after the last that its "
                 f"interface can count (interface {interface.id} of section {interface.section})"
             )
+        if ticks == columns.ticks[row]:  # the packet stays as it is
+            return
         if columns.record_type[row] == OBSOLETE_PACKET:
             _replace_obsolete(batch, [row])
             columns = batch.columns
