@@ -183,9 +183,7 @@ def test_times_of_all_resolutions_are_compared_exactly(write: In, most: int) -> 
 needs_mergecap = pytest.mark.skipif(shutil.which("mergecap") is None, reason="mergecap is not installed")
 MISREAD = {
     **dict.fromkeys(("blocks", "custom", "do-not-copy", "journal"), "it counts custom and journal blocks as packets"),
-    **dict.fromkeys(
-        ("simple", "obsolete", "sections", "before-interface", "mixed-order"), "it puts Simple Packets elsewhere"
-    ),
+    **dict.fromkeys(("simple", "obsolete", "sections", "before-interface", "mixed-order"), "it moves Simple Packets"),
     **dict.fromkeys(("time-extremes", "time-after-2106", "time-before-1970", "time-offsets"), "times"),
     "time-malformed": "nobody can tell these times",
     "ixia-hardware": "it takes the fractions for microseconds",

@@ -12,7 +12,7 @@ from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.buffered_output import BufferedOutput
 from pcapconv.io.read_write import TEMPORARY_FILE, reading
 from pcapconv.io.source import Source, open_again
-from pcapconv.io.target import open_target
+from pcapconv.io.target import Target
 from pcapconv.merging.inputs import Inputs, Part
 from pcapconv.merging.one_section import OneSection
 from pcapconv.merging.part_items import PartItems
@@ -107,7 +107,7 @@ class ScratchStream(Stream):
         called for each batch."""
         with reading(TEMPORARY_FILE):
             self._begin = self._file.seek(0, os.SEEK_END)
-        output = BufferedOutput(open_target(self._file))
+        output = BufferedOutput(Target(self._file, self.name))
         try:
             writer = formats.open_writer(WriterSettings(self._one.section.layout), output)
             writer.write(self._one.section)

@@ -82,6 +82,11 @@ def _convert(random: Random) -> Options:
     return {"to": random.choice(FORMATS), **some, **more}
 
 
+def _merge(random: Random) -> Options:
+    ways: list[Options] = [{}, {}, {"append": True}, {"separate_interfaces": True}]
+    return random.choice(ways) | _convert(random)
+
+
 def _normalize(random: Random) -> Options:
     return {"to": random.choice(FORMATS)} | _some(
         random,
@@ -132,6 +137,7 @@ def _batch(random: Random) -> Options:
 CHOICES: dict[str, Callable[[Random], Options]] = {
     "read": _read,
     "convert": _convert,
+    "merge": _merge,
     "normalize": _normalize,
     "diff": _diff,
     "split": _split,

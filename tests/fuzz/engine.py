@@ -31,7 +31,8 @@ _ROUTES = 3  # beside the plainest one, for each case
 _MOST_MEMORY = 64 * 2**20  # by which one case may raise what the process needed before
 _ADDRESSES = 4 * 2**30
 # How often each target is taken: those that are read by more code more often, slow ones less often.
-_WEIGHTS = {"read": 3, "convert": 6, "normalize": 4, "diff": 4, "split": 3, "sidecar": 3, "restore": 4, "batch": 1}
+_WEIGHTS = {"read": 3, "convert": 6, "merge": 3, "normalize": 4, "diff": 4, "split": 3, "sidecar": 3, "restore": 4}
+_WEIGHTS |= {"batch": 1}
 
 
 class Fuzzer:
@@ -116,6 +117,8 @@ class Fuzzer:
         captures: tuple[bytes, ...] = (random.choice(self._captures),)
         if target == "diff":
             captures += (random.choice([captures[0], captures[0], random.choice(self._captures)]),)
+        elif target == "merge":
+            captures += tuple(random.choice(self._captures) for _ in range(random.choice([0, 1, 1, 2, 4])))
         elif target == "batch":
             captures += (random.choice(self._captures),)
         elif target == "restore":

@@ -10,6 +10,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
+
 import pcapconv
 from fuzz.case import Case
 from fuzz.routes import Route, other_routes
@@ -70,7 +72,10 @@ def same_on_routes(case: Case, outcome: Outcome, random: Random, count: int, run
         if _may_differ(outcome, other, route):
             continue
         hold("same error on all routes", outcome.error, other.error, route)
-        hold("same report on all routes", outcome.report, other.report, route)
+        reports = outcome.report, other.report
+        if case.target == "merge":
+            reports = _in_one_order(outcome.report), _in_one_order(other.report)
+        hold("same report on all routes", *reports, route)
         files, others = (_comparable(each, route) for each in (outcome, other))
         hold("same files on all routes", files, others, route)
 
@@ -173,6 +178,45 @@ def _of_convert(case: Case, outcome: Outcome, runner: Runner) -> None:
     hold("one normal form of what was converted without loss", before.files, after.files)
 
 
+def _of_merge(case: Case, outcome: Outcome, runner: Runner) -> None:
+    if not case.options.get("strict"):
+        _strict_agrees(case, outcome, runner)
+    _same_in_groups(case, outcome, runner)
+    if outcome.error:
+        return
+    report, (out,) = outcome.report, outcome.files.values()
+    _reads_back(out, report["packets_written"], "the merged capture")
+    if not case.options.keys() & SELECTING:
+        hold("packets are all written", report["packets_written"], report["packets_read"])
+    if case.options.keys() & STEPS or report["damage"]:
+        return
+    if report["target_format"] == "pcapng" and not case.options.get("append"):
+        again = runner(Case("merge", {"to": "pcapng"}, (out,)), Route())
+        hold("merged again", again.files.get("out", again.error), out)
+    if all(suffix(each) == "pcapng" for each in case.captures):
+        whole = runner(case._replace(captures=(b"".join(case.captures),)), Route())
+        hold("inputs and sections", whole.files.get("out", whole.error), out)
+        if report["target_format"] == "pcapng" and case.options.get("append"):
+            hold("appended", out, b"".join(case.captures))
+
+
+def _same_in_groups(case: Case, outcome: Outcome, runner: Runner) -> None:
+    """If few inputs can be open, blocks that explain packets may come earlier, under other numbers; no more differs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pcapconv.merging.by_time.MOST_OPEN", 2)
+        few = runner(case, Route())
+    if outcome.error or few.error:
+        hold("the kind of error, in groups", few.error.partition(":")[0], outcome.error.partition(":")[0])
+        return
+    hold("the report, in groups", _in_one_order(few.report), _in_one_order(outcome.report))
+    hold("the size, in groups", len(few.files["out"]), len(outcome.files["out"]))
+
+
+def _in_one_order(report: dict[str, Any]) -> dict[str, Any]:
+    """A report with its warnings and damage in one order: they come in that in which inputs are read."""
+    return report | {name: sorted(map(str, report[name])) for name in ("warnings", "damage") if name in report}
+
+
 def _of_normalize(case: Case, outcome: Outcome, runner: Runner) -> None:
     if not case.options.get("strict"):
         _strict_agrees(case, outcome, runner)
@@ -253,6 +297,7 @@ def _of_batch(case: Case, outcome: Outcome, runner: Runner) -> None:
 INVARIANTS: dict[str, Callable[[Case, Outcome, Runner], None]] = {
     "read": _of_read,
     "convert": _of_convert,
+    "merge": _of_merge,
     "normalize": _of_normalize,
     "diff": _of_diff,
     "split": _of_split,

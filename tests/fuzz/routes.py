@@ -10,7 +10,6 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, BinaryIO, NamedTuple, cast
@@ -177,6 +176,7 @@ def on(route: Route) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PCAPCONV_KERNELS", route.form)
         if route.window:
-            patch.setattr(formats, "open_reader", partial(formats.open_reader, window_size=route.window))
+            open_reader = formats.open_reader
+            patch.setattr(formats, "open_reader", lambda source, _size=0: open_reader(source, route.window))
             patch.setattr(buffered_output, "BUFFER_SIZE", max(4096, route.window))
         yield

@@ -139,6 +139,14 @@ def _one_file(call: Callable[..., Report], case: Case, route: Route, folder: Pat
     return Outcome("", {"out": written(target)}, _reported(report))
 
 
+def merge(case: Case, route: Route, folder: Path) -> Outcome:
+    """`pcapconv.merge` of all captures."""
+    target = open_target(route, folder / "out")
+    sources = [_in(case, route, folder, index) for index in range(len(case.captures))]
+    report = pcapconv.merge(sources, target, **_AS_STATED, **case.options)
+    return Outcome("", {"out": written(target)}, _reported(report))
+
+
 def diff(case: Case, route: Route, folder: Path) -> Outcome:
     """`pcapconv.diff` of two captures."""
     places = _in(case, route, folder), _in(case, route, folder, 1)
@@ -241,6 +249,7 @@ TARGETS: dict[str, Callable[[Case, Route, Path], Outcome]] = {
     "read": read,
     "convert": convert,
     "normalize": normalize,
+    "merge": merge,
     "diff": diff,
     "split": split,
     "sidecar": sidecar,
