@@ -42,8 +42,8 @@ _SELECTED = (
         manual="Order the packets of all inputs by their exact times, also those of an input that is not in order. "
         "Without this option, such an input causes a warning, and its packets stay where they stand in it. Packets of "
         "the same time keep the order of the inputs. A packet without a time stays behind the packet before it. "
-        "Packets keep the numbers that they have without this option. With `--append`: order the packets of each "
-        "section. More than 16 MiB of packets need a temporary file.",
+        "Numbers then count through one input after the other. With `--append`: order the packets of each section. "
+        "More than 16 MiB of packets need a temporary file.",
         page="how-to/merge",
     ),
     Option(
