@@ -293,8 +293,8 @@ def test_other_files_in_a_directory_are_passed_over(folder: Path) -> None:
     report = pcapconv.merge([folder], folder / "c.pcapng")
     assert (folder / "c.pcapng").read_bytes() == WHOLE
     assert ["notes.txt" in str(warning) for warning in report.warnings] == [True]
+    (folder / "empty").mkdir()
     with pytest.raises(FileError, match="there is no capture in it"):
-        (folder / "empty").mkdir()
         pcapconv.merge([folder / "empty"], folder / "d.pcapng")
 
 

@@ -255,7 +255,7 @@ class _Merge:
         stream.batch, stream.row, stream.carried = batch, 0, self._keys.carried
         stream.latest = stream.next_latest
         keys, fall = self._rising_keys(stream)
-        if isinstance(keys, array) and self._exact_keys is None:
+        if isinstance(keys, array) and self._exact_keys is None and self._keys.unit == self._unit:
             self._set_rows(slot, stream, keys)
         else:
             self._merge_anew()

@@ -73,15 +73,15 @@ class OneSection:
         return new
 
     def second_before(self, parts: Sequence[Part]) -> int:
-        """The second, since 1970, before that of the earliest first packet of these parts; 0 if it is before 1970, or
-        if there is none."""
+        """The second, since 1970, before that of the earliest first packet of these parts, or of 1970 if there is
+        none."""
         seconds = []
         for part in parts:
             if part.first is not None:
                 ticks, interface = part.first
                 per_second, offset = part.interfaces[interface].time_unit or (1, 0)
                 seconds.append(ticks // per_second + offset)
-        return max(0, min(seconds, default=0) - 1)
+        return min(seconds, default=0) - 1
 
     def forget(self, part: Part) -> None:
         """Forget what is only needed while a part is read, and count what its interfaces have no place for."""

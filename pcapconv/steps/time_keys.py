@@ -75,13 +75,18 @@ class TimeKeys:
                 self._table, self._fits_kernel = array("Q", _LAST_ENTRIES), True
 
     @property
+    def _are_ticks(self) -> bool:
+        """Whether keys are ticks. With a base, they are none if a packet without any time may come before all others."""
+        return len(self._distinct) <= 1 and not (self._base and self.carries)
+
+    @property
     def unit(self) -> object:
         """What a key counts; another object if interfaces that were added have changed it."""
-        return self._per_second, self._earliest, next(iter(self._distinct)) if len(self._distinct) == 1 else None
+        return self._per_second, self._earliest, next(iter(self._distinct), None) if self._are_ticks else None
 
     def key(self, ticks: int, interface: int) -> int:
         """The key of one time, given by the ticks of an interface."""
-        if len(self._distinct) <= 1:
+        if self._are_ticks:
             return ticks
         columns = Columns(1)
         columns.ticks[0], columns.interface[0] = ticks, interface
@@ -91,13 +96,13 @@ class TimeKeys:
         """The time of a key in seconds since 1970."""
         from fractions import Fraction  # slow to import, and rarely needed
 
-        offset = next(iter(self._distinct))[1] if len(self._distinct) == 1 else self._earliest
+        offset = next(iter(self._distinct))[1] if self._are_ticks and self._distinct else self._earliest
         return Fraction(key, self.per_second) + offset
 
     @property
     def per_second(self) -> int:
         """How many keys are in a second."""
-        return next(iter(self._distinct))[0] if len(self._distinct) == 1 else self._per_second
+        return next(iter(self._distinct))[0] if self._are_ticks and self._distinct else self._per_second
 
     def carry_times(self, batch: PacketBatch, *, pass_over_unknown: bool = False) -> Columns:
         """Return the batch's columns, or copies in which packets without a time note the time before them. Raises
@@ -141,7 +146,7 @@ class TimeKeys:
 
     def keys(self, columns: Columns, rows: int) -> Sequence[int]:
         """Return the keys of the first rows, in an array of 64-bit numbers if these can hold all of them."""
-        if len(self._distinct) <= 1:
+        if self._are_ticks:
             return columns.ticks[:rows]
         interfaces = columns.interface[:rows]
         if self.carries:
