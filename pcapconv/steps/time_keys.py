@@ -76,7 +76,7 @@ class TimeKeys:
 
     @property
     def _are_ticks(self) -> bool:
-        """Whether keys are ticks. With a base, they are none if a packet without any time may come before all others."""
+        """Whether keys are ticks. With a base they are not, if a packet without any time may come before all others."""
         return len(self._distinct) <= 1 and not (self._base and self.carries)
 
     @property
