@@ -243,7 +243,7 @@ def test_fifos_as_inputs_and_output(append: bool, folder: Path) -> None:
         subprocess.Popen(["sh", "-c", 'cat "$0" > "$1"', folder / source, name])
         for source, name in zip(("a.pcapng", "b.pcapng"), names)
     ]
-    process = subprocess.Popen([sys.executable, "-c", script, *names])
+    process = subprocess.Popen([sys.executable, "-P", "-c", script, *names])
     try:
         taken = names[2].read_bytes()
         assert process.wait(timeout=60) == 0
@@ -350,7 +350,7 @@ except pcapconv.FileError as error:
     print(error)
 """
     before = file_names(folder)
-    command = [sys.executable, "-c", script, str(folder / "out.pcapng"), *inputs]
+    command = [sys.executable, "-P", "-c", script, str(folder / "out.pcapng"), *inputs]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
     name = "a temporary file" if most_open == 2 else str(folder / "out.pcapng")
