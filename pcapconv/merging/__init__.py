@@ -154,7 +154,7 @@ class _Merging(Conversion):
             return AppendedReader(self._inputs)
         to_pcap = self.settings.writer.format == "pcap"
         return MergedReader(
-            self._inputs, self._tell_progress, separate=self._separate, sorts=self._sorts, to_pcap=to_pcap
+            self._inputs, self._stack, self._tell_progress, separate=self._separate, sorts=self._sorts, to_pcap=to_pcap
         )
 
     @contextmanager

@@ -54,16 +54,25 @@ class MergedReader:
 
     With `separate`, interfaces of different inputs are never one. Unless `sorts`, a part whose times go back is worth a
     notice. `to_pcap` is whether the output is pcap. `on_batch` is called for batches that are not yielded yet.
+    `stack` closes temporary files.
     """
 
     buffer_offset = 0  # of no meaning: a merge is always read to its end
 
     def __init__(
-        self, inputs: Inputs, on_batch: Callable[[], object], *, separate: bool, sorts: bool, to_pcap: bool
+        self,
+        inputs: Inputs,
+        stack: ExitStack,
+        on_batch: Callable[[], object],
+        *,
+        separate: bool,
+        sorts: bool,
+        to_pcap: bool,
     ) -> None:
         self.format = inputs.format
         self.compression = inputs.compression
         self._inputs = inputs
+        self._stack = stack
         self._on_batch = on_batch
         self._sorts = sorts
         self._one = OneSection(inputs.parts, separate=separate, to_pcap=to_pcap)
@@ -80,17 +89,16 @@ class MergedReader:
         yield from list(self._one.interfaces)
         streams = [PartStream(part, self._inputs, self._one, tells=not self._sorts) for part in self._inputs.parts]
         packets = 0
-        with ExitStack() as stack:
-            if self._sorts:  # the step that sorts keeps packets of the same time in the order in which they come
-                items = _one_behind_the_other(streams)
-            else:
-                keys = TimeKeys(self._one.second_before(self._inputs.parts))
-                items = _Merge(self._one, streams, _Files(stack), 0, keys, self._on_batch).items()
-            for item in items:
-                if isinstance(item, PacketBatch):
-                    item.first_number = packets + 1
-                    packets += item.rows
-                yield item
+        if self._sorts:  # the step that sorts keeps packets of the same time in the order in which they come
+            items = _one_behind_the_other(streams)
+        else:
+            keys = TimeKeys(self._one.second_before(self._inputs.parts))
+            items = _Merge(self._one, streams, _Files(self._stack), 0, keys, self._on_batch).items()
+        for item in items:
+            if isinstance(item, PacketBatch):
+                item.first_number = packets + 1
+                packets += item.rows
+            yield item
 
 
 def _one_behind_the_other(streams: Sequence[Stream]) -> Iterator[Item]:
