@@ -101,7 +101,9 @@ def merge(
         conversion = stack.enter_context(
             _Merging(inputs, settings, plan, append=append, separate=separate_interfaces, sorts=bool(steps.get("sort")))
         )
-        opened_target = open_target(target, force=force, whole=whole, compressed=writer.compress is not None)
+        opened_target = stack.enter_context(
+            open_target(target, force=force, whole=whole, compressed=writer.compress is not None)
+        )
         if not append and (inputs.needs_survey or not opened_target.seekable):
             conversion.survey_inputs()
         conversion.survey()

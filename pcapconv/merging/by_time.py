@@ -88,6 +88,7 @@ class MergedReader:
         yield self._one.section
         yield from list(self._one.interfaces)
         streams = [PartStream(part, self._inputs, self._one, tells=not self._sorts) for part in self._inputs.parts]
+        self._stack.callback(_close, streams)
         packets = 0
         if self._sorts:  # the step that sorts keeps packets of the same time in the order in which they come
             items = _one_behind_the_other(streams)
@@ -99,6 +100,12 @@ class MergedReader:
                 item.first_number = packets + 1
                 packets += item.rows
             yield item
+
+
+def _close(streams: Sequence[Stream]) -> None:
+    """Close all streams, also after an error, for which nobody reads them to their ends."""
+    for stream in streams:
+        stream.close()
 
 
 def _one_behind_the_other(streams: Sequence[Stream]) -> Iterator[Item]:
