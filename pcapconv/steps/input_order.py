@@ -87,6 +87,10 @@ class InputOrder:
         parts of a step overlap; they are in the order of the capture, and each is in the order of time. Stop if the
         batches that overlap need too much memory: then `remaining` has the packets that were not yielded."""
         batches = len(self._rows)
+        for times in (self._earliest, self._latest):  # kernels take columns of one length
+            for name in Columns.TYPECODES:
+                column = getattr(times, name)
+                column.extend(array(column.typecode, bytes((batches - len(column)) * column.itemsize)))
         earliest, latest = self._keys.keys(self._earliest, batches), self._keys.keys(self._latest, batches)
         waiting = array("q", sorted(range(batches), key=earliest.__getitem__))
         opened: list[_OpenBatch] = []
