@@ -77,9 +77,11 @@ class OneSection:
         none."""
         seconds = []
         for part in parts:
-            if part.first is not None:
-                ticks, interface = part.first
-                per_second, offset = part.interfaces[interface].time_unit or (1, 0)
+            if part.first is None:  # any time may follow
+                seconds += [0, *(interface.time_offset for interface in part.interfaces)]
+            else:
+                ticks, interface_id = part.first
+                per_second, offset = part.interfaces[interface_id].time_unit or (1, 0)
                 seconds.append(ticks // per_second + offset)
         return min(seconds, default=0) - 1
 
