@@ -44,7 +44,9 @@ from pcapconv.io.compression import recognise_compression  # noqa: E402
 os.environ["TZ"] = "UTC"  # commands print a note about times if the local zone is another
 time.tzset()
 
-hypothesis.settings.register_profile("pcapconv", deadline=None, print_blob=True)
+# Each run draws the same examples, so that a failure comes of a change. --hypothesis-profile=random draws others.
+hypothesis.settings.register_profile("pcapconv", deadline=None, print_blob=True, derandomize=True)
+hypothesis.settings.register_profile("random", deadline=None, print_blob=True, max_examples=1000)
 hypothesis.settings.load_profile("pcapconv")
 
 

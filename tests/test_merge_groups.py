@@ -67,7 +67,7 @@ def packet_blocks(capture: bytes) -> list[bytes]:
     return [block.raw for block in wire.read_blocks(capture) if block.block_type in types]
 
 
-@settings(max_examples=25, derandomize=True)
+@settings(max_examples=25)
 @given(st.data())
 def test_any_merge_in_groups(data: st.DataObject) -> None:
     """The same packets in the same order, if nothing explains packets late; else with all that they refer to. A block

@@ -144,6 +144,30 @@ def test_chain_whose_times_are_far_is_not_taken(write: In, form: str, earlier: i
 
 
 @pytest.mark.usefixtures("kernels")
+def test_record_that_lost_bytes_does_not_swallow_the_next_one(write: In) -> None:
+    data = [noise(90, number) for number in range(4000)]
+    records = [packet(write, "pcap", number, each) for number, each in enumerate(data)]
+    begin = 24 + sum(map(len, records[:5]))
+    raw = header(write, "pcap") + b"".join(records)
+    back, damage = salvaged(raw[: begin + 40] + raw[begin + 70 :])
+    assert back == data[:5] + data[6:]
+    assert places(damage) == [(begin, 6, len(records[5]) - 30)]
+
+
+@pytest.mark.usefixtures("kernels")
+def test_false_record_before_a_true_one_is_left_out(write: In) -> None:
+    """16 bytes too many push the end of a packet out of its record, and this end looks like the header of another."""
+    data = [noise(90, number) for number in range(4000)]
+    data[5] = data[5][:74] + packet(write, "pcap", 5, bytes(56))[:16]
+    records = [packet(write, "pcap", number, each) for number, each in enumerate(data)]
+    begin = 24 + sum(map(len, records[:5]))
+    raw = header(write, "pcap") + b"".join(records)
+    back, damage = salvaged(raw[: begin + 16] + bytes(16) + raw[begin + 16 :])
+    assert back == [*data[:5], bytes(16) + data[5][:74], *data[6:]]
+    assert places(damage) == [(begin + len(records[5]), 7, 16)]
+
+
+@pytest.mark.usefixtures("kernels")
 def test_longest_packet_is_the_snaplen_if_it_is_larger(write: In) -> None:
     records = b"".join(packet(write, "pcap", number, noise(1000)) for number in range(500))
     bad = b"\xff" * 20

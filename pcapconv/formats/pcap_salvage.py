@@ -5,8 +5,9 @@ look like a record. So while salvaging, a record that is not **sound** (a fracti
 length above the original one, a time a week from that of the record before it, ...) is read only if whole records
 follow it for more bytes than the longest packet has, or if eight sound ones follow it; else damage begins there.
 The same is asked of a record before something else that is shorter than its original length and the snaplen state,
-unless records before it were. `sound_rows` and `is_trusted` decide that. An undamaged capture is read as without
-salvaging, whatever it holds, but for records of zeros among packets of other years than 1970.
+unless records before it were. A sound record before one that is not sound is left out, too, if a chain begins in its
+data: bytes of it were lost, or it is a false one. `sound_rows` and `is_trusted` decide that. An undamaged capture is
+read as without salvaging, whatever it holds, but for records of zeros among packets of other years than 1970.
 
 `find` looks for the next record. A chain of false records, in the data of the packet whose header is damaged, ends
 with the first sound record behind this packet, and nothing in the chain itself tells where. So, in this order:
@@ -37,7 +38,7 @@ from types import ModuleType
 from pcapconv.formats.pcap_header import FileHeader, header_size
 from pcapconv.formats.salvage import LATER, WINDOW, RecentTimes, longest_packet
 from pcapconv.formats.window import Window
-from pcapconv.kernels.contract import EARLIEST, NOT_A_RECORD
+from pcapconv.kernels.contract import EARLIEST, LATEST, LONGEST, NOT_A_RECORD
 from pcapconv.model import Columns
 from pcapconv.spec import pcap
 
@@ -67,7 +68,8 @@ class PcapSalvage:
         self._tail = b""  # the last records before the window
 
     def sound_rows(self, columns: Columns, rows: int) -> int:
-        """Return the number of rows before the first one that is neither sound nor trusted."""
+        """Return the number of rows before the first one that is neither sound nor trusted, or may be the last one
+        before damage."""
         window, record_at = self._window, columns.record_at
         trusted = self._trusted_until - window.offset + window.start
         first = bisect_left(record_at, trusted, 0, rows)
@@ -76,7 +78,7 @@ class PcapSalvage:
             return rows
         limits = self._limits(anytime=True)
         sound = int(self._kernels.first_unsound(window.buffer, columns, first, rows, *self._layout, previous, limits))
-        return rows - 1 if sound == rows and not self._any_short and self._is_short(columns, rows - 1) else sound
+        return max(first, sound - 1)
 
     def note(self, columns: Columns, rows: int) -> None:
         """Note the next records, which are read."""
@@ -101,10 +103,12 @@ class PcapSalvage:
             ]
 
     def is_trusted(self) -> bool:
-        """Whether the record at the window's start, which is not sound, is read all the same."""
+        """Whether the record at the window's start is read, which is not sound or may be the last one before damage."""
         window = self._window
         start = window.start
         end = int(self._kernels.follow_records(window.buffer, start, start + 1, window.stop, *self._layout, True))
+        if self._is_sound(window.head(end - start), self._previous) and not self._may_be_cut_short(end - start):
+            return self._is_alone(end - start)
         if self._was_cut_short(end - start) or self._has_rival():
             return False
         if not (self._followed(end - start) or self._sound_records_follow(end - start)):
@@ -250,6 +254,36 @@ class PcapSalvage:
         self._trusted_until = window.offset + end - window.start
         return True
 
+    def _is_alone(self, size: int) -> bool:
+        """Whether the sound record of this size at the window's start overlaps no other one: a sound record follows, or
+        no chain begins in its data. Then it is trusted."""
+        window, (_, header_size, _) = self._window, self._layout
+        if not self._next_is_sound(size):
+            at_end = window.look_ahead(size + WINDOW * self._longest)
+            data, stop, limits = window.start + header_size, window.start + size, self._limits()
+            if self._overlapping(window.buffer, data, stop, window.stop, at_end=at_end, limits=limits) is not None:
+                return False
+        self._trusted_until = window.offset + size
+        return True
+
+    def _next_is_sound(self, size: int) -> bool:
+        """Whether the record behind the one of this size at the window's start is sound, as far as it is there, or the
+        capture ends between them."""
+        window, header_size = self._window, self._layout[1]
+        at_end = window.look_ahead(size + header_size)
+        head = bytes(window.buffer[window.start + size : min(window.stop, window.start + size + header_size)])
+        if len(head) < header_size:
+            return at_end and not head
+        captured = self._lengths(head)[0]
+        return captured <= self._longest and self._is_sound(head + bytes(captured), self._seconds_at(window.start))
+
+    def _may_be_cut_short(self, size: int) -> bool:
+        """Whether the record of this size at the window's start is shorter than its original length and the snaplen
+        state, as none was before, and no sound record follows."""
+        captured, original = self._lengths(self._window.head(self._layout[1]))
+        short = captured < min(original, self._header.snaplen or original)
+        return short and not self._any_short and not self._next_is_sound(size)
+
     def _was_cut_short(self, size: int) -> bool:
         """Whether the captured length of the record of this size at the window's start is wrong: zeros or the header of
         a file follow, but a sound record does behind as many bytes as the original length states."""
@@ -291,24 +325,28 @@ class PcapSalvage:
 
     def _is_cut_off(self) -> bool:
         """Whether the record at the window's start is sound, but ends behind the end of the capture."""
-        window, (_, size, swap) = self._window, self._layout
+        window, size = self._window, self._layout[1]
         if window.available < size:
             return True
-        head = bytearray(window.head(size))
-        seconds = self._seconds_at(window.start)
-        stated = int.from_bytes(head[8:12], self._header.byte_order)
-        other = int.from_bytes(head[12:16], self._header.byte_order)
-        captured = other if swap == 2 or (swap == 1 and stated > other) else stated
+        head = window.head(size)
+        captured = self._lengths(head)[0]
         room = window.available if window.remaining is None else window.remaining
-        if size + captured <= room:
-            return False
         limits = self._limits()
-        if captured > limits[0]:
+        if size + captured <= room or captured > limits[LONGEST]:
             return False
-        record = bytes(head) + bytes(captured)
-        near = limits[2] <= seconds <= limits[3]
-        columns = Columns(1)
-        return near and bool(self._kernels.first_unsound(record, columns, 0, 1, *self._layout, -1, limits))
+        near = limits[EARLIEST] <= self._seconds_at(window.start) <= limits[LATEST]
+        return near and self._is_sound(head + bytes(captured), -1)
+
+    def _lengths(self, head: bytes) -> tuple[int, int]:
+        """The captured and the original length in the header of a record."""
+        stated, other = (int.from_bytes(head[each : each + 4], self._header.byte_order) for each in (8, 12))
+        swap = self._header.swap
+        return (other, stated) if swap == 2 or (swap == 1 and stated > other) else (stated, other)
+
+    def _is_sound(self, record: bytes, previous: int) -> bool:
+        """Whether a whole record is sound behind one with the seconds `previous`, -1 for any."""
+        limits = self._limits(anytime=True)
+        return bool(self._kernels.first_unsound(record, Columns(1), 0, 1, *self._layout, previous, limits))
 
     def _known_end(self, limits: array[int]) -> int | None:
         """Return the offset in the capture at which the damaged packet ends, and a chain begins; None if it is not
@@ -347,22 +385,29 @@ class PcapSalvage:
     def _end_of_overlapping(self, limits: array[int]) -> int | None:
         """The offset in the capture at which a record ends that begins in the data of the last packet, and is sound, as
         are those behind it: bytes of the last packet were lost. None if there is no such record."""
-        window, (_, size, _) = self._window, self._layout
+        window, size = self._window, self._layout[1]
         length = window.offset - self._last_at
         if self._last_at < 0 or not size < length <= len(self._tail):
             return None
         at_end = window.look_ahead(WINDOW * self._longest)
         joined = self._tail[-length:] + window.head(window.available)
-        found = self._kernels.find_records(
-            joined, size, length, self._longest, len(joined), at_end, *self._layout, limits
-        )
-        if found >= 0 and self._tail_has_records(limits):  # then only a record that holds records is no data itself
-            until = found + self._longest
-            found = self._kernels.find_container(joined, found, until, len(joined), *self._layout, limits)
-        if found < 0:
+        found = self._overlapping(joined, size, length, len(joined), at_end=at_end, limits=limits)
+        if found is None:
             return None
         end = self._kernels.follow_records(joined, found, length, len(joined), *self._layout, True)
         return int(window.offset + end - length)
+
+    def _overlapping(
+        self, buffer: bytes | bytearray, start: int, end: int, stop: int, *, at_end: bool, limits: array[int]
+    ) -> int | None:
+        """Where in `buffer[:stop]` a chain begins in the data of a packet, `buffer[start:end]`, that is no data of it;
+        None if there is none."""
+        found = self._kernels.find_records(
+            buffer, start, max(start, end), self._longest, stop, at_end, *self._layout, limits
+        )
+        if found >= 0 and self._tail_has_records(limits):  # then only a record that holds records is no data itself
+            found = self._kernels.find_container(buffer, found, end, stop, *self._layout, limits)
+        return int(found) if found >= 0 else None
 
     def _proves(self, offset: int, limits: array[int]) -> bool:
         """Whether a chain that proves itself begins at an offset in the capture, which is in the window."""
