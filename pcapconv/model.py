@@ -22,6 +22,7 @@ Items are named tuples, not dataclasses, whose import alone takes 30 ms.
 
 from __future__ import annotations
 
+import operator
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -571,6 +572,7 @@ class PacketBatch:
 
     def packet(self, row: int) -> Packet:
         """The `Packet` in this row, with its own copy of the bytes. Raises IndexError for a row outside the batch."""
+        row = operator.index(row)  # also one of NumPy, which the packet's number should not be
         self._check_row(row)
         columns = self.columns
         options_at = columns.options_at[row]

@@ -121,9 +121,10 @@ def test_times_that_pcap_does_not_hold(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+NO_BYTES = "is neither bytes nor a pcapconv.Packet; of any other packet, give bytes(packet)"
 OTHERS: list[tuple[Callable[[Any], object], str]] = [
-    (lambda c: c.write("abc", time_ns=1), "data='abc': is neither bytes nor a Packet"),
-    (lambda c: c.write(None, time_ns=1), "data=: is neither bytes nor a Packet"),
+    (lambda c: c.write("abc", time_ns=1), f"data='abc': {NO_BYTES}"),
+    (lambda c: c.write(None, time_ns=1), f"data=: {NO_BYTES}"),
     (lambda c: c.write_batch([]), "batch=[]: is no PacketBatch; `Capture.batches` gives them"),
     (lambda c: c.add_interface("ethernot"), "link_type='ethernot': no link type has this name; write ETHERNET"),
     (lambda c: c.add_interface(1, snaplen=-1), "snaplen=: must be a number from 0 to 4294967295"),

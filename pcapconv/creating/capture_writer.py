@@ -425,4 +425,6 @@ def _checked(data: BytesLike) -> bytes:
         with memoryview(data) as view:
             return view.tobytes()
     except TypeError:
-        raise UsageError(f"{argument('data', data)}: is neither bytes nor a Packet") from None
+        raise UsageError(
+            f"{argument('data', data)}: is neither bytes nor a pcapconv.Packet; of any other packet, give bytes(packet)"
+        ) from None
