@@ -52,16 +52,19 @@ NO_COUNTS: Mapping[str, int] = MappingProxyType({})
 class Section(NamedTuple):
     """A pcapng section, or a whole pcap file (pcapng, section "Section Header Block").
 
-    * `number`: counts from 0.
+    * `number`: the section's number in the capture, from 0.
     * `byte_order`: `"little"` or `"big"`.
     * `version`: the format's version, major and minor.
+    * `variant`: the name of a variant of pcap, such as `"nanosecond"`; empty for pcapng.
+    * `raw_options`: the options of the Section Header Block, as bytes.
+    * `offset`: where the section begins in the capture, in bytes.
+
+    For pcapconv's own modules:
+
     * `layout`: the format of `raw`, `"pcap"` or `"pcapng"`.
     * `raw`: the block's body, or the pcap file's header; None if an edit made those bytes wrong.
-    * `raw_options`: the options of the Section Header Block, as bytes.
-    * `variant`: the name of a variant of pcap, such as `"nanosecond"`; empty for pcapng.
     * `format_only`: counts, by kind, what the header contains that no other format can hold.
     * `changed`: whether a step may leave out or change what follows, so that a length in `raw` may be wrong.
-    * `offset`: where the section begins in the capture, in bytes.
     """
 
     number: int
@@ -95,18 +98,22 @@ class Section(NamedTuple):
 class Interface(NamedTuple):
     """An interface of a section (pcapng, section "Interface Description Block"). A pcap file has one interface.
 
-    * `id`: counts from 0 within the section. `section` is the number of that section.
-    * `link_type`: the number that tcpdump.org assigned.
+    * `id`: the interface's number in its section, from 0. `section` is the number of that section.
+    * `link_type`: the number of the link type that tcpdump.org assigned: 1 is Ethernet.
     * `snaplen`: the largest captured length in bytes; 0 means no limit.
-    * `layout`, `byte_order`: as for `Section`.
+    * `byte_order`: `"little"` or `"big"`, that of the section.
     * `ticks_per_second`, `time_offset` (seconds): what the ticks of the interface's packets mean. The time is
       `ticks / ticks_per_second + time_offset` seconds since 1970.
     * `time_error`: why the times of its packets cannot be determined, in words; empty if they can.
     * `fcs_length`: the length of the frame check sequence in bits; None if the capture does not state it.
     * `raw_options`: the options of the Interface Description Block, as bytes.
+    * `offset`: where the block begins in the capture, in bytes; 0 if the capture has no such block.
+
+    For pcapconv's own modules:
+
+    * `layout`: the format of `raw`, `"pcap"` or `"pcapng"`.
     * `reserved`: the two reserved bytes of the block.
     * `raw`: the block's body; None if the capture has no such block, or an edit made the body wrong.
-    * `offset`: where the block begins in the capture, in bytes; 0 if the capture has no such block.
     """
 
     id: int
@@ -193,6 +200,19 @@ class Block(NamedTuple):
     def name(self) -> str:
         """The name of the block's type; `block` and the type in hex if the type has no name."""
         return pcapng.block_type(self.type).name or f"block 0x{self.type:08x}"
+
+    @property
+    def options(self) -> Options:
+        """The block's options, decoded, by name; empty for a block type that has no options, and for an unknown
+        type."""
+        return Options(self.body[self.options_at :], self.byte_order, self.type)
+
+    @property
+    def interface_id(self) -> int | None:
+        """The id of the interface that a statistics block is about; None for any other block."""
+        if self.type != pcapng.INTERFACE_STATISTICS or len(self.body) < 4:
+            return None
+        return int.from_bytes(self.body[:4], self.byte_order)
 
     @property
     def entries(self) -> int:
@@ -328,16 +348,22 @@ class StoredPackets(Protocol):
 class PacketBatch:
     """A run of packets of one section, as arrays. A loop over the batch yields each `Packet`.
 
-    Each of the `rows` packets has a row, from 0, in `columns`.
+    Each of the `rows` packets has a row, from 0. Columns such as `time_ns` and `captured_length` have one value for
+    each row, and are exactly as long as the batch: read-only buffers, which NumPy, pandas and Arrow take without a
+    copy.
 
-    * `buffer`: the bytes of all packets, as the file has them.
-    * `columns`: one value for each packet, see `Columns`. For users, properties such as `time_ns` and `captured_length`
-      give columns that are exactly as long as the batch has packets: read-only buffers, which NumPy, pandas and Arrow
-      take without a copy.
     * `rows`: the number of packets; `len()` gives it, too.
     * `section`: the `Section` of the packets. `interfaces` are its interfaces, by id.
-    * `first_number`: the number in the capture, from 1, of the first packet. `numbers` has those of all packets if some
-      between them were left out, or if packets were sorted.
+    * `first_number`: the number in the capture, from 1, of the first packet.
+    * `buffer`: bytes of the file, among which those of all packets are. `data_at` has their offsets.
+
+    With `reuse=True`, a batch and its columns are valid until the next one is asked for; `copy` gives a batch that
+    stays valid. A batch can be pickled.
+
+    For pcapconv's own modules; "Who owns a batch", at the top of `pcapconv/model.py`, has the rules for steps:
+
+    * `columns`: the columns as kernels fill them, see `Columns`; they may be longer than the batch.
+    * `numbers`: the numbers of the packets if some between them were left out, or if packets were sorted.
     * `layout`: the format of the records, `"pcap"` or `"pcapng"`.
     * `contiguous`: whether the records of all rows follow each other in the buffer and no row was changed, so that a
       writer of the same format copies them in one piece.
@@ -348,9 +374,6 @@ class PacketBatch:
       changed the batch: then its section or its interfaces are not theirs, or it is not `contiguous`.
     * `format_only`: counts, by kind, what the records contain that no other format can hold. `count_format_only`
       computes these counts again for a batch with fewer rows; without it, they stay as they are.
-
-    With `Capture.items(reuse=True)`, and inside a conversion, a batch is valid until the next item is asked for; `copy`
-    gives a batch that stays valid. "Who owns a batch", at the top of `pcapconv/model.py`, has the rules for steps.
     """
 
     __slots__ = (
@@ -553,8 +576,8 @@ class PacketBatch:
         return None, state | {"count_format_only": None, "stored_packets": None}
 
     def copy(self, appended: bytes = b"") -> PacketBatch:
-        """A copy with its own columns and its own buffer, which stays valid. The bytes `appended` come after all others
-        in the new buffer. The columns are exactly as long as the batch has rows."""
+        """A copy of the batch with its own memory, which stays valid. The bytes `appended` come after all others in the
+        new buffer."""
         columns = self.columns.copy(0, self.rows)
         batch = self._with_columns(columns, self.rows)
         batch._numbers = self.numbers

@@ -19,7 +19,6 @@ from pcapconv.cli.options.groups import EDITED, FORM, SELECTED, WRITTEN
 from pcapconv.comparing import Comparison
 from pcapconv.comparing.comparison import Difference, HeaderDifference, ShownDifference
 from pcapconv.formats.settings import WriterArguments
-from pcapconv.model import Columns
 from pcapconv.normalizing.arguments import NormalizeArguments
 from pcapconv.spec.decoded_options import Options
 from pcapconv.steps.plan import StepArguments
@@ -37,19 +36,33 @@ SECTIONS = {
 }
 # Classes outside `pcapconv` itself of which callers get objects, below the same headings.
 OTHERS: dict[str, tuple[type, ...]] = {
-    "What a capture gives": (Columns, Options, Secrets),
+    "What a capture gives": (Options, Secrets),
     "Results": (Comparison, Difference, ShownDifference, HeaderDifference, BatchReport, Outcome, Watcher),
     "Exceptions": (BatchError, UnfinishedError),
 }
 # Members that only pcapconv's own modules need, which the page leaves out.
 INTERNAL = {
     "BatchReport": {"add"},
-    "Block": {"entries", "explains_packets", "options_at", "process_options_at"},
+    "Block": {
+        *(
+            "entries",
+            "explains_packets",
+            "is_process",
+            "name_records",
+            "option_list",
+            "options_at",
+            "process_options_at",
+        ),
+    },
     "Capture": {"open_again"},
-    "Columns": {"TYPECODES", "with_copies"},
+    "Interface": {"layout", "raw", "reserved"},
     "Outcome": {"from_json", "from_report", "without_report"},
-    "PacketBatch": {"count_format_only", "packet_rows", "selected", "span"},
+    "PacketBatch": {
+        *("buffer_offset", "columns", "contiguous", "count_format_only", "format_only", "has_options", "header_order"),
+        *("layout", "number", "numbers", "packet_rows", "selected", "span", "stored_packets"),
+    },
     "Report": {"add_damage", "add_warning", "warn_of_no_packets", "warn_of_zeros_at_end"},
+    "Section": {"changed", "format_only", "layout", "raw"},
 }
 # Sections about arguments: their heading, what comes before them, the type that lists them, and groups of options.
 _ARGUMENTS: tuple[tuple[str, str, Any, tuple[str, ...]], ...] = (

@@ -111,7 +111,7 @@ def members(class_: type) -> Iterator[tuple[str, Any]]:
 
 
 def docstring(object_: Any) -> str:
-    """Return a docstring, which is Markdown."""
+    """Return a docstring, which is Markdown, without what only pcapconv's own modules need to know."""
     text = inspect.getdoc(object_)
     assert text, object_
-    return text
+    return text.partition("\n\nFor pcapconv's own modules")[0]
