@@ -349,8 +349,8 @@ class PacketBatch:
     """A run of packets of one section, as arrays. A loop over the batch yields each `Packet`.
 
     Each of the `rows` packets has a row, from 0. Columns such as `time_ns` and `captured_length` have one value for
-    each row, and are exactly as long as the batch: read-only buffers, which NumPy, pandas and Arrow take without a
-    copy.
+    each row, and are exactly as long as the batch: read-only buffers, which NumPy and Arrow take without a copy, and
+    pandas and Polars from NumPy.
 
     * `rows`: the number of packets; `len()` gives it, too.
     * `section`: the `Section` of the packets. `interfaces` are its interfaces, by id.

@@ -8,7 +8,7 @@ import wire
 from wire import In
 
 import pcapconv
-from pcapconv.model import PacketBatch
+from pcapconv.model import Block, PacketBatch
 
 T = 1_714_564_800
 CAPTURE = (
@@ -160,6 +160,34 @@ def test_interfaces_and_sections_give_options_by_name(write: In) -> None:
     assert repr(section.options) == "<Options shb_os='Linux', opt_comment='s'>"
     with pytest.raises(KeyError, match="if_os"):
         eth0.options["if_os"]
+
+
+def test_blocks_give_options_by_name(write: In) -> None:
+    counts = write.options((wire.ISB_IFRECV, write.number(9, 8)), (wire.OPT_COMMENT, b"at the end"))
+    capture = (
+        write.section_header()
+        + write.interface()
+        + write.interface()
+        + write.names((1, bytes([192, 0, 2, 1]) + b"router\0"), options=write.options((2, b"resolver")))
+        + write.secrets(0x544C534B, b"odd", options=write.options((wire.OPT_COMMENT, b"key log")))
+        + write.statistics(1, 0, options=counts)
+        + write.block(0x7777, b"unknown!")
+    )
+    blocks = [item for item in pcapconv.open(io.BytesIO(capture)).items() if isinstance(item, Block)]
+    assert [(block.kind, block.interface_id, dict(block.options)) for block in blocks] == [
+        ("names", None, {"ns_dnsname": "resolver"}),
+        ("secrets", None, {"opt_comment": "key log"}),
+        ("statistics", 1, {"isb_ifrecv": 9, "opt_comment": "at the end"}),
+        ("unknown", None, {}),
+    ]
+
+
+@pytest.mark.parametrize("size", range(16))
+def test_the_options_of_a_short_block_are_empty(size: int) -> None:
+    for kind in (4, 5, 10, 0x0BAD, 0x7777):
+        block = Block(kind, bytes(size), "little", 0, 0)
+        assert dict(block.options) == {}
+        assert block.interface_id == (0 if kind == 5 and size >= 4 else None)
 
 
 def test_options_that_cannot_be_read_are_no_error(write: In) -> None:

@@ -207,27 +207,6 @@ def test_pairs_of_dpkt_s_pcap_reader(name: str) -> None:
 # NumPy, pandas, Polars
 
 
-def test_columns_are_arrays_of_numpy_without_a_copy() -> None:
-    types = {
-        "ticks": numpy.uint64,
-        "time_ns": numpy.int64,
-        "has_time": numpy.bool_,
-        "captured_length": numpy.uint32,
-        "original_length": numpy.uint32,
-        "interface_id": numpy.uint32,
-        "data_at": numpy.int64,
-        "packet_numbers": numpy.uint64,
-    }
-    with opened(capture_of_times()) as capture:
-        (batch,) = capture.batches()
-    for name, expected in types.items():
-        column = getattr(batch, name)
-        array = numpy.asarray(column)
-        assert (array.dtype, len(array), array.flags.owndata) == (expected, len(TIMES), False)
-        assert not array.flags.writeable
-        assert array.tolist() == list(column)
-
-
 def test_a_row_may_be_an_integer_of_numpy() -> None:
     with opened(capture_of_times()) as capture:
         (batch,) = capture.batches()
