@@ -204,6 +204,27 @@ def test_pairs_of_dpkt_s_pcap_reader(name: str) -> None:
     assert times(created(write, link_type="ethernet")) == times((SAMPLES / name).read_bytes())
 
 
+def test_dpkt_computes_checksums_that_are_0_again() -> None:
+    """Also that of TCP, which covers the address that changes."""
+
+    def write(capture: pcapconv.CaptureWriter) -> None:
+        with pcapconv.open(SAMPLES / "web.pcap") as packets:
+            packet = next(iter(packets))
+            frame = dpkt.ethernet.Ethernet(packet.data)
+            frame.data.src = bytes([192, 0, 2, 1])
+            frame.data.sum = frame.data.data.sum = 0
+            capture.write(packet, data=bytes(frame))
+
+    with opened(created(write)) as edited:
+        layers = scapy_config.conf.l2types[1](next(iter(edited)).data)
+    ip, tcp = layers.getlayer(1), layers.getlayer(2)
+    sums = ip.chksum, tcp.chksum
+    del ip.chksum, tcp.chksum
+    computed = type(layers)(bytes(layers))
+    assert (ip.src, sums) == ("192.0.2.1", (computed.getlayer(1).chksum, computed.getlayer(2).chksum))
+    assert 0 not in sums
+
+
 # NumPy, pandas, Polars
 
 

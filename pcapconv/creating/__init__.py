@@ -53,10 +53,12 @@ def create(
 
     * `target`: a path, `-` for stdout, or a binary file object, which stays open. It gets the capture when the block
       ends, and nothing after an exception.
-    * `link_type`, `snaplen`: those of an interface that is declared at once, for captures that need only one. Without
-      `link_type`, `CaptureWriter.add_interface` declares interfaces.
-    * `resolution`: `"ns"` or `"us"`, the unit of times. Finer times than that are refused. Interfaces of other captures
-      keep their own resolutions in pcapng, if these are not finer than `"us"` says.
+    * `link_type`: the link type of the only interface, by its name or its number: `"ethernet"` or `1`. For several
+      interfaces, or for packets of other captures, leave it out: `CaptureWriter.add_interface` declares interfaces, and
+      packets of other captures bring theirs.
+    * `snaplen`: the most bytes that a packet of this interface may have; 0 is no limit.
+    * `resolution`: the unit in which times are stored, `"ns"` or `"us"`. A finer time is refused. In pcapng, packets of
+      other captures keep their own unit, unless it is finer than microseconds and `"us"` is given.
     * `to`, `force`, `compress`, `compress_level`, `on_loss`, `fsync`: as for `convert`.
     * `comment`: a comment on the whole capture, or several. `hardware`, `os`, `application`: what captured it. pcap
       holds none of these.

@@ -68,8 +68,8 @@ class CaptureWriter:
 
     @property
     def report(self) -> Report | None:
-        """The report, as `convert` returns it, after the `with` block; None before. `losses` has what pcap could not
-        hold."""
+        """The `Report` of the finished capture; None until the `with` block has ended. Its `losses` count what pcap
+        could not hold."""
         return self._new.report if self._new.is_complete else None
 
     @property
@@ -182,7 +182,7 @@ class CaptureWriter:
         * `time_ns`: the time in nanoseconds since 1970, an int. `time`: the time as a `datetime` with a zone, a
           `Fraction`, a `Decimal` or an int of seconds since 1970, or text as on the command line. A new packet has
           exactly one of them.
-        * `interface`: an interface that `add_interface` returned. It can be left out if that declared only one.
+        * `interface`: an interface that `add_interface` returned. Leave it out if only one was declared.
         * `original_length`: the length on the wire, by default that of the bytes.
         * `comments`: its comments. `direction`: `"in"` or `"out"`. `flags`: the whole flags word, instead of the
           direction.
