@@ -4,6 +4,7 @@ How a capture flows; the loop in `conversion.py` passes it through these modules
 
     io/source.py          an open input: a path, stdin or a file object
     formats/*_reader.py   a reader for each format makes items of its bytes
+    columns.py            the columns of a batch, which kernels/ fill
     model.py              the items: sections, interfaces, batches of packets, other blocks, damage
     steps/                each step takes items and gives items: selects, edits; `plan.py` makes the steps in order
     formats/*_writer.py   a writer for each format makes bytes of the items; `losses.py` counts what pcap cannot hold
@@ -11,9 +12,9 @@ How a capture flows; the loop in `conversion.py` passes it through these modules
     io/commit.py          gives all outputs of a command their final names, or leaves everything as it was
 
 Below these modules: spec/ defines what blocks, options and link types are; kernels/ has the loops over the packets of a
-batch. Above them, a folder for each capability: converting, splitting, merging, joining, normalizing, comparing,
-describing, batching; sidecar/ keeps what pcap cannot hold. `capture.py` has `pcapconv.open`, `report.py` has the report
-of a conversion, and cli/ is the command.
+batch. Above them, a folder for each capability: creating, converting, splitting, merging, joining, normalizing,
+comparing, describing, batching; sidecar/ keeps what pcap cannot hold. `capture.py` has `pcapconv.open`, `report.py` has
+the report of a conversion, and cli/ is the command.
 """
 
 TYPE_CHECKING = False  # not from `typing`: what takes long to import is imported at its first use
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from pcapconv.capture import Capture, open
     from pcapconv.comparing import diff
     from pcapconv.converting import convert
+    from pcapconv.creating import create
+    from pcapconv.creating.capture_writer import CaptureWriter
     from pcapconv.errors import (
         DamageError,
         FileError,
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Block",
     "Capture",
+    "CaptureWriter",
     "Damage",
     "DamageError",
     "FileError",
@@ -63,6 +67,7 @@ __all__ = [
     "UsageError",
     "batch",
     "convert",
+    "create",
     "diff",
     "join",
     "merge",
@@ -82,6 +87,8 @@ _MODULES = {
         "capture": ("Capture", "open"),
         "comparing": ("diff",),
         "converting": ("convert",),
+        "creating": ("create",),
+        "creating.capture_writer": ("CaptureWriter",),
         "errors": (
             "DamageError",
             "FileError",

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
-from operator import length_hint
+from itertools import chain
 from typing import Self
 
 from pcapconv import formats
-from pcapconv.errors import DamageError
-from pcapconv.io.paths import Readable
-from pcapconv.io.source import check_salvage, open_source
-from pcapconv.model import Damage, Item, Notice, Packet, PacketBatch
+from pcapconv.capture_metadata import CaptureMetadata, Secrets
+from pcapconv.errors import DamageError, UsageError
+from pcapconv.io.paths import STDIO, Readable
+from pcapconv.io.source import check_salvage, open_source, view_of
+from pcapconv.model import Damage, Interface, Item, Notice, Packet, PacketBatch, PacketRows
 
 
 class Capture:
@@ -38,11 +38,14 @@ class Capture:
     ) -> None:
         check_salvage(salvage=salvage, strict=strict)
         self._strict = strict
+        self._opened_with = source, fractions, salvage, sidecar
         self.damage: list[Damage] = []
         self.warnings: list[Notice] = []
+        self._metadata = CaptureMetadata()
         with ExitStack() as stack:
             opened = stack.enter_context(open_source(source, fractions=fractions, salvage=salvage))
             self.name: str = opened.name
+            self._view = view_of(opened)
             if sidecar is None or sidecar is False:
                 self._reader = formats.open_reader(opened)
                 items = self._reader.items()
@@ -58,9 +61,9 @@ class Capture:
                 items = self._reader.items()
                 items = items if read_sidecar is None else read_sidecar.restore_items(items)
             self._items = self._read(items)
-            self._packets = self._each_packet()
+            self._packets: Iterator[Packet] = chain.from_iterable(self._packet_rows())
             self._batch: PacketBatch | None = None  # the batch from which iteration gives packets
-            self._rows = iter(range(0))  # the rows of that batch whose packets were not given yet
+            self._batch_rows: PacketRows | None = None  # its packets
             self._stack = stack.pop_all()
 
     @property
@@ -68,8 +71,33 @@ class Capture:
         """The format that the file is in: `pcap` or `pcapng`."""
         return self._reader.format
 
+    @property
+    def interfaces(self) -> list[Interface]:
+        """The interfaces up to the position, of all sections. Raises FormatError if they take more than 64 MiB."""
+        return self._metadata.interfaces()
+
+    @property
+    def names(self) -> dict[str, list[str]]:
+        """The names that the capture gives to addresses, up to the position: `{"192.0.2.1": ["router"]}`. Raises
+        FormatError if they take more than 64 MiB."""
+        return self._metadata.names()
+
+    @property
+    def secrets(self) -> list[Secrets]:
+        """The secrets up to the position, each with its `kind` and its `data`. Raises FormatError if they take more
+        than 64 MiB."""
+        return self._metadata.secrets()
+
     def items(self, *, reuse: bool = False) -> Iterator[Item]:
-        """Yield everything in file order: `Section`, `Interface`, `PacketBatch`, `Block`, `Damage` and `Notice`.
+        """Yield everything in file order. The items are:
+
+        * `Section`: the beginning of a pcapng section, or of the pcap file: byte order, version, options.
+        * `Interface`: an interface of that section: id, link type, snaplen, resolution of times, name, options. It
+          comes before the first of its packets.
+        * `PacketBatch`: a run of packets of that section, as columns; a loop over it yields each `Packet`.
+        * `Block`: any other pcapng block, as bytes: names, statistics, secrets, custom, unknown.
+        * `Damage`: a place that could not be read. `damage` lists these, too.
+        * `Notice`: something odd, although nothing is lost. `warnings` lists these, too.
 
         Each batch has its own copy of the bytes. With `reuse`, which is faster, a batch is valid only until the next
         item is asked for. Raises FormatError and FileError, and DamageError if the capture is `strict`.
@@ -84,19 +112,30 @@ class Capture:
     def __iter__(self) -> Iterator[Packet]:
         return self._packets
 
-    def _each_packet(self) -> Iterator[Packet]:
+    def _packet_rows(self) -> Iterator[PacketRows]:
+        """Yield the packets of each batch."""
         for item in self._items:
             if isinstance(item, PacketBatch):
-                self._batch, self._rows = item, iter(range(item.rows))
-                yield from map(item.packet, self._rows)
+                self._batch, self._batch_rows = item, item.packet_rows()
+                yield self._batch_rows
 
     def _next_item(self) -> Item | None:
         """Return a batch of the rows that iteration has not given yet, or else the next item; None at the end."""
-        remaining = length_hint(self._rows)
-        if self._batch is not None and remaining:
-            deque(self._rows, maxlen=0)  # exhausts the iterator, so that iteration goes on after this batch
-            return self._batch.slice(self._batch.rows - remaining, self._batch.rows)
+        batch, rows = self._batch, self._batch_rows
+        self._batch = self._batch_rows = None
+        if batch is not None and rows is not None and (done := rows.done) < batch.rows:
+            rows.stop()  # so that iteration goes on after this batch
+            return batch.slice(done, batch.rows)
         return next(self._items, None)
+
+    def open_again(self) -> Capture:
+        """Open the capture a second time, at its beginning; this one stays where it is. Raises UsageError for a pipe,
+        and what `open` raises."""
+        source, fractions, salvage, sidecar = self._opened_with
+        if self._view is None:
+            raise UsageError(f"{self.name}: a pipe cannot be read a second time; give a file")
+        by_name = isinstance(source, str | os.PathLike) and source != STDIO
+        return Capture(source if by_name else self._view, fractions=fractions, salvage=salvage, sidecar=sidecar)
 
     def close(self) -> None:
         """Close the files that `open` opened. A file object that the caller passed stays open."""
@@ -117,6 +156,8 @@ class Capture:
                 self.damage.append(item)
             elif isinstance(item, Notice):
                 self.warnings.append(item)
+            elif not isinstance(item, PacketBatch):
+                self._metadata.add(item)
             yield item
 
 

@@ -75,7 +75,7 @@ if TYPE_CHECKING:
 OnLoss = Literal["warn", "ignore", "fail"]
 
 NOTHING_WRITTEN = "; nothing was written"  # the end of every LossError's message
-_NO_INTERFACE = "the capture has no interface; the pcap file states Ethernet, since it has to state a link type"
+NO_INTERFACE = "the capture has no interface; the pcap file states Ethernet, since it has to state a link type"
 
 
 class ConversionSettings(NamedTuple):
@@ -238,7 +238,7 @@ class Conversion:
             if isinstance(item, PacketBatch) and self._stops_here(report):
                 return
         if not has_interface and report.target_format == "pcap":
-            report.add_warning(Notice(None if self.merges else 0, _NO_INTERFACE))
+            report.add_warning(Notice(None if self.merges else 0, NO_INTERFACE))
 
     @property
     def can_start_again(self) -> bool:

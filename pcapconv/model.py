@@ -22,38 +22,49 @@ Items are named tuples, not dataclasses, whose import alone takes 30 ms.
 
 from __future__ import annotations
 
+import operator
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import compress, count
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from pcapconv import timestamps
-from pcapconv.errors import FileError, FormatError
-from pcapconv.spec import ByteOrder, option_lists, pcapng
+from pcapconv.columns import Columns as Columns  # readers, steps and writers import it from here
+from pcapconv.errors import FileError, FormatError, UsageError
+from pcapconv.kernels import choose
+from pcapconv.spec import ByteOrder, link_types, option_lists, pcapng
+from pcapconv.spec.decoded_options import Options
 from pcapconv.text import counted
+from pcapconv.wording import argument
 
 if TYPE_CHECKING:
+    from datetime import datetime as DateTime  # noqa: N812 - `datetime` is a property of packets
     from fractions import Fraction
 
 Layout = Literal["pcap", "pcapng"]  # the format of an item's raw bytes
 
+_HAS_TIME = bytes(code != pcapng.SIMPLE_PACKET for code in range(256))  # by record type
 NO_COUNTS: Mapping[str, int] = MappingProxyType({})
 
 
 class Section(NamedTuple):
     """A pcapng section, or a whole pcap file (pcapng, section "Section Header Block").
 
-    * `number`: counts from 0.
+    * `number`: the section's number in the capture, from 0.
     * `byte_order`: `"little"` or `"big"`.
     * `version`: the format's version, major and minor.
+    * `variant`: the name of a variant of pcap, such as `"nanosecond"`; empty for pcapng.
+    * `raw_options`: the options of the Section Header Block, as bytes.
+    * `offset`: where the section begins in the capture, in bytes.
+
+    For pcapconv's own modules:
+
     * `layout`: the format of `raw`, `"pcap"` or `"pcapng"`.
     * `raw`: the block's body, or the pcap file's header; None if an edit made those bytes wrong.
-    * `options`: the options of the Section Header Block, raw.
-    * `variant`: the name of a variant of pcap, such as `"nanosecond"`; empty for pcapng.
     * `format_only`: counts, by kind, what the header contains that no other format can hold.
     * `changed`: whether a step may leave out or change what follows, so that a length in `raw` may be wrong.
-    * `offset`: where the section begins in the capture, in bytes.
     """
 
     number: int
@@ -61,28 +72,48 @@ class Section(NamedTuple):
     version: tuple[int, int]
     layout: Layout
     raw: bytes | None = None
-    options: bytes = b""
+    raw_options: bytes = b""
     variant: str = ""
     format_only: Mapping[str, int] = NO_COUNTS
     changed: bool = False
     offset: int = 0
 
+    @property
+    def options(self) -> Options:
+        """The section's options, decoded, by name; empty for pcap. `raw_options` has their bytes."""
+        return Options(self.raw_options, self.byte_order, pcapng.SECTION_HEADER)
+
+    @property
+    def comments(self) -> list[str]:
+        """The section's comments; bytes that are not UTF-8 are shown as `\\xNN`."""
+        return list(option_lists.OptionList(self.raw_options, self.byte_order).comments)
+
+    def __hash__(self) -> int:
+        return hash(self[:7] + self[8:])  # without the counts, which are a dictionary
+
+    def __reduce__(self) -> tuple[type[Section], tuple[object, ...]]:
+        return Section, (*self[:7], dict(self.format_only), *self[8:])
+
 
 class Interface(NamedTuple):
     """An interface of a section (pcapng, section "Interface Description Block"). A pcap file has one interface.
 
-    * `id`: counts from 0 within the section. `section` is the number of that section.
-    * `link_type`: the number that tcpdump.org assigned.
+    * `id`: the interface's number in its section, from 0. `section` is the number of that section.
+    * `link_type`: the number of the link type that tcpdump.org assigned: 1 is Ethernet.
     * `snaplen`: the largest captured length in bytes; 0 means no limit.
-    * `layout`, `byte_order`: as for `Section`.
+    * `byte_order`: `"little"` or `"big"`, that of the section.
     * `ticks_per_second`, `time_offset` (seconds): what the ticks of the interface's packets mean. The time is
       `ticks / ticks_per_second + time_offset` seconds since 1970.
     * `time_error`: why the times of its packets cannot be determined, in words; empty if they can.
     * `fcs_length`: the length of the frame check sequence in bits; None if the capture does not state it.
-    * `options`: the options of the Interface Description Block, raw.
+    * `raw_options`: the options of the Interface Description Block, as bytes.
+    * `offset`: where the block begins in the capture, in bytes; 0 if the capture has no such block.
+
+    For pcapconv's own modules:
+
+    * `layout`: the format of `raw`, `"pcap"` or `"pcapng"`.
     * `reserved`: the two reserved bytes of the block.
     * `raw`: the block's body; None if the capture has no such block, or an edit made the body wrong.
-    * `offset`: where the block begins in the capture, in bytes; 0 if the capture has no such block.
     """
 
     id: int
@@ -95,15 +126,53 @@ class Interface(NamedTuple):
     time_offset: int = 0
     time_error: str = ""
     fcs_length: int | None = None
-    options: bytes = b""
+    raw_options: bytes = b""
     reserved: bytes = bytes(2)
     raw: bytes | None = None
     offset: int = 0
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _unpickled_interface, tuple(self)
 
     @property
     def time_unit(self) -> tuple[int, int] | None:
         """The ticks in a second and the offset in seconds; None if times cannot be determined."""
         return None if self.time_error else (self.ticks_per_second, self.time_offset)
+
+    @property
+    def options(self) -> Options:
+        """The interface's options, decoded, by name; empty for pcap. `raw_options` has their bytes."""
+        return Options(self.raw_options, self.byte_order, pcapng.INTERFACE_DESCRIPTION)
+
+    @property
+    def name(self) -> str | None:
+        """The name that the capture gives the interface (`if_name`), such as `"eth0"`; None if it gives none."""
+        return self._text(pcapng.IF_NAME)
+
+    @property
+    def description(self) -> str | None:
+        """The interface's description (`if_description`); None if the capture has none."""
+        return self._text(pcapng.IF_DESCRIPTION)
+
+    @property
+    def link_type_name(self) -> str:
+        """The link type for people: `ETHERNET (1)`, or `link type 12345` for a number without a name."""
+        return link_types.link_type_name(self.link_type)
+
+    @property
+    def comments(self) -> list[str]:
+        """The interface's comments; bytes that are not UTF-8 are shown as `\\xNN`."""
+        return list(option_lists.OptionList(self.raw_options, self.byte_order).comments)
+
+    def _text(self, code: int) -> str | None:
+        value = option_lists.OptionList(self.raw_options, self.byte_order).first(code)
+        return None if value is None else option_lists.text(value)
+
+
+@lru_cache(maxsize=4096)
+def _unpickled_interface(*fields: Any) -> Interface:
+    """An interface from a pickle: equal ones are one object, as all packets of an interface have the same one."""
+    return Interface(*fields)
 
 
 class Block(NamedTuple):
@@ -131,6 +200,19 @@ class Block(NamedTuple):
     def name(self) -> str:
         """The name of the block's type; `block` and the type in hex if the type has no name."""
         return pcapng.block_type(self.type).name or f"block 0x{self.type:08x}"
+
+    @property
+    def options(self) -> Options:
+        """The block's options, decoded, by name; empty for a block type that has no options, and for an unknown
+        type."""
+        return Options(self.body[self.options_at :], self.byte_order, self.type)
+
+    @property
+    def interface_id(self) -> int | None:
+        """The id of the interface that a statistics block is about; None for any other block."""
+        if self.type != pcapng.INTERFACE_STATISTICS or len(self.body) < 4:
+            return None
+        return int.from_bytes(self.body[:4], self.byte_order)
 
     @property
     def entries(self) -> int:
@@ -229,83 +311,21 @@ def _input_prefix(name: str | None) -> str:
     return "" if name is None else f"{name}: "
 
 
-class Columns:
-    """The packets of a batch as columns: one value for each packet, in plain arrays that NumPy can use without a copy.
+class PacketRows(Protocol):
+    """The packets of a batch, made one after the other. Implemented by the kernel of this name."""
 
-    Names that end in `_at` are offsets in the batch's `buffer`. Lengths are in bytes. Columns may be longer than the
-    batch has rows: the values from row `rows` on have no meaning.
-
-    | column | type | meaning |
-    |---|---|---|
-    | `record_at`, `record_length` | int64, uint32 | the packet's record; length 0 if the row has no record any more |
-    | `record_type` | uint8 | 0 for a pcap record, else the pcapng block type: 2 obsolete, 3 Simple, 6 Enhanced |
-    | `data_at`, `captured_length`, `original_length` | int64, uint32, uint32 | the packet's bytes, and both lengths |
-    | `ticks` | uint64 | the timestamp, in the interface's own time unit |
-    | `interface` | uint32 | the interface's id in its section |
-    | `options_at`, `options_length` | int64, uint32 | the packet's pcapng options, raw; length 0 without options |
-    """
-
-    __slots__ = (
-        "captured_length",
-        "data_at",
-        "interface",
-        "options_at",
-        "options_length",
-        "original_length",
-        "record_at",
-        "record_length",
-        "record_type",
-        "ticks",
-    )
-
-    TYPECODES: ClassVar = {
-        "record_at": "q",
-        "record_length": "I",
-        "record_type": "B",
-        "data_at": "q",
-        "captured_length": "I",
-        "original_length": "I",
-        "ticks": "Q",
-        "interface": "I",
-        "options_at": "q",
-        "options_length": "I",
-    }
-
-    record_at: array[int]
-    record_length: array[int]
-    record_type: array[int]
-    data_at: array[int]
-    captured_length: array[int]
-    original_length: array[int]
-    ticks: array[int]
-    interface: array[int]
-    options_at: array[int]
-    options_length: array[int]
-
-    def __init__(self, capacity: int) -> None:
-        for name, typecode in self.TYPECODES.items():
-            setattr(self, name, array(typecode, bytes(capacity * array(typecode).itemsize)))
+    def __iter__(self) -> Iterator[Packet]:
+        """The one loop over the packets."""
+        ...
 
     @property
-    def capacity(self) -> int:
-        """The number of packets that the columns have room for."""
-        return len(self.ticks)
+    def done(self) -> int:
+        """How many of the packets were made."""
+        ...
 
-    def with_copies(self, rows: int, *copied: str) -> Columns:
-        """New columns that share these arrays, except those named `copied`: copies of the first `rows` values, which
-        the caller may change."""
-        columns = Columns.__new__(Columns)  # without new arrays
-        for name in self.TYPECODES:
-            column = getattr(self, name)
-            setattr(columns, name, column[:rows] if name in copied else column)
-        return columns
-
-    def copy(self, first: int, stop: int) -> Columns:
-        """A copy of the rows from `first` up to, but not including, `stop`."""
-        columns = Columns.__new__(Columns)
-        for name in self.TYPECODES:
-            setattr(columns, name, getattr(self, name)[first:stop])
-        return columns
+    def stop(self) -> None:
+        """Make no more packets."""
+        ...
 
 
 class StoredPackets(Protocol):
@@ -328,14 +348,22 @@ class StoredPackets(Protocol):
 class PacketBatch:
     """A run of packets of one section, as arrays. A loop over the batch yields each `Packet`.
 
-    Each of the `rows` packets has a row, from 0, in `columns`.
+    Each of the `rows` packets has a row, from 0. Columns such as `time_ns` and `captured_length` have one value for
+    each row, and are exactly as long as the batch: read-only buffers, which NumPy and Arrow take without a copy, and
+    pandas and Polars from NumPy.
 
-    * `buffer`: the bytes of all packets, as the file has them.
-    * `columns`: one value for each packet, see `Columns`.
     * `rows`: the number of packets; `len()` gives it, too.
     * `section`: the `Section` of the packets. `interfaces` are its interfaces, by id.
-    * `first_number`: the number in the capture, from 1, of the first packet. `numbers` has those of all packets if some
-      between them were left out, or if packets were sorted.
+    * `first_number`: the number in the capture, from 1, of the first packet.
+    * `buffer`: bytes of the file, among which those of all packets are. `data_at` has their offsets.
+
+    With `reuse=True`, a batch and its columns are valid until the next one is asked for; `copy` gives a batch that
+    stays valid. A batch can be pickled.
+
+    For pcapconv's own modules; "Who owns a batch", at the top of `pcapconv/model.py`, has the rules for steps:
+
+    * `columns`: the columns as kernels fill them, see `Columns`; they may be longer than the batch.
+    * `numbers`: the numbers of the packets if some between them were left out, or if packets were sorted.
     * `layout`: the format of the records, `"pcap"` or `"pcapng"`.
     * `contiguous`: whether the records of all rows follow each other in the buffer and no row was changed, so that a
       writer of the same format copies them in one piece.
@@ -345,10 +373,7 @@ class PacketBatch:
       possible. Those of the batch are in `buffer`, which begins at `buffer_offset` of the capture, unless a step has
       changed the batch: then its section or its interfaces are not theirs, or it is not `contiguous`.
     * `format_only`: counts, by kind, what the records contain that no other format can hold. `count_format_only`
-      computes these counts again for a batch with fewer rows.
-
-    With `Capture.items(reuse=True)`, and inside a conversion, a batch is valid until the next item is asked for; `copy`
-    gives a batch that stays valid. "Who owns a batch", at the top of `pcapconv/model.py`, has the rules for steps.
+      computes these counts again for a batch with fewer rows; without it, they stay as they are.
     """
 
     __slots__ = (
@@ -401,7 +426,85 @@ class PacketBatch:
         return self.rows
 
     def __iter__(self) -> Iterator[Packet]:
-        return map(self.packet, range(self.rows))
+        return iter(self.packet_rows())
+
+    def packet_rows(self) -> PacketRows:
+        """The packets of the batch: one loop over them, which knows how many it gave. See the kernel `PacketRows`."""
+        rows: PacketRows = choose().PacketRows(
+            self._describe, self.buffer, self.columns, self.rows, self.section, self.first_number, self.numbers
+        )
+        return rows
+
+    def _describe(self, interface_id: int) -> tuple[type, Interface, tuple[int, int, int, int, int]]:
+        """What kernels need of an interface: the type of its packets, itself, and the scale of its times."""
+        interface = self.interfaces[interface_id]
+        if interface.time_error:
+            return _UndatedPacket, interface, (0, 0, 0, 0, 0)
+        scale = timestamps.nanosecond_scale(interface.ticks_per_second, interface.time_offset)
+        return Packet, interface, scale
+
+    def _column(self, name: str) -> memoryview:
+        return memoryview(getattr(self.columns, name))[: self.rows].toreadonly()
+
+    @property
+    def ticks(self) -> memoryview:
+        """Each packet's timestamp in its interface's own time unit, as uint64; 0 if it has none."""
+        return self._column("ticks")
+
+    @property
+    def time_ns(self) -> memoryview:
+        """Each packet's time in nanoseconds since 1970, rounded down, as int64; 0 if it has none, see `has_time`. It is
+        computed each time that you ask. Raises FormatError if a time cannot be determined, or int64 cannot hold it."""
+        times = array("q", bytes(8 * self.rows))
+        row: int = choose().exact_times(self._describe, self.columns, self.rows, times)
+        if row < self.rows:
+            time = self.packet(row).time_ns
+            raise FormatError(f"packet {self.number(row)}: its time, {time} ns since 1970, does not fit into 64 bits")
+        return memoryview(times).toreadonly()
+
+    @property
+    def has_time(self) -> memoryview[bool]:
+        """Whether each packet has a time, as bool. Simple Packets of pcapng have none."""
+        return memoryview(self._column("record_type").tobytes().translate(_HAS_TIME)).cast("?")
+
+    @property
+    def captured_length(self) -> memoryview:
+        """The number of each packet's bytes that were captured, as uint32."""
+        return self._column("captured_length")
+
+    @property
+    def original_length(self) -> memoryview:
+        """Each packet's length on the wire in bytes, as uint32."""
+        return self._column("original_length")
+
+    @property
+    def interface_id(self) -> memoryview:
+        """The id of each packet's interface in its section, as uint32: an index of `interfaces`."""
+        return self._column("interface")
+
+    @property
+    def data_at(self) -> memoryview:
+        """The offset of each packet's bytes in `buffer`, as int64."""
+        return self._column("data_at")
+
+    @property
+    def packet_numbers(self) -> memoryview:
+        """Each packet's number in the capture, from 1, as uint64."""
+        numbers = self.numbers
+        if numbers is None:
+            numbers = range(self.first_number, self.first_number + self.rows)
+        return memoryview(array("Q", numbers)).toreadonly()
+
+    def data(self, row: int) -> bytes:
+        """A copy of the bytes that were captured of the packet in this row. Raises IndexError for a row outside the
+        batch."""
+        self._check_row(row)
+        at = self.columns.data_at[row]
+        return memoryview(self.buffer)[at : at + self.columns.captured_length[row]].tobytes()
+
+    def _check_row(self, row: int) -> None:
+        if not 0 <= row < self.rows:
+            raise IndexError(f"row {row} of a batch of {self.rows}")
 
     @property
     def has_options(self) -> bool:
@@ -461,13 +564,20 @@ class PacketBatch:
             count_format_only=self.count_format_only,
         )
         batch.contiguous, batch.header_order = self.contiguous, self.header_order
-        if self.format_only and self.count_format_only is not None:
-            batch.format_only = self.count_format_only(batch)
+        if self.format_only:
+            count = self.count_format_only
+            batch.format_only = self.format_only if count is None else count(batch)
         return batch
 
+    def __getstate__(self) -> tuple[None, dict[str, object]]:
+        """What is pickled: the packets, not how to read them again or to count anew what other formats cannot hold."""
+        state = {name: getattr(self, name) for name in self.__slots__}
+        state |= {"_numbers": self.numbers, "_mask": None, "format_only": dict(self.format_only)}
+        return None, state | {"count_format_only": None, "stored_packets": None}
+
     def copy(self, appended: bytes = b"") -> PacketBatch:
-        """A copy with its own columns and its own buffer, which stays valid. The bytes `appended` come after all others
-        in the new buffer. The columns are exactly as long as the batch has rows."""
+        """A copy of the batch with its own memory, which stays valid. The bytes `appended` come after all others in the
+        new buffer."""
         columns = self.columns.copy(0, self.rows)
         batch = self._with_columns(columns, self.rows)
         batch._numbers = self.numbers
@@ -479,51 +589,76 @@ class PacketBatch:
             spans += [span for span in zip(columns.options_at, columns.options_length) if span[1]]
             begin = min((at for at, _ in spans), default=0)
             end = max((at + length for at, length in spans), default=0)
-        for name in ("record_at", "data_at", "options_at"):
-            setattr(columns, name, array("q", map((-begin).__add__, getattr(columns, name))))
+        choose().move_offsets(columns, self.rows, -begin)
         batch.buffer = b"".join((memoryview(self.buffer)[begin:end], appended))
         return batch
 
     def packet(self, row: int) -> Packet:
         """The `Packet` in this row, with its own copy of the bytes. Raises IndexError for a row outside the batch."""
-        if not 0 <= row < self.rows:
-            raise IndexError(f"row {row} of a batch of {self.rows}")
+        row = operator.index(row)  # also one of NumPy, which the packet's number should not be
+        self._check_row(row)
         columns = self.columns
-        data_at, options_at = columns.data_at[row], columns.options_at[row]
+        options_at = columns.options_at[row]
         return Packet(
             number=self.number(row),
-            data=memoryview(self.buffer)[data_at : data_at + columns.captured_length[row]].tobytes(),
+            data=self.data(row),
             original_length=columns.original_length[row],
             ticks=None if columns.record_type[row] == pcapng.SIMPLE_PACKET else columns.ticks[row],
             interface=self.interfaces[columns.interface[row]],
-            options=bytes(self.buffer[options_at : options_at + columns.options_length[row]]),
+            raw_options=bytes(self.buffer[options_at : options_at + columns.options_length[row]]),
             section=self.section,
         )
 
 
-class Packet(NamedTuple):
-    """One packet, as a loop over a capture or a batch yields it.
+class _PacketFields(NamedTuple):
+    number: int
+    data: bytes
+    original_length: int
+    ticks: int | None
+    interface: Interface
+    raw_options: bytes
+    section: Section
+    time_ns: int | None
+    captured_length: int
+
+
+class Packet(_PacketFields):
+    """One packet, as a loop over a capture or a batch yields it. Immutable; two packets are equal if all that they hold
+    is equal. A packet holds a copy of its own bytes, so that it can be kept, hashed and pickled.
 
     * `number`: the packet's number in the capture, from 1.
     * `data`: the bytes that were captured.
     * `original_length`: the length of the packet on the wire, in bytes.
     * `ticks`: the timestamp in the interface's own time unit; None for a packet without a time (a Simple Packet).
     * `interface`: the packet's `Interface`. `section` is its `Section`.
-    * `options`: the packet's pcapng options, raw; empty in pcap.
+    * `raw_options`: the packet's pcapng options, as bytes; empty in pcap.
+    * `time_ns`: the time in whole nanoseconds since 1970, rounded down; None for a packet without a time. Raises
+      FormatError if the interface's times cannot be determined.
+    * `captured_length`: the number of bytes that were captured.
     """
 
-    number: int
-    data: bytes
-    original_length: int
-    ticks: int | None
-    interface: Interface
-    options: bytes
-    section: Section
+    __slots__ = ()
 
-    @property
-    def captured_length(self) -> int:
-        """The number of bytes that were captured."""
-        return len(self.data)
+    def __new__(
+        cls,
+        number: int,
+        data: bytes,
+        original_length: int,
+        ticks: int | None,
+        interface: Interface,
+        raw_options: bytes,
+        section: Section,
+    ) -> Packet:
+        """A packet; its `time_ns` follows from its ticks and its interface."""
+        packet_type, time_ns = Packet, None
+        if ticks is not None:
+            if interface.time_error:
+                packet_type = _UndatedPacket
+            else:
+                unit = interface.ticks_per_second, interface.time_offset
+                time_ns = timestamps.rescale(ticks, *unit, timestamps.NANOSECONDS)[0]
+        fields = number, data, original_length, ticks, interface, raw_options, section, time_ns, len(data)
+        return tuple.__new__(packet_type, fields)
 
     @property
     def time(self) -> Fraction | None:
@@ -532,13 +667,17 @@ class Packet(NamedTuple):
         return None if self.ticks is None else timestamps.instant(self.ticks, *self._time_unit())
 
     @property
-    def time_ns(self) -> int | None:
-        """The time in whole nanoseconds since 1970, rounded down; None for a packet without a time. Raises FormatError
-        as
-        `time` does."""
+    def datetime(self) -> DateTime | None:
+        """The time in UTC, cut to whole microseconds; None for a packet without a time. Raises FormatError if the
+        interface's times cannot be determined, or the time is outside the years 1 to 9999."""
         if self.ticks is None:
             return None
-        return timestamps.rescale(self.ticks, *self._time_unit(), timestamps.NANOSECONDS)[0]
+        unit = self._time_unit()
+        time = timestamps.utc_datetime(timestamps.rescale(self.ticks, *unit, timestamps.MICROSECONDS)[0])
+        if time is None:
+            shown = timestamps.format_time(self.ticks, *unit)
+            raise FormatError(f"packet {self.number}: its time, {shown}, is outside the years 1 to 9999")
+        return time
 
     def _time_unit(self) -> tuple[int, int]:
         if self.interface.time_error:
@@ -546,9 +685,125 @@ class Packet(NamedTuple):
         return self.interface.ticks_per_second, self.interface.time_offset
 
     @property
+    def options(self) -> Options:
+        """The packet's pcapng options, decoded, by name; empty in pcap. `raw_options` has their bytes."""
+        return Options(self.raw_options, self.section.byte_order, pcapng.ENHANCED_PACKET)
+
+    @property
     def comments(self) -> list[str]:
         """The packet's comments; bytes that are not UTF-8 are shown as `\\xNN`."""
-        return list(option_lists.OptionList(self.options, self.section.byte_order).comments)
+        if not self.raw_options:  # nearly always, and this is faster
+            return []
+        return list(option_lists.OptionList(self.raw_options, self.section.byte_order).comments)
+
+    @property
+    def direction(self) -> Literal["in", "out"] | None:
+        """Whether the interface received (`"in"`) or sent (`"out"`) the packet, by its flags; None if they do not
+        state it."""
+        match pcapng.direction(self.raw_options, self.section.byte_order):
+            case 1:
+                return "in"
+            case 2:
+                return "out"
+        return None
+
+    def replace(
+        self,
+        *,
+        data: bytes | bytearray | memoryview | None = None,
+        original_length: int | None = None,
+        time_ns: int | None = None,
+        ticks: int | None = None,
+        interface: Interface | None = None,
+        comments: Sequence[str] | None = None,
+        raw_options: bytes | None = None,
+        number: int | None = None,
+        section: Section | None = None,
+    ) -> Packet:
+        """A packet with other values for these fields, and with this packet's values for all others.
+
+        With `data`, the original length of a packet that was captured whole becomes the length of the new data; that of
+        any other packet stays, but is at least the length of the new data. `time_ns` and `ticks` are two ways to give
+        the time. With another `interface`, the time stays the same. `comments` takes the place of all comments.
+
+        Raises UsageError for both times at once, for a time that the interface's ticks cannot state exactly, and for a
+        comment that is longer than an option.
+        """
+        new_data = self.data if data is None else memoryview(data).tobytes()
+        if original_length is None:
+            original_length = self.original_length
+            if data is not None:
+                whole = original_length == len(self.data)
+                original_length = len(new_data) if whole else max(original_length, len(new_data))
+        options = self.raw_options if raw_options is None else raw_options
+        if comments is not None:
+            options = _with_comments(options, (section or self.section).byte_order, comments)
+        new_interface = self.interface if interface is None else interface
+        if time_ns is not None:
+            if ticks is not None:
+                raise UsageError(f"{argument('time_ns')} and {argument('ticks')} exclude each other")
+            ticks = _ticks(time_ns, timestamps.NANOSECONDS, 0, new_interface)
+        elif ticks is None:
+            ticks = self.ticks
+            if ticks is not None and new_interface.time_unit != self.interface.time_unit:
+                ticks = _ticks(ticks, *self._time_unit(), new_interface)
+        return Packet(
+            self.number if number is None else number,
+            new_data,
+            original_length,
+            ticks,
+            new_interface,
+            options,
+            self.section if section is None else section,
+        )
+
+    __replace__ = replace
+
+    def __reduce__(self) -> tuple[type[Packet], tuple[object, ...]]:
+        return Packet, self[:7]
+
+    def __repr__(self) -> str:
+        unit = self.interface.time_unit
+        time = "no time" if self.ticks is None or unit is None else timestamps.format_time(self.ticks, *unit)
+        lengths = f"{len(self.data)} of {self.original_length} bytes"
+        return f"<Packet {self.number}: {time}, {lengths}, interface {self.interface.id}>"
+
+
+class _UndatedPacket(Packet):
+    """A packet whose time cannot be determined, although it has one."""
+
+    __slots__ = ()
+
+    @property
+    def time_ns(self) -> int | None:
+        """Raises FormatError; None for a packet without a time."""
+        return None if self.ticks is None else self._time_unit()[0]
+
+
+def _ticks(time: int, per_second: int, offset: int, interface: Interface) -> int:
+    """A time in an interface's ticks. Raises UsageError if they cannot state it exactly."""
+    unit = interface.time_unit
+    if unit is None:
+        raise UsageError(interface.time_error)
+    ticks, exact = timestamps.rescale(time, per_second, offset - unit[1], unit[0])
+    if not exact:
+        unit_text = timestamps.format_resolution(unit[0])
+        raise UsageError(f"a time of {time}/{per_second} s has digits finer than the interface's {unit_text} s")
+    if not 0 <= ticks < 2**64:
+        raise UsageError(f"a time of {time}/{per_second} s would be {ticks} ticks; 64 bits hold 0 to {2**64 - 1}")
+    return ticks
+
+
+def _with_comments(raw_options: bytes, byte_order: ByteOrder, comments: Sequence[str]) -> bytes:
+    texts = [text.encode() for text in comments]
+    if any(len(text) > option_lists.LONGEST_VALUE for text in texts):
+        raise UsageError(f"{argument('comments')}: an option has at most {option_lists.LONGEST_VALUE} bytes")
+    return option_lists.edit(
+        raw_options,
+        byte_order,
+        keep=lambda option: option.code != option_lists.COMMENT,
+        add=[(option_lists.COMMENT, text) for text in texts],
+    )
 
 
 Item = Section | Interface | PacketBatch | Block | Damage | Notice

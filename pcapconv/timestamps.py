@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pcapconv.time_zones import UTC, TimeZone
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from fractions import Fraction
 
 NANOSECONDS = 10**9
@@ -22,6 +23,8 @@ MICROSECONDS = 10**6
 LONG = 60  # seconds: a duration from this on is also shown in words
 _DURATION_UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 _RESOLUTION_UNITS = (("s", 1), ("ms", 10**3), ("µs", 10**6), ("ns", 10**9), ("ps", 10**12), ("fs", 10**15))
+
+_LARGEST_DIVISOR = 2**127
 
 _FIRST_SECOND = -62135596800  # 0001-01-01T00:00:00, the first that datetime can represent
 _LAST_SECOND = 253402300799  # 9999-12-31T23:59:59, the last
@@ -74,6 +77,16 @@ def instant(ticks: int, per_second: int, offset: int) -> Fraction:
     return Fraction(ticks, per_second) + offset
 
 
+def utc_datetime(microseconds: int) -> datetime | None:
+    """A time in microseconds since 1970 as a `datetime` in UTC; None if it is outside the years 1 to 9999."""
+    from datetime import UTC as UTC_ZONE
+    from datetime import datetime, timedelta
+
+    if not _FIRST_SECOND * MICROSECONDS <= microseconds < (_LAST_SECOND + 1) * MICROSECONDS:
+        return None
+    return datetime(1970, 1, 1, tzinfo=UTC_ZONE) + timedelta(microseconds=microseconds)
+
+
 def rescale(ticks: int, per_second: int, offset: int, new_per_second: int) -> tuple[int, bool]:
     """A time as ticks of `new_per_second` since 1970, without an offset and rounded down; and whether the
     conversion was exact."""
@@ -85,6 +98,19 @@ def ratio(per_second: int, new_per_second: int) -> tuple[int, int]:
     """(factor, divisor) in lowest terms, which turn ticks of `per_second` into ticks of `new_per_second`."""
     common = gcd(per_second, new_per_second)
     return new_per_second // common, per_second // common
+
+
+def kernel_scale(factor: int, divisor: int, addend: int) -> tuple[int, int, int, int, int]:
+    """A scale, ticks * `factor` // `divisor` + `addend`, as kernels take it: the factor, and the low and the high 64
+    bits of the divisor and of the addend. A larger divisor than 2^127 makes no difference, as it exceeds any ticks
+    times their factor."""
+    divisor, addend = min(divisor, _LARGEST_DIVISOR), addend % 2**128
+    return factor, divisor % 2**64, divisor // 2**64, addend % 2**64, addend // 2**64
+
+
+def nanosecond_scale(per_second: int, offset: int) -> tuple[int, int, int, int, int]:
+    """The scale from ticks to nanoseconds since 1970, as kernels take it."""
+    return kernel_scale(*ratio(per_second, NANOSECONDS), offset * NANOSECONDS)
 
 
 def digits(per_second: int) -> int:

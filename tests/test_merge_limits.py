@@ -54,7 +54,7 @@ def folder(way: str, compression: str | None, tmp_path: Path) -> Path:
 def test_2000_inputs(folder: Path, most_files: int, tmp_path: Path) -> None:
     target = tmp_path / "merged.pcapng"
     command = [sys.executable, "-c", MERGE, str(most_files), str(folder), str(target)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.stderr == ""
     packets, memory = map(int, done.stdout.split())
     assert packets == 40 * INPUTS

@@ -93,7 +93,7 @@ def test_endings_are_kept(write: In, capture_with: Callable[[In, bytes], bytes],
 def test_endings_are_read_up_to_what_is_certain(write: In, texts: list[str], build: Callable[[In], bytes]) -> None:
     raw = build(write)
     packet = packets(on_packet(write, raw))[0]
-    assert (packet.options, packet.comments) == (raw, texts)
+    assert (packet.raw_options, packet.comments) == (raw, texts)
     assert lost(on_packet(write, raw)) == ({"comments": len(texts)} if texts else {})
 
 
@@ -275,4 +275,4 @@ def test_packet_options_are_those_of_their_packet(write: In) -> None:
         + b"".join(write.enhanced_packet(0, T, bytes(i), options=raw) for i, raw in enumerate(lists))
         + write.simple_packet(b"simple")
     )
-    assert [packet.options for packet in packets(capture)] == [*lists, b""]
+    assert [packet.raw_options for packet in packets(capture)] == [*lists, b""]

@@ -479,7 +479,7 @@ def test_packet_says_what_its_record_says(write: In) -> None:
     one, two = packets(capture)
     assert (one.number, one.data, one.original_length, one.ticks) == (1, b"a", 1, T * 10**6 + 1)
     assert (two.number, two.data, two.original_length, two.time_ns) == (2, b"bc", 9, (T * 10**6 + 2) * 1000)
-    assert (two.interface.id, two.interface.link_type, two.options, two.comments) == (0, 1, b"", [])
+    assert (two.interface.id, two.interface.link_type, two.raw_options, two.comments) == (0, 1, b"", [])
 
 
 def test_a_file_object_is_read_from_where_it_stands_and_stays_open(write: In) -> None:

@@ -214,7 +214,7 @@ def test_interface_says_what_its_block_says(write: In) -> None:
     assert isinstance(found, Interface)
     assert (found.id, found.section, found.link_type, found.snaplen) == (0, 0, 113, 96)
     assert (found.ticks_per_second, found.time_offset, found.fcs_length) == (10**9, 0, 32)
-    assert found.options == options
+    assert found.raw_options == options
 
 
 def test_a_loss_is_refused_with_on_loss_fail(write: In) -> None:

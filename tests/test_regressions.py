@@ -97,7 +97,7 @@ def test_a_kept_batch_of_the_modified_flavour_keeps_its_options() -> None:
     record = wire.pcap_record(1, 2, b"out", extra=wire.modified_extra(packet_type=4))
     (batch,) = pcapconv.open(io.BytesIO(wire.pcap_header(wire.MODIFIED) + record)).batches()
     (packet,) = batch.copy()
-    assert (packet.data, packet.options) == (b"out", wire.options((wire.EPB_FLAGS, wire.number(2, 4))))
+    assert (packet.data, packet.raw_options) == (b"out", wire.options((wire.EPB_FLAGS, wire.number(2, 4))))
 
 
 def test_a_pipe_in_non_blocking_mode_is_waited_for() -> None:

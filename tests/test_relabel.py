@@ -457,5 +457,5 @@ def test_packets_of_a_sample_stay(path: Path) -> None:
     capture = path.read_bytes()
     before = packets(capture)
     after = packets(relabelled(relabel(["a comment"], 147), capture))
-    assert [(*each[:4], each.options) for each in after] == [(*each[:4], each.options) for each in before]
+    assert [(*each[:4], each.raw_options) for each in after] == [(*each[:4], each.raw_options) for each in before]
     assert {each.interface.link_type for each in after} <= {147}

@@ -443,7 +443,7 @@ def numbers(report: pcapconv.Report) -> dict[str, Any]:
 
 def facts_of(packet: pcapconv.Packet) -> tuple[Any, ...]:
     interface = packet.interface
-    return packet.time, packet.options, interface.id, interface.section, interface.options
+    return packet.time, packet.raw_options, interface.id, interface.section, interface.raw_options
 
 
 ORIGINAL = (
@@ -496,9 +496,9 @@ def test_packets_that_were_cut_changed_or_appended(trip: Trip, original: list[pc
     assert [facts_of(found[row]) for row in (0, 2, 3, 4)] == [facts_of(original[row]) for row in (0, 3, 5, 6)]
     assert found[2].data == b"packet 03, and so"
     for row in (1, 5):
-        assert (found[row].time_ns, found[row].options, found[row].data) == (5_000_000_006, b"", b"new")
+        assert (found[row].time_ns, found[row].raw_options, found[row].data) == (5_000_000_006, b"", b"new")
         assert found[row].interface.id == 2
-        assert wire.IF_NAME not in dict(wire.read_options(found[row].interface.options, wire.LITTLE))
+        assert wire.IF_NAME not in dict(wire.read_options(found[row].interface.raw_options, wire.LITTLE))
 
 
 def test_times_that_were_cut_to_microseconds(trip: Trip, original: list[pcapconv.Packet]) -> None:
@@ -546,7 +546,7 @@ def test_what_an_edited_capture_needs_beside_plain_packets(trip: Trip) -> None:
     whole = trip.pcap.read_bytes()
     report, found = matches_of_edited(trip, whole[:24] + wire.pcap_record(9, 9, b"new") + whole[24:])
     assert numbers(report) == {"same": 4, "new": 1, "new_packets": [1]}
-    names = [dict(wire.read_options(packet.interface.options, wire.LITTLE)).get(wire.IF_NAME) for packet in found]
+    names = [dict(wire.read_options(packet.interface.raw_options, wire.LITTLE)).get(wire.IF_NAME) for packet in found]
     assert names == [None, b"a", b"b", None, None]
     assert [packet.ticks for packet in found][1:] == [1, 2**64 - 1, None, 5]
     assert [packet.comments for packet in found] == [[], ["c"], [], [], ["d"]]

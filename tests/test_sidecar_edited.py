@@ -83,14 +83,21 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Trip:
 def metadata_of(packet: Packet) -> tuple[Any, ...]:
     """All that a sidecar restores of a packet."""
     interface = packet.interface
-    return packet.time, packet.options, packet.section.number, interface.id, interface.options, interface.snaplen
+    return (
+        packet.time,
+        packet.raw_options,
+        packet.section.number,
+        interface.id,
+        interface.raw_options,
+        interface.snaplen,
+    )
 
 
 def is_plain(packet: Packet) -> bool:
     """Return whether neither a packet nor its interface has metadata, but for the time unit."""
     order = LITTLE if packet.section.byte_order == "little" else BIG
-    codes = {code for code, _ in wire.read_options(packet.interface.options, order)}
-    return packet.options == b"" and codes <= {wire.IF_TSRESOL}
+    codes = {code for code, _ in wire.read_options(packet.interface.raw_options, order)}
+    return packet.raw_options == b"" and codes <= {wire.IF_TSRESOL}
 
 
 # ---------------------------------------------------------------- by hand
@@ -268,7 +275,7 @@ def test_what_no_longer_holds_goes(write: In, trip: Trip) -> None:
     assert numbers == {"in_sidecar": 4, "same": 2, "cut": 1, "changed": 1}
     assert report.left_out == {"packet-hashes": 2, "do-not-copy": 4}
     rest = write.options((wire.OPT_COMMENT, b"c"))
-    assert [packet.options for packet in found] == [
+    assert [packet.raw_options for packet in found] == [
         write.options((wire.EPB_HASH, b"\2abcd"), (wire.OPT_COMMENT, b"c")),
         rest,
         rest,
@@ -361,7 +368,7 @@ def test_zeros_that_were_cut_from_the_front(trip: Trip) -> None:
     trip.edit([one._replace(data=one.data[4:])])
     numbers, found, report = trip.returned()
     assert (numbers, report.left_out) == ({"in_sidecar": 1, "cut": 1}, {"packet-hashes": 1})
-    assert [packet.options for packet in found] == [b""]
+    assert [packet.raw_options for packet in found] == [b""]
 
 
 def test_many_large_option_lists(trip: Trip) -> None:

@@ -420,7 +420,7 @@ def test_little_memory(one: Path, tmp_path: Path) -> None:
 def test_open_reads_what_the_sidecar_says(lab: Path) -> None:
     def all_of(source: Any, **options: Any) -> list[Any]:
         with pcapconv.open(source, **options) as capture:
-            return [(packet.time, packet.data, packet.comments, packet.options) for packet in capture]
+            return [(packet.time, packet.data, packet.comments, packet.raw_options) for packet in capture]
 
     original, named = all_of(WEB), lab / "a.pcap.meta.json"
     assert any(options for *_, options in original)
@@ -452,7 +452,7 @@ def test_open_tells_of_damage_and_leaves_out_what_is_not_to_be_copied(lab: Path)
         assert [packet.comments for packet in capture] == [["c"], ["c"]]
         assert [damage.offset for damage in capture.damage] == [24 + 2 * 24]
     with pcapconv.open(lab / "a.pcap", sidecar=True) as capture:
-        assert [packet.options for packet in capture] == [wire.options((wire.OPT_COMMENT, b"c"))] * 2
+        assert [packet.raw_options for packet in capture] == [wire.options((wire.OPT_COMMENT, b"c"))] * 2
     with pcapconv.open(lab / "a.pcap", sidecar=True, strict=True) as capture, pytest.raises(DamageError):
         list(capture)
     for nothing in (None, False):

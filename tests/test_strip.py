@@ -487,7 +487,7 @@ def test_batches_have_the_interfaces_that_were_handed_on(write: In) -> None:
             assert item.interfaces == seen
             assert item.packet(0).interface == seen[-1]
     assert len(theirs) == 4
-    assert all(each[0].options.count(b"a comment") == 1 and each[0].raw is not None for each in theirs)
+    assert all(each[0].raw_options.count(b"a comment") == 1 and each[0].raw is not None for each in theirs)
 
 
 @pytest.mark.parametrize("kinds", [("comments", "custom"), ("unknown",), ("names",)])

@@ -12,20 +12,22 @@ from generating.texts import GENERATED, manual_text
 from pcapconv import testing
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import BatchError, BatchReport, UnfinishedError, Watcher
+from pcapconv.capture_metadata import Secrets
 from pcapconv.cli.grammar import NUMBERS, REPEATABLE, Option
 from pcapconv.cli.options import OPTIONS
 from pcapconv.cli.options.groups import EDITED, FORM, SELECTED, WRITTEN
 from pcapconv.comparing import Comparison
 from pcapconv.comparing.comparison import Difference, HeaderDifference, ShownDifference
 from pcapconv.formats.settings import WriterArguments
-from pcapconv.model import Columns
 from pcapconv.normalizing.arguments import NormalizeArguments
+from pcapconv.spec.decoded_options import Options
 from pcapconv.steps.plan import StepArguments
 
 # Headings of the page, and the public names below each.
 SECTIONS = {
-    "Functions": ("open", "convert", "split", "merge", "join", "batch", "normalize", "diff"),
+    "Functions": ("open", "create", "convert", "split", "merge", "join", "batch", "normalize", "diff"),
     "What a capture gives": ("Capture", "Packet", "PacketBatch", "Section", "Interface", "Block", "Damage", "Notice"),
+    "A new capture": ("CaptureWriter",),
     "Results": ("Report",),
     "Exceptions": (
         *("PcapconvError", "FormatError", "DamageError", "SidecarError", "TargetError", "LossError"),
@@ -34,18 +36,33 @@ SECTIONS = {
 }
 # Classes outside `pcapconv` itself of which callers get objects, below the same headings.
 OTHERS: dict[str, tuple[type, ...]] = {
-    "What a capture gives": (Columns,),
+    "What a capture gives": (Options, Secrets),
     "Results": (Comparison, Difference, ShownDifference, HeaderDifference, BatchReport, Outcome, Watcher),
     "Exceptions": (BatchError, UnfinishedError),
 }
 # Members that only pcapconv's own modules need, which the page leaves out.
 INTERNAL = {
     "BatchReport": {"add"},
-    "Block": {"entries", "explains_packets", "options_at", "process_options_at"},
-    "Columns": {"TYPECODES", "with_copies"},
+    "Block": {
+        *(
+            "entries",
+            "explains_packets",
+            "is_process",
+            "name_records",
+            "option_list",
+            "options_at",
+            "process_options_at",
+        ),
+    },
+    "Capture": {"open_again"},
+    "Interface": {"layout", "raw", "reserved"},
     "Outcome": {"from_json", "from_report", "without_report"},
-    "PacketBatch": {"count_format_only", "selected", "span"},
+    "PacketBatch": {
+        *("buffer_offset", "columns", "contiguous", "count_format_only", "format_only", "has_options", "header_order"),
+        *("layout", "number", "numbers", "packet_rows", "selected", "span", "stored_packets"),
+    },
     "Report": {"add_damage", "add_warning", "warn_of_no_packets", "warn_of_zeros_at_end"},
+    "Section": {"changed", "format_only", "layout", "raw"},
 }
 # Sections about arguments: their heading, what comes before them, the type that lists them, and groups of options.
 _ARGUMENTS: tuple[tuple[str, str, Any, tuple[str, ...]], ...] = (
@@ -82,6 +99,7 @@ _TYPES = {
     "By": "Literal['interface', 'link-type', 'section']",
     "Layout": "Literal['pcap', 'pcapng']",
     "ByteOrder": "Literal['little', 'big']",
+    "DateTime": "datetime.datetime",
 }
 _FLAG = re.compile(r"`(?:pcapconv )?(?:([a-z]+) )?(--[a-z-]+)(?: ([^`]+))?`")
 _INTRODUCTION = """\
@@ -98,7 +116,9 @@ pcapconv's own modules need are not listed.
 * Messages name arguments as Python does: `packets='5-3': the range runs backwards`. So do the messages in reports and
   manifests of batches that Python started.
 * Times and lengths of time that you pass are text, as on the command line: `after="2024-05-01T12:00Z"`,
-  `interval="1h"`.
+  `interval="1h"`. `CaptureWriter` takes times in Python's types, too.
+* `Texts` is a `str`, or several in a sequence. `BytesLike` is `bytes`, `bytearray` or `memoryview`. `Time` is a
+  `datetime` with a zone, a `Fraction`, a `Decimal`, an `int` of seconds since 1970, or text.
 """
 
 
@@ -125,7 +145,7 @@ def _entry(full_name: str, name: str, object_: Any) -> list[str]:
     parts = [f"### {name}\n", _code(_class_head(full_name, name, object_)), _docstring(object_, name)]
     members = [each for each in signatures.members(object_) if each[0] not in INTERNAL.get(name, ())]
     properties = [
-        f"* `{member}` (`{each.fget.__annotations__['return']}`): {_in_a_list(_docstring(each, name))}"
+        f"* `{member}` (`{_type(each.fget.__annotations__['return'])}`): {_in_a_list(_docstring(each, name))}"
         for member, each in members
         if isinstance(each, property)
     ]
@@ -164,6 +184,11 @@ def _linked(code: str, name: str) -> str:
         if code.endswith(f".{arguments.__name__}"):
             return f"the [{heading[0].lower()}{heading[1:]}](#{heading.lower().replace(' ', '-')})"
     return f"[`{code}`](#{code.lower()})" if code in _NAMES - {name} else f"`{code}`"
+
+
+def _type(annotation: str) -> str:
+    """Return the type of a property, with the meaning in place of a name."""
+    return re.sub(r"\bDateTime\b", _TYPES["DateTime"], annotation)
 
 
 def _in_a_list(text: str) -> str:

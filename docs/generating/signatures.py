@@ -50,7 +50,9 @@ def is_named_tuple(class_: type) -> bool:
 def attributes(class_: type) -> dict[str, str]:
     """Return the public attributes that a class states, and their types: the fields of a named tuple, annotations of
     the class, and what `__init__` assigns."""
-    found = {name: annotation_text(each) for name, each in vars(class_).get("__annotations__", {}).items()}
+    stated = [each for each in reversed(class_.__mro__) if each is class_ or each.__name__.startswith("_")]
+    annotations = {name: each for base in stated for name, each in vars(base).get("__annotations__", {}).items()}
+    found = {name: annotation_text(each) for name, each in annotations.items()}
     if is_named_tuple(class_):
         defaults: dict[str, Any] = getattr(class_, "_field_defaults", {})
         return {name: f"{shown}{_default(defaults, name)}" for name, shown in found.items()}
@@ -109,7 +111,7 @@ def members(class_: type) -> Iterator[tuple[str, Any]]:
 
 
 def docstring(object_: Any) -> str:
-    """Return a docstring, which is Markdown."""
+    """Return a docstring, which is Markdown, without what only pcapconv's own modules need to know."""
     text = inspect.getdoc(object_)
     assert text, object_
-    return text
+    return text.partition("\n\nFor pcapconv's own modules")[0]

@@ -311,8 +311,6 @@ def _options_digest(
             fields[name] = [str(moment.seconds), moment.relative]
     for name in REPEATABLE & fields.keys():
         fields[name] = list(fields[name]) if isinstance(fields[name], list | tuple) else [fields[name]]
-    if "chop" in fields:  # the command line gives text, Python may give numbers
-        fields["chop"] = [int(each) if str(each).lstrip("-").isdecimal() else each for each in fields["chop"]]
     if zone_name and "set_time" in fields:
         parted = [text.partition(":") for text in fields["set_time"]]
         fields["set_time"] = [[number, str(parse_moment("set_time", time, zone).seconds)] for number, _, time in parted]

@@ -151,7 +151,7 @@ class ComparedCapture:
 
     def _add_header(self) -> None:
         """Add statements for all comments, names and secrets of the survey, also beyond a thousand."""
-        for code, value in option_lists.OptionList(self.header.section.options, "little"):
+        for code, value in option_lists.OptionList(self.header.section.raw_options, "little"):
             option_type = pcapng.option_type(pcapng.SECTION_HEADER, code)
             kind, label = "section-options", pcapng.option_name(pcapng.SECTION_HEADER, code)
             if code == option_lists.COMMENT:
@@ -244,7 +244,7 @@ class ComparedCapture:
 
     def _option_texts(self, packet: Packet) -> list[OptionText]:
         order = packet.section.byte_order
-        raw = self.form.packet(packet.options, order, obsolete=False, direction=self._direction)
+        raw = self.form.packet(packet.raw_options, order, obsolete=False, direction=self._direction)
         return [self._with_text(each) for each in decode_options(raw, "little", pcapng.ENHANCED_PACKET)]
 
     def _with_text(self, option: Option) -> OptionText:
@@ -259,7 +259,7 @@ class ComparedCapture:
 def interface_options(interface: Interface) -> dict[str, list[Option]]:
     """Return the options of an interface by name, and its link type and snaplen as if they were options."""
     options = {name: [{"name": name, "value": getattr(interface, name)}] for name in ("link_type", "snaplen")}
-    for each in decode_options(interface.options, "little", pcapng.INTERFACE_DESCRIPTION):
+    for each in decode_options(interface.raw_options, "little", pcapng.INTERFACE_DESCRIPTION):
         if each["name"] != "if_tsresol":
             options.setdefault(each["name"], []).append(each)
     return options

@@ -154,10 +154,10 @@ class Census:
                 "byte_order": order,
                 "version": ".".join(map(str, section.version)),
                 "variant": section.variant,
-                "options": listed_options(section.options, order, pcapng.SECTION_HEADER),
+                "options": listed_options(section.raw_options, order, pcapng.SECTION_HEADER),
             }
         )
-        self._add_comments(option_lists.OptionList(section.options, order), f"section {section.number}")
+        self._add_comments(option_lists.OptionList(section.raw_options, order), f"section {section.number}")
 
     def _add_interface(self, interface: Interface) -> None:
         self._blocks[pcapng.INTERFACE_DESCRIPTION] += interface.layout == "pcapng"
@@ -172,14 +172,14 @@ class Census:
             "time_offset_s": interface.time_offset,
             "time_error": interface.time_error or None,
             "fcs_length_bits": interface.fcs_length,
-            "options": listed_options(interface.options, order, pcapng.INTERFACE_DESCRIPTION),
+            "options": listed_options(interface.raw_options, order, pcapng.INTERFACE_DESCRIPTION),
         }
         self._interfaces.add_entry(entry)
         self._section_interfaces.append((interface, entry))
         self._limits.add_interface(interface.snaplen)
         self._totals.extend([0, 0, 0, _NEVER, 0])
         self._add_comments(
-            option_lists.OptionList(interface.options, order), f"interface {interface.section}:{interface.id}"
+            option_lists.OptionList(interface.raw_options, order), f"interface {interface.section}:{interface.id}"
         )
 
     def _add_batch(self, batch: PacketBatch) -> None:

@@ -56,8 +56,8 @@ def write_text(
                 case PacketBatch():
                     for packet in item:
                         write(f"packet {_packet_facts(packet, zone)}")
-                        if packet.options:
-                            _write_packet_options(packet.options, packet.section.byte_order, write)
+                        if packet.raw_options:
+                            _write_packet_options(packet.raw_options, packet.section.byte_order, write)
                         write(":")
                         _write_data(packet.data, write)
                         del packet  # it may be large: two at once would take twice the memory
@@ -87,7 +87,7 @@ def _section_lines(section: Section) -> Iterator[str]:
     version = ".".join(map(str, section.version))
     yield f"{section.layout}{variant}, version {version}, {section.byte_order}-endian"
     yield from _option_lines(
-        readable_options.decode_options(section.options, section.byte_order, pcapng.SECTION_HEADER)
+        readable_options.decode_options(section.raw_options, section.byte_order, pcapng.SECTION_HEADER)
     )
 
 
@@ -97,7 +97,9 @@ def _interface_lines(interface: Interface) -> Iterator[str]:
         facts.append(f"FCS of {interface.fcs_length} bits")
     yield f"interface {interface.id}: {link_type_name(interface.link_type)}, {', '.join(facts)}"
     order = interface.byte_order
-    yield from _option_lines(readable_options.decode_options(interface.options, order, pcapng.INTERFACE_DESCRIPTION))
+    yield from _option_lines(
+        readable_options.decode_options(interface.raw_options, order, pcapng.INTERFACE_DESCRIPTION)
+    )
 
 
 def _option_lines(options: Iterable[dict[str, Any]]) -> Iterator[str]:

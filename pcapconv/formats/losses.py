@@ -27,11 +27,11 @@ class PcapLosses:
         """Count the contents of a section's header; `further` is true if it is not the first section."""
         self.counts["sections"] += further
         self.counts.update(section.format_only)
-        self._add_options(option_lists.OptionList(section.options, section.byte_order), "section-options")
+        self._add_options(option_lists.OptionList(section.raw_options, section.byte_order), "section-options")
 
     def add_interface(self, interface: Interface) -> None:
         """Count an interface's options, except those about time and FCS, which have a place in pcap."""
-        options = option_lists.OptionList(interface.options, interface.byte_order)
+        options = option_lists.OptionList(interface.raw_options, interface.byte_order)
         self._add_options(options, "interface-options", pcapng.INTERFACE_DESCRIPTION)
 
     def add_block(self, block: Block) -> None:

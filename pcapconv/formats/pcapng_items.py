@@ -15,7 +15,7 @@ def parse_section(body: bytes, order: ByteOrder, number: int) -> Section:
         version=(int.from_bytes(body[4:6], order), int.from_bytes(body[6:8], order)),
         layout="pcapng",
         raw=body,
-        options=body[pcapng.SECTION_OPTIONS_AT :],
+        raw_options=body[pcapng.SECTION_OPTIONS_AT :],
     )
 
 
@@ -43,7 +43,7 @@ def parse_interface(body: bytes, order: ByteOrder, section: int, number: int) ->
         time_offset=int.from_bytes(tsoffset, order, signed=True) if tsoffset and not faults else 0,
         time_error=f"the times of {where} cannot be determined: {' and '.join(faults)}" if faults else "",
         fcs_length=fcs_length[0] if fcs_length is not None and len(fcs_length) == 1 else None,
-        options=raw_options,
+        raw_options=raw_options,
         reserved=body[2:4],
         raw=body,
     )

@@ -312,7 +312,7 @@ class PcapngReader:
                 lambda buffer, stop, columns: _index(buffer, 0, stop, columns, order, interfaces)[:2],
             )
         yield self._section
-        yield from self._check_options(self._section.options, offset, "section")
+        yield from self._check_options(self._section.raw_options, offset, "section")
 
     def _open_interface(self, body: bytes, offset: int) -> Iterator[Item]:
         assert self._section is not None
@@ -321,8 +321,8 @@ class PcapngReader:
         interface = parse_interface(body, self._byte_order, self._section.number, number)._replace(offset=offset)
         self._interfaces.append(interface)
         yield interface
-        yield from self._check_options(interface.options, offset, where)
-        options = option_lists.OptionList(interface.options, self._byte_order)
+        yield from self._check_options(interface.raw_options, offset, where)
+        options = option_lists.OptionList(interface.raw_options, self._byte_order)
         if sum(option.code == pcapng.IF_TSRESOL for option in options) > 1:
             yield Notice(offset, f"{where} states if_tsresol more than once; the first counts")
 

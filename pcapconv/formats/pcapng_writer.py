@@ -16,6 +16,7 @@ from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.spec import ByteOrder, option_lists, pcapng
+from pcapconv.spec.byte_orders import options_in
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.timestamps import MICROSECONDS, tsresol_byte
 
@@ -162,7 +163,7 @@ def section_body(section: Section) -> bytes:
     order = section.byte_order
     version = section.version if section.layout == "pcapng" else (1, 0)
     numbers = version[0].to_bytes(2, order) + version[1].to_bytes(2, order)
-    return pcapng.BYTE_ORDER_MAGIC.to_bytes(4, order) + numbers + pcapng.UNKNOWN_LENGTH + section.options
+    return pcapng.BYTE_ORDER_MAGIC.to_bytes(4, order) + numbers + pcapng.UNKNOWN_LENGTH + section.raw_options
 
 
 def interface_body(interface: Interface) -> bytes:
@@ -175,4 +176,11 @@ def interface_body(interface: Interface) -> bytes:
     if interface.layout != "pcapng" and interface.fcs_length is not None:
         added.append((pcapng.IF_FCSLEN, bytes([interface.fcs_length])))
     fixed = interface.link_type.to_bytes(2, order) + interface.reserved + interface.snaplen.to_bytes(4, order)
-    return fixed + option_lists.edit(interface.options, order, add=added)
+    return fixed + option_lists.edit(interface.raw_options, order, add=added)
+
+
+def interface_in(order: ByteOrder, interface: Interface, left_out: Counter[str]) -> Interface:
+    """An interface without a block, in another byte order. `left_out` is as for `byte_orders.options_in`."""
+    options = options_in(order, interface.raw_options, interface.byte_order, pcapng.INTERFACE_DESCRIPTION, left_out)
+    reserved = interface.reserved if order == interface.byte_order else interface.reserved[::-1]
+    return interface._replace(byte_order=order, raw_options=options, reserved=reserved, raw=None)

@@ -273,6 +273,11 @@ class _View(io.RawIOBase):
         return count
 
 
+def view_of(source: Source) -> Any:
+    """A file object with a position of its own, at which the source began; None if the source cannot be rewound."""
+    return None if source._start is None else _View(source.file, source._start)
+
+
 def open_again(source: Source, begin: int = 0, end: int | None = None) -> Source:
     """Open a seekable source a second time. The old one may be closed if it is a plain file with a path; any other must
     stay open. The new source has the bytes from `begin` up to, but not including, `end`, by default all of them. Raises

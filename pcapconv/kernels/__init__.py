@@ -5,6 +5,8 @@ batch to batch. Both forms have the same ones, with the same arguments and resul
 documents each kernel (`interpreted_chains` those that search damaged bytes), `compiled` is faster and must do the same.
 `contract` has the constants of both. `choose` returns the form that this process runs: the form that
 `PCAPCONV_KERNELS=compiled` or `=interpreted` names, else the compiled form if it was built.
+
+Nothing here knows the model, which uses kernels itself: kernels work on buffers, columns and tables.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """The types of the compiled kernels, which `interpreted.py` documents."""
 
 from array import array
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-from pcapconv.kernels.interpreted import ByteStore
-from pcapconv.model import Columns
+from pcapconv.columns import Columns
+from pcapconv.kernels.interpreted import BytesLike, ByteStore, Description
 
 NAME: str
 
@@ -145,6 +147,38 @@ def find_blocks(
     bounds: array[int],
     most: int,
 ) -> int: ...
+def move_offsets(columns: Columns, rows: int, distance: int) -> None: ...
+def exact_times(describe: Callable[[int], Description], columns: Columns, rows: int, times: array[int]) -> int: ...
+
+class PacketRows:
+    def __init__(
+        self,
+        describe: Callable[[int], Description],
+        buffer: bytes | bytearray,
+        columns: Columns,
+        rows: int,
+        section: object,
+        first_number: int,
+        numbers: Sequence[int] | None = None,
+    ) -> None: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    @property
+    def done(self) -> int: ...
+    def stop(self) -> None: ...
+
+class PacketAppender:
+    rows: int
+    def __init__(self, buffer: bytearray, columns: Columns) -> None: ...
+    def append(
+        self,
+        data: BytesLike,
+        ticks: int,
+        interface: int,
+        original_length: int | None = None,
+        options: BytesLike | None = None,
+        record_type: int = 6,
+    ) -> bool: ...
+    def clear(self) -> None: ...
 
 class PacketMerger:
     def __init__(self, capacity: int) -> None: ...

@@ -8,6 +8,9 @@ is added to them.
 
 from cpython cimport array
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_SET_ITEM
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memmove, memset
@@ -282,6 +285,14 @@ cdef enum:
     SIMPLE = 3
     OBSOLETE = 2
     ENHANCED = 6
+
+cdef enum:
+    DESCRIPTIONS = 64  # interfaces that are remembered, a power of two
+    PACKET_ITEMS = 9   # items of a packet
+
+cdef extern from "Python.h":
+    object PyType_GenericAlloc(object type, Py_ssize_t items)
+    void PyObject_GC_UnTrack(void *object)
 
 
 cdef void *column(object owner, str name, str typecode, Py_ssize_t rows) except? NULL:
@@ -1304,6 +1315,63 @@ def gather_rows(
     if problem == 2:
         raise ValueError(f"row {at} lies outside its buffer")
     return index, offset, row, status
+
+
+cdef class PacketAppender:
+    cdef readonly Py_ssize_t rows
+    cdef ColumnPointers target
+    cdef unsigned char *bytes_out
+    cdef int64_t size, end
+    cdef Py_ssize_t room
+    cdef list held
+
+    def __cinit__(self, buffer, columns):
+        cdef unsigned char[::1] view = buffer
+        self.room = len(columns.ticks)
+        self.target = all_columns(columns, self.room)
+        self.size = view.shape[0]
+        self.bytes_out = &view[0] if self.size else NULL
+        # exports, so that nothing is resized while pointers lead there
+        self.held = [view, *[memoryview(getattr(columns, name)) for name in columns.TYPECODES]]
+        self.rows = self.end = 0
+
+    def append(
+        self, data, uint64_t ticks, uint32_t interface, original_length=None, options=None, uint8_t record_type=ENHANCED
+    ):
+        cdef Py_buffer view, options_view
+        cdef int64_t captured, options_size = 0
+        cdef Py_ssize_t row = self.rows
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        try:
+            captured = view.len
+            if row == self.room or captured > self.size - self.end:
+                return False
+            if options is not None:
+                PyObject_GetBuffer(options, &options_view, PyBUF_SIMPLE)
+                try:
+                    options_size = options_view.len
+                    if options_size > self.size - self.end - captured:
+                        return False
+                    memcpy(self.bytes_out + self.end + captured, options_view.buf, options_size)
+                finally:
+                    PyBuffer_Release(&options_view)
+            self.target.original_length[row] = captured if original_length is None else original_length
+            memcpy(self.bytes_out + self.end, view.buf, captured)
+        finally:
+            PyBuffer_Release(&view)
+        self.target.record_type[row] = record_type
+        self.target.data_at[row] = self.end
+        self.target.captured_length[row] = <uint32_t>captured
+        self.target.ticks[row] = ticks
+        self.target.interface[row] = interface
+        self.target.options_at[row] = self.end + captured if options_size else 0
+        self.target.options_length[row] = <uint32_t>options_size
+        self.end += captured + options_size
+        self.rows = row + 1
+        return True
+
+    def clear(self):
+        self.rows = self.end = 0
 
 
 cdef struct MergedStream:
@@ -2492,3 +2560,192 @@ def find_blocks(buffer, Py_ssize_t start, Py_ssize_t scan, Py_ssize_t reach, Py_
     finally:
         PyBuffer_Release(&view)
     return found
+
+
+cdef class Descriptions:
+    """What `describe` gives for interfaces, for those that rows needed last."""
+
+    cdef object describe
+    cdef list entries  # (type, interface)
+    cdef int64_t ids[DESCRIPTIONS]
+    cdef uint64_t scales[DESCRIPTIONS][EXACT_SCALE]
+
+    def __cinit__(self, describe):
+        cdef Py_ssize_t place
+        self.describe = describe
+        self.entries = [None] * DESCRIPTIONS
+        for place in range(DESCRIPTIONS):
+            self.ids[place] = -1
+
+    cdef Py_ssize_t place(self, uint32_t number) except -1:
+        """The place of the interface in `entries` and in `scales`."""
+        cdef Py_ssize_t place = number & (DESCRIPTIONS - 1), at
+        cdef uint64_t scale[EXACT_SCALE]
+        if self.ids[place] == number:
+            return place
+        packet_type, interface, values = self.describe(number)
+        for at in range(EXACT_SCALE):
+            scale[at] = values[at]
+        if scale[0] >> 62 or not (<int64_t>scale[4] >> 62 == 0 or <int64_t>scale[4] >> 62 == -1):
+            raise ValueError("a scale that is too large")
+        if not issubclass(packet_type, tuple):
+            raise ValueError("packets that are not tuples")
+        self.entries[place] = (packet_type, interface)
+        for at in range(EXACT_SCALE):
+            self.scales[place][at] = scale[at]
+        self.ids[place] = number
+        return place
+
+
+cdef object number_of_128_bits(int_128_t value):
+    cdef int64_t low = <int64_t>value
+    if low == value:
+        return low
+    return (<object><int64_t>(value >> 64) << 64) | <uint64_t>value
+
+
+cdef inline void put(tuple items, Py_ssize_t at, object item):
+    Py_INCREF(item)
+    PyTuple_SET_ITEM(items, at, item)
+
+
+cdef class PacketRows:
+    cdef Descriptions descriptions
+    cdef object section, numbers
+    cdef list arrays  # keeps the columns alive
+    cdef Py_buffer view
+    cdef bint has_view
+    cdef Py_ssize_t row, rows
+    cdef uint64_t first_number
+    cdef const int64_t *data_at
+    cdef const int64_t *options_at
+    cdef const uint32_t *captured_length
+    cdef const uint32_t *original_length
+    cdef const uint32_t *options_length
+    cdef const uint32_t *interface
+    cdef const uint64_t *ticks
+    cdef const uint8_t *record_type
+
+    def __cinit__(self, describe, buffer, columns, Py_ssize_t rows, section, uint64_t first_number, numbers=None):
+        cdef Py_ssize_t row
+        cdef bint outside = False
+        self.data_at = <const int64_t *>column(columns, "data_at", "q", rows)
+        self.options_at = <const int64_t *>column(columns, "options_at", "q", rows)
+        self.captured_length = <const uint32_t *>column(columns, "captured_length", "I", rows)
+        self.original_length = <const uint32_t *>column(columns, "original_length", "I", rows)
+        self.options_length = <const uint32_t *>column(columns, "options_length", "I", rows)
+        self.interface = <const uint32_t *>column(columns, "interface", "I", rows)
+        self.ticks = <const uint64_t *>column(columns, "ticks", "Q", rows)
+        self.record_type = <const uint8_t *>column(columns, "record_type", "B", rows)
+        self.arrays = [columns.data_at, columns.options_at, columns.captured_length, columns.original_length]
+        self.arrays += [columns.options_length, columns.interface, columns.ticks, columns.record_type]
+        if numbers is not None and len(numbers) < rows:
+            raise ValueError(f"fewer than {rows} numbers")
+        self.descriptions = Descriptions(describe)
+        self.section, self.numbers, self.first_number, self.rows = section, numbers, first_number, rows
+        PyObject_GetBuffer(buffer, &self.view, PyBUF_SIMPLE)
+        self.has_view = True
+        with nogil:
+            for row in range(rows):
+                if not inside(self.data_at[row], self.captured_length[row], self.view.len) or (
+                    self.options_length[row] and not inside(self.options_at[row], self.options_length[row], self.view.len)
+                ):
+                    outside = True
+                    break
+        if outside:
+            raise ValueError("a row lies outside its buffer")
+
+    def __dealloc__(self):
+        self.release()
+
+    cdef void release(self):
+        if self.has_view:
+            self.has_view = False
+            PyBuffer_Release(&self.view)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        cdef Py_ssize_t row = self.row, place
+        cdef const char *bytes_at = <const char *>self.view.buf
+        cdef tuple packet, entry
+        cdef object number, data, ticks, time, options
+        cdef const uint64_t *scale
+        if row >= self.rows:
+            self.release()
+            raise StopIteration
+        place = self.descriptions.place(self.interface[row])
+        entry = <tuple>self.descriptions.entries[place]
+        scale = self.descriptions.scales[place]
+        if self.numbers is None:
+            number = self.first_number + <uint64_t>row
+        else:
+            number = self.numbers[row]
+        data = PyBytes_FromStringAndSize(bytes_at + self.data_at[row], self.captured_length[row])
+        options = b""
+        if self.options_length[row]:
+            options = PyBytes_FromStringAndSize(bytes_at + self.options_at[row], self.options_length[row])
+        ticks = time = None
+        if self.record_type[row] != SIMPLE:
+            ticks = self.ticks[row]
+            if scale[1] or scale[2]:
+                time = number_of_128_bits(exact_time(self.ticks[row], scale))
+        packet = <tuple>PyType_GenericAlloc(entry[0], PACKET_ITEMS)
+        put(packet, 0, number)
+        put(packet, 1, data)
+        put(packet, 2, self.original_length[row])
+        put(packet, 3, ticks)
+        put(packet, 4, entry[1])
+        put(packet, 5, options)
+        put(packet, 6, self.section)
+        put(packet, 7, time)
+        put(packet, 8, self.captured_length[row])
+        PyObject_GC_UnTrack(<void *>packet)  # which holds nothing that could lead back to it
+        self.row = row + 1
+        return packet
+
+    @property
+    def done(self):
+        return self.row
+
+    def stop(self):
+        self.row = self.rows
+        self.release()
+
+
+def move_offsets(columns, Py_ssize_t rows, int64_t distance):
+    cdef Py_ssize_t row
+    cdef uint64_t *record_at = <uint64_t *>column(columns, "record_at", "q", rows)
+    cdef uint64_t *data_at = <uint64_t *>column(columns, "data_at", "q", rows)
+    cdef uint64_t *options_at = <uint64_t *>column(columns, "options_at", "q", rows)
+    with nogil:
+        for row in range(rows):
+            record_at[row] += <uint64_t>distance
+            data_at[row] += <uint64_t>distance
+            options_at[row] += <uint64_t>distance
+
+
+def exact_times(describe, columns, Py_ssize_t rows, array.array times):
+    cdef Py_ssize_t row, place
+    cdef const uint64_t *ticks = <const uint64_t *>column(columns, "ticks", "Q", rows)
+    cdef const uint32_t *interface = <const uint32_t *>column(columns, "interface", "I", rows)
+    cdef const uint8_t *record_type = <const uint8_t *>column(columns, "record_type", "B", rows)
+    cdef int64_t *out
+    cdef int_128_t time
+    cdef Descriptions descriptions = Descriptions(describe)
+    if times.typecode != "q" or len(times) < rows:
+        raise ValueError(f"fewer than {rows} signed values of 64 bits")
+    out = <int64_t *>times.data.as_voidptr
+    for row in range(rows):
+        place = descriptions.place(interface[row])
+        if record_type[row] == SIMPLE:
+            out[row] = 0
+            continue
+        if not descriptions.scales[place][1] and not descriptions.scales[place][2]:
+            return row
+        time = exact_time(ticks[row], descriptions.scales[place])
+        if time != <int64_t>time:
+            return row
+        out[row] = <int64_t>time
+    return rows

@@ -30,7 +30,7 @@ from pcapconv.kernels.contract import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pcapconv.model import Columns
+    from pcapconv.columns import Columns
 
 _RECORD = {True: Struct(">IIII"), False: Struct("<IIII")}
 _TRIPLE = {True: Struct(">III"), False: Struct("<III")}

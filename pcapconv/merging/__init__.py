@@ -6,7 +6,6 @@ by_time          the reader that merges the parts by time
 streams          what it merges: a part of an input, or a temporary file with packets that were merged before
 part_items       turns the items of a part into items of the one section: ids, byte order, processes
 one_section      the one section: its header, its interfaces, the blocks that several inputs have alike
-simple_packets   the step that encodes Simple Packets which belong to another interface than 0
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ from pcapconv.io.target import open_target
 from pcapconv.merging.appended import AppendedReader
 from pcapconv.merging.by_time import MergedReader
 from pcapconv.merging.inputs import FurtherSectionError, Inputs
-from pcapconv.merging.simple_packets import EncodeSimplePackets
 from pcapconv.report import Report
 from pcapconv.sinks import FileSink
 from pcapconv.steps import Step
 from pcapconv.steps.plan import Plan
+from pcapconv.steps.simple_packets import EncodeSimplePackets
 from pcapconv.wording import argument
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 from pcapconv.formats.pcapng_items import parse_interface
-from pcapconv.formats.pcapng_writer import interface_body
+from pcapconv.formats.pcapng_writer import interface_body, interface_in
 from pcapconv.merging.inputs import Part
 from pcapconv.model import Block, Interface, Section
 from pcapconv.spec import option_lists, pcapng
@@ -108,15 +108,14 @@ class OneSection:
         """The body of the block that is written for an interface of a part."""
         order = self.section.byte_order
         left_out: Counter[str] = Counter()
-        options = options_in(order, interface.options, interface.byte_order, pcapng.INTERFACE_DESCRIPTION, left_out)
+        interface = interface_in(order, interface, left_out)
         self.losses["interface-options"] += left_out.total()
-        stated = {option.code for option in option_lists.OptionList(options, order)}
+        stated = {option.code for option in option_lists.OptionList(interface.raw_options, order)}
         added = [entry for entry in self._host_options.get(part.rank, ()) if entry[0] not in stated]
-        options = option_lists.edit(options, order, add=added)
+        options = option_lists.edit(interface.raw_options, order, add=added)
         if part.rank in self._without_place:
             self._without_place[part.rank].difference_update(option_lists.OptionList(options, order))
-        reserved = interface.reserved if order == interface.byte_order else interface.reserved[::-1]
-        return interface_body(interface._replace(byte_order=order, options=options, reserved=reserved))
+        return interface_body(interface._replace(raw_options=options))
 
     def _take_over_pcap_header(self, parts: Sequence[Part]) -> None:
         """Take over the header that all parts, which are pcap files, have, with their largest snaplen."""
@@ -135,13 +134,13 @@ class OneSection:
     def _header(self, parts: Sequence[Part]) -> Section:
         first = parts[0].section
         order = first.byte_order
-        of_first = list(option_lists.OptionList(first.options, order))
+        of_first = list(option_lists.OptionList(first.raw_options, order))
         known, added = set(of_first), list[tuple[int, bytes]]()
         format_only = Counter(first.format_only)
         for part in parts[1:]:
             section, left_out = part.section, Counter[str]()
             format_only.update(section.format_only)
-            options = options_in(order, section.options, section.byte_order, pcapng.SECTION_HEADER, left_out)
+            options = options_in(order, section.raw_options, section.byte_order, pcapng.SECTION_HEADER, left_out)
             self.losses["section-options"] += left_out["unknown"]
             for option in option_lists.OptionList(options, order):
                 if option in known:
@@ -155,8 +154,8 @@ class OneSection:
                     self._without_place.setdefault(part.rank, set()).add(entry)
                 else:
                     self.losses["section-options"] += 1
-        options = option_lists.edit(first.options, order, add=added)
-        return Section(0, order, (1, 0), "pcapng", options=options, format_only=format_only, changed=True)
+        options = option_lists.edit(first.raw_options, order, add=added)
+        return Section(0, order, (1, 0), "pcapng", raw_options=options, format_only=format_only, changed=True)
 
 
 def _digest(block: Block) -> bytes:

@@ -62,11 +62,11 @@ class NormalForm:
 
     def section(self, section: Section) -> Entries:
         """The options of a section that are kept."""
-        return self._kept(section.options, section.byte_order, pcapng.SECTION_HEADER)
+        return self._kept(section.raw_options, section.byte_order, pcapng.SECTION_HEADER)
 
     def interface(self, interface: Interface) -> Interface:
         """The interface in its normal form, with id 0 in section 0, so that equal contents are equal."""
-        kept = self._kept(interface.options, interface.byte_order, pcapng.INTERFACE_DESCRIPTION)
+        kept = self._kept(interface.raw_options, interface.byte_order, pcapng.INTERFACE_DESCRIPTION)
         kept.append((pcapng.IF_TSRESOL, bytes([tsresol_byte(NANOSECONDS)])))
         if interface.fcs_length is not None:
             kept.append((pcapng.IF_FCSLEN, bytes([interface.fcs_length])))
@@ -79,7 +79,7 @@ class NormalForm:
             byte_order="little",
             ticks_per_second=NANOSECONDS,
             fcs_length=interface.fcs_length,
-            options=pack(kept),
+            raw_options=pack(kept),
         )
 
     def packet(self, raw: bytes, order: ByteOrder, *, obsolete: bool, direction: bool = True) -> bytes:

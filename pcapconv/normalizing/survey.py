@@ -144,7 +144,7 @@ class Survey(Step):
     @property
     def section(self) -> Section:
         """The section of the normal form, which has only one."""
-        return Section(0, "little", (1, 0), "pcapng", options=pack(self._comments))
+        return Section(0, "little", (1, 0), "pcapng", raw_options=pack(self._comments))
 
     def _add_packets(self, batch: PacketBatch) -> None:
         self.packets += batch.rows
@@ -175,7 +175,7 @@ class Survey(Step):
         index = self._distinct.setdefault(normal, len(self._distinct))
         if index == len(self._firsts):
             self._firsts.append((_NEVER, 0))
-            self._keep("", [(0, normal.options)])
+            self._keep("", [(0, normal.raw_options)])
         return index
 
     def _times(self, batch: PacketBatch) -> tuple[Sequence[int], bool]:

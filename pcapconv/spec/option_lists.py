@@ -15,6 +15,7 @@ from pcapconv.spec import ByteOrder
 
 END_OF_OPTIONS = 0
 COMMENT = 1
+LONGEST_VALUE = 65535  # bytes
 
 # Types of values. A type that is not among them may be in python-pcapng's schemas.
 TEXT = "text"

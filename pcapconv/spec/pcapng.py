@@ -93,6 +93,7 @@ IF_FCSLEN = 13
 IF_TSOFFSET = 14
 IF_HARDWARE = 15
 PACKET_FLAGS = 2  # epb_flags, and pack_flags of the obsolete block
+DIRECTIONS = {"in": 1, "out": 2}  # the lowest two bits of these flags
 PACKET_HASH = 3
 EPB_DROPCOUNT = 4
 
@@ -263,6 +264,13 @@ def option_type(block: int, code: int) -> OptionType:
 def option_name(block: int, code: int) -> str:
     """The name of an option of a block type; `option` and its code if it has no name."""
     return option_type(block, code).name or f"option {code}"
+
+
+def direction(raw_options: bytes, byte_order: ByteOrder) -> int:
+    """The direction in the flags among a packet's options: a value of `DIRECTIONS`; 0 if the packet states none, 3 for
+    a value that the specification does not define."""
+    flags = option_lists.OptionList(raw_options, byte_order).first(PACKET_FLAGS) or b""
+    return int.from_bytes(flags, byte_order) & 3 if len(flags) == 4 else 0
 
 
 def options_at(block: int, body: bytes, byte_order: ByteOrder) -> int:

@@ -6,7 +6,8 @@ the base of all steps, has the rules. A plan (`BasePlan`) makes the steps of a c
 * Modules that are steps: `sort` orders packets by time; `select` passes on the selected packets; `secrets` extracts key
   logs or adds secrets; `strip` leaves out metadata; `edit_packets` cuts and comments packets; `edit_times` moves and
   sets times; `relabel` adds comments to a capture and changes what its interfaces declare; `snaplens` raises a snaplen
-  that packets exceed. Sidecars, the normal form and others have steps of their own.
+  that packets exceed; `simple_packets` encodes Simple Packets that belong to another interface than 0. Sidecars, the
+  normal form and others have steps of their own.
 * Modules that help steps: `plan` checks the selecting and editing arguments and makes the steps in their order;
   `argument_values` parses the texts of arguments; `edit_arguments` turns those that edit packets into edits;
   `packet_sorter` orders any number of packets by time, with keys from `time_keys`: where they are in the input
@@ -14,7 +15,7 @@ the base of all steps, has the rules. A plan (`BasePlan`) makes the steps of a c
   them; `packet_order` checks by how much times go back; `packet_filter` drops packets by their content, with an
   expression that `filter_expression` lets libpcap compile; `duplicates` finds packets that repeat others;
   `time_scales` turns times into nanoseconds; `batch_rows` selects rows of a batch, finds them by number and replaces
-  their options.
+  their options; `moved_batches` moves batches to a section with other ids, or in the other byte order.
 
 How the value of a selecting argument, for example `before`, flows from the command line to the packets:
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pcapconv.io.scratch_log import ScratchLog
 from pcapconv.kernels import choose
 from pcapconv.report import MOST_LISTED, Repeat
-from pcapconv.timestamps import ratio
+from pcapconv.timestamps import kernel_scale, ratio
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -31,8 +31,6 @@ IGNORABLE = "interface", "length"
 _MOST_PACKETS_ACROSS = 2**16
 _UNITS = 2**32 * 5**12  # units of exact times in a second
 _LONGEST = 2**125  # units: farther apart than any two times
-_LARGEST_DIVISOR = 2**127  # used for every larger divisor, too: all of them exceed any ticks times their factor
-_WORD = 2**64
 
 
 class DedupRule(NamedTuple):
@@ -191,6 +189,4 @@ class _Search:
 def _scale(interface: Interface) -> tuple[int, ...]:
     """Return the entry of an interface in the `scales` of `RepeatWindow.find`."""
     factor, divisor = ratio(interface.ticks_per_second, _UNITS)
-    divisor = 0 if interface.time_error else min(divisor, _LARGEST_DIVISOR)
-    offset = interface.time_offset * _UNITS % _WORD**2
-    return factor, divisor % _WORD, divisor // _WORD, offset % _WORD, offset // _WORD
+    return kernel_scale(factor, 0 if interface.time_error else divisor, interface.time_offset * _UNITS)

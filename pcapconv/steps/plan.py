@@ -36,6 +36,7 @@ from pcapconv.io.paths import STDIO
 from pcapconv.io.read_write import write_all, writing
 from pcapconv.io.target import Target
 from pcapconv.model import Interface, Item, Notice
+from pcapconv.spec import pcapng
 from pcapconv.steps import BasePlan, Step, argument_values
 from pcapconv.steps.duplicates import IGNORABLE, MOST_PACKETS, DedupRule
 from pcapconv.steps.edit_arguments import packet_edits, time_edits
@@ -43,7 +44,7 @@ from pcapconv.steps.edit_packets import EditPackets, PacketEdits
 from pcapconv.steps.edit_times import EditTimes, TimeEdits
 from pcapconv.steps.relabel import SETTING_KEYS, Relabel, interface_label, names_interface
 from pcapconv.steps.secrets import ExtractSecrets, InjectSecrets, parse_secrets
-from pcapconv.steps.select import DIRECTIONS, Criteria, Select
+from pcapconv.steps.select import Criteria, Select
 from pcapconv.steps.sort import Sort
 from pcapconv.steps.strip import Strip, StripDoNotCopy
 from pcapconv.text import counted
@@ -384,7 +385,7 @@ def _criteria(step_arguments: StepArguments) -> Criteria:
     packets, dropped = step_arguments.get("packets"), step_arguments.get("drop_packets")
     first, last = step_arguments.get("first"), step_arguments.get("last")
     direction = step_arguments.get("direction")
-    if direction is not None and direction not in DIRECTIONS:
+    if direction is not None and direction not in pcapng.DIRECTIONS:
         raise UsageError(f"{argument('direction', direction)}: must be in or out")
     criteria = Criteria(
         after=after,

@@ -91,8 +91,8 @@ class Relabel(Step):
         comments, self._comments = self._comments, []  # only for the first section
         section = section._replace(changed=section.changed or bool(self._settings))
         if comments:
-            options = option_lists.edit(section.options, section.byte_order, add=comments)
-            return (section._replace(raw=None, options=options),)
+            options = option_lists.edit(section.raw_options, section.byte_order, add=comments)
+            return (section._replace(raw=None, raw_options=options),)
         if section.layout == "pcap" and (self._settings or self._link_type is not None):
             return (section._replace(raw=None),)  # the file header holds what the interface declares
         return (section,)
@@ -153,7 +153,7 @@ def names_interface(text: str, interface: Interface) -> bool:
 
 def interface_name(interface: Interface) -> bytes | None:
     """Return an interface's if_name, raw, without the NULs that some writers add; None if it has no if_name."""
-    name = option_lists.OptionList(interface.options, interface.byte_order).first(pcapng.IF_NAME)
+    name = option_lists.OptionList(interface.raw_options, interface.byte_order).first(pcapng.IF_NAME)
     return None if name is None else name.rstrip(b"\0")
 
 
@@ -210,5 +210,5 @@ def _with_setting(interface: Interface, setting: _Setting) -> Interface:
     def keep(option: option_lists.Option) -> bool:
         return key == "comment" or option.code != code
 
-    options = option_lists.edit(interface.options, interface.byte_order, keep=keep, add=[(code, value)])
-    return interface._replace(options=options)
+    options = option_lists.edit(interface.raw_options, interface.byte_order, keep=keep, add=[(code, value)])
+    return interface._replace(raw_options=options)

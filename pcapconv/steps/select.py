@@ -25,8 +25,8 @@ from pcapconv.errors import FormatError
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import ALWAYS, MOST_TICKS, NEVER, RANGE
 from pcapconv.model import Columns, Interface, Item, PacketBatch, Section
-from pcapconv.spec import ByteOrder, option_lists
-from pcapconv.spec.pcapng import PACKET_FLAGS, SIMPLE_PACKET
+from pcapconv.spec import ByteOrder, option_lists, pcapng
+from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
 from pcapconv.steps.batch_rows import select_rows
 from pcapconv.steps.duplicates import DedupRule, Duplicates
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from pcapconv.model import Packet
     from pcapconv.steps.argument_values import Moment
     from pcapconv.steps.filter_expression import FilterExpression
-
-DIRECTIONS = {"in": 1, "out": 2}
 
 _INVERTED = bytes([1, *[0] * 255])
 _NO_LIMIT = 2**63
@@ -254,11 +252,9 @@ class Select(Step):
     def _options_match(self, raw: bytes, byte_order: ByteOrder) -> bool:
         """Return whether a packet's options fulfil the criteria for comments and direction."""
         comment, direction = self._criteria.comment, self._criteria.direction
+        if direction is not None and pcapng.direction(raw, byte_order) != pcapng.DIRECTIONS[direction]:
+            return False
         options = option_lists.OptionList(raw, byte_order)
-        if direction is not None:
-            flags = options.first(PACKET_FLAGS) or b""
-            if len(flags) != 4 or int.from_bytes(flags, byte_order) & 3 != DIRECTIONS[direction]:
-                return False
         return comment is None or any(comment.search(text) for text in options.comments)
 
     def _apply_times(self, batch: PacketBatch, mask: bytearray) -> tuple[int, bytes]:

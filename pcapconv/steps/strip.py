@@ -97,13 +97,15 @@ class _LeaveOutStep(Step):
         return rules
 
     def _section(self, section: Section) -> Iterable[Item]:
-        remaining = self._remaining_options(section.options, section.byte_order, pcapng.SECTION_HEADER)
-        raw = section.raw if remaining == section.options else None
-        return (section._replace(raw=raw, options=remaining, changed=True),)
+        remaining = self._remaining_options(section.raw_options, section.byte_order, pcapng.SECTION_HEADER)
+        raw = section.raw if remaining == section.raw_options else None
+        return (section._replace(raw=raw, raw_options=remaining, changed=True),)
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
-        remaining = self._remaining_options(interface.options, interface.byte_order, pcapng.INTERFACE_DESCRIPTION)
-        return (interface if remaining == interface.options else interface._replace(raw=None, options=remaining),)
+        remaining = self._remaining_options(interface.raw_options, interface.byte_order, pcapng.INTERFACE_DESCRIPTION)
+        return (
+            interface if remaining == interface.raw_options else interface._replace(raw=None, raw_options=remaining),
+        )
 
     def _block(self, block: Block) -> Iterable[Item]:
         if self._processes and block.is_process:

@@ -16,15 +16,13 @@ from pcapconv.kernels import choose
 from pcapconv.kernels.contract import BEYOND, FINER, MOST_TICKS, NANOSECOND_SCALE, UNKNOWN
 from pcapconv.model import Columns, Interface, PacketBatch
 from pcapconv.spec.pcapng import SIMPLE_PACKET
-from pcapconv.timestamps import NANOSECONDS, instant, ratio
+from pcapconv.timestamps import NANOSECONDS, instant, kernel_scale, ratio
 from pcapconv.wording import argument
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
-_HALF = 2**64
 FACTOR_LIMIT, ADDEND_LIMIT = 2**62, 2**126  # the kernel takes less than these
-_LARGEST_DIVISOR = 2**127  # used for every larger divisor, too: all of them exceed any ticks times their factor
 
 
 class Scale(NamedTuple):
@@ -50,9 +48,7 @@ class Scale(NamedTuple):
     def entry(self, interface_id: int) -> Iterable[int]:
         """Return the scale's entry in the table of the kernel `to_nanoseconds`, for packets that get this interface
         id."""
-        divisor = 0 if self.error else min(self.divisor, _LARGEST_DIVISOR)
-        addend = self.addend % _HALF**2
-        return self.factor, divisor % _HALF, divisor // _HALF, addend % _HALF, addend // _HALF, interface_id
+        return *kernel_scale(self.factor, 0 if self.error else self.divisor, self.addend), interface_id
 
 
 def scale_to_nanoseconds(interface: Interface, shift: int = 0) -> Scale:

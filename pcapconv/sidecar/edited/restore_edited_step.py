@@ -180,7 +180,11 @@ class RestoreEdited(Step):
         section = self._metadata.current_section()
         self._unmatched_interface = len(self._metadata.interfaces)
         interface = self._file_interface._replace(
-            id=self._unmatched_interface, section=section.number, byte_order=section.byte_order, options=b"", raw=None
+            id=self._unmatched_interface,
+            section=section.number,
+            byte_order=section.byte_order,
+            raw_options=b"",
+            raw=None,
         )
         self._metadata.interfaces.append(interface)
         return interface

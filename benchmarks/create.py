@@ -1,0 +1,94 @@
+"""Time how fast Python writes packets one by one: `pcapconv.create` beside dpkt and scapy, where these are installed.
+
+`python benchmarks/create.py [PACKETS]` writes as many packets of mixed sizes with each writer, in a process of its own,
+and prints the best of three runs. Wall times need an idle machine; the time of the processor is shown, too.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+RUNS = 3
+MEMORY_FILESYSTEM = Path("/dev/shm")
+
+PREPARE = """
+import sys, time
+packets, path = int(sys.argv[1]), sys.argv[2]
+sizes = (60, 60, 60, 120, 576, 1514)
+many = [bytes(sizes[number % 6]) for number in range(600)]
+start = 1_700_000_000 * 10**9
+"""
+MEASURE = """
+wall, processor = time.perf_counter(), time.process_time()
+write_all()
+print(time.perf_counter() - wall, time.process_time() - processor)
+"""
+PCAPCONV = """
+import pcapconv
+def write_all():
+    with pcapconv.create(path, to="{to}", link_type="ethernet", force=True) as capture:
+        for number in range(packets):
+            capture.write(many[number % 600], time_ns=start + number)
+"""
+COPY = """
+import pcapconv
+with pcapconv.create(path + "-old", to="pcapng", link_type="ethernet", force=True) as capture:
+    for number in range(packets):
+        capture.write(many[number % 600], time_ns=start + number)
+def write_all():
+    with pcapconv.open(path + "-old") as old, pcapconv.create(path, to="pcapng", force=True) as new:
+        {loop}
+"""
+DPKT = """
+import dpkt
+def write_all():
+    with open(path, "wb") as file:
+        writer = dpkt.pcap.Writer(file, nano=True)
+        for number in range(packets):
+            writer.writepkt_time(many[number % 600], 1_700_000_000)
+"""
+SCAPY = """
+from scapy.utils import RawPcapWriter
+def write_all():
+    writer = RawPcapWriter(path, linktype=1, nano=True)
+    writer.write_header(None)
+    for number in range(packets):
+        writer.write_packet(many[number % 600], sec=1_700_000_000, usec=number)
+    writer.close()
+"""
+CASES = {
+    "pcapconv, pcapng": PCAPCONV.format(to="pcapng"),
+    "pcapconv, pcap": PCAPCONV.format(to="pcap"),
+    "pcapconv, copy of each packet": COPY.format(loop="for packet in old: new.write(packet)"),
+    "pcapconv, copy in batches": COPY.format(loop="for batch in old.batches(reuse=True): new.write_batch(batch)"),
+    "dpkt, pcap": DPKT,
+    "scapy, pcap": SCAPY,
+}
+
+
+def main() -> None:
+    """Print a line for each writer."""
+    packets = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000_000
+    where = MEMORY_FILESYSTEM if MEMORY_FILESYSTEM.is_dir() else None
+    with tempfile.TemporaryDirectory(dir=where) as directory:
+        for name, writer in CASES.items():
+            library = name.partition(",")[0]
+            if importlib.util.find_spec(library) is None:
+                print(f"{name:32} not installed")
+                continue
+            command = [sys.executable, "-c", PREPARE + writer + MEASURE, str(packets), os.path.join(directory, "x")]
+            runs = [
+                tuple(map(float, subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout.split()))
+                for _ in range(RUNS)
+            ]
+            wall, processor = (packets / min(times) / 1e6 for times in zip(*runs))
+            print(f"{name:32} {wall:6.2f} million packets a second, {processor:6.2f} in a second of the processor")
+
+
+if __name__ == "__main__":
+    main()

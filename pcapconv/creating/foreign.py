@@ -1,0 +1,168 @@
+"""Interfaces and packets of other captures, brought into the section of a new capture.
+
+Strategy: an interface is declared at its first packet. The object tells which interface it is: readers make one object
+for each (capture, section, id), and unpickled copies of one are one object again (`model.Interface`). An interface
+keeps its resolution, and its packets their ticks, unless it is finer than the new capture may be: then it is declared
+with microseconds, and times that need more are refused.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Callable
+
+from pcapconv.creating.packed_values import ORDER
+from pcapconv.errors import TargetError
+from pcapconv.formats.pcapng_writer import interface_body, interface_in
+from pcapconv.formats.pseudo_headers import with_headers_in
+from pcapconv.kernels import choose
+from pcapconv.kernels.contract import FINER, HEADERS_IN_HOST_ORDER, MORE
+from pcapconv.model import Columns, Interface, Packet, PacketBatch, Section
+from pcapconv.spec import ByteOrder, option_lists, pcapng
+from pcapconv.steps.batch_rows import distinct
+from pcapconv.steps.moved_batches import MovedBatches
+from pcapconv.steps.simple_packets import EncodeSimplePackets
+from pcapconv.steps.time_scales import Scale
+from pcapconv.timestamps import MICROSECONDS, ratio
+from pcapconv.wording import argument
+
+_CROWDED = 4096  # bytes of the buffer for each packet, up to which copying all of it is fast
+_SAME = Scale(1, 1, 0)
+
+Declare = Callable[[bytes, str], Interface]
+
+
+class ForeignPackets:
+    """What other captures bring into the section with these `interfaces`.
+
+    `declare` declares an interface: it takes the body of its block, and why its times cannot be determined. `losses`
+    counts by kind what has no place. `microseconds` is whether finer times are refused. `to_pcap` is whether the
+    capture becomes pcap, whose writer takes Simple Packets of any interface.
+    """
+
+    def __init__(
+        self,
+        section: Section,
+        interfaces: list[Interface],
+        declare: Declare,
+        losses: Counter[str],
+        *,
+        microseconds: bool,
+        to_pcap: bool,
+    ) -> None:
+        self._section = section
+        self._interfaces = interfaces
+        self._declare = declare
+        self._losses = losses
+        self._microseconds = microseconds
+        self._simple_packets = None if to_pcap else EncodeSimplePackets(losses)
+        self._known: dict[int, tuple[Interface, Interface]] = {}  # by the object's id: it, and the one here
+        self._moved: dict[ByteOrder, MovedBatches] = {}
+
+    def interface(self, interface: Interface) -> Interface:
+        """Return what an interface of another capture is here; declare it at its first use."""
+        known = self._known.get(id(interface))
+        if known is None:
+            left_out: Counter[str] = Counter()
+            new = interface_in(ORDER, interface, left_out)
+            self._losses["interface-options"] += left_out.total()
+            if self._is_too_fine(interface):
+                options = option_lists.edit(new.raw_options, ORDER, keep=_says_no_time)
+                new = new._replace(raw_options=options, layout="pcapng", ticks_per_second=MICROSECONDS, time_offset=0)
+            known = interface, self._declare(interface_body(new), interface.time_error)
+            self._known[id(interface)] = known
+        return known[1]
+
+    def is_declared(self, interface: Interface) -> bool:
+        """Whether a packet of this interface was written."""
+        return id(interface) in self._known
+
+    def options(self, packet: Packet) -> bytes:
+        """Return a packet's options as they are here."""
+        order = packet.section.byte_order
+        return self._moves(order).options(packet.raw_options, order) if packet.raw_options else b""
+
+    def data(self, packet: Packet, data: bytes) -> bytes:
+        """Return a packet's bytes with the headers that follow the file's byte order in the new one."""
+        order, interface = packet.section.byte_order, packet.interface
+        if order == ORDER or interface.link_type not in HEADERS_IN_HOST_ORDER:
+            return data
+        columns = Columns(1)
+        columns.captured_length[0] = columns.original_length[0] = len(data)
+        columns.record_type[0] = pcapng.ENHANCED_PACKET
+        section = packet.section._replace(layout="pcapng")
+        batch = PacketBatch(
+            bytearray(data), columns, 1, first_number=1, section=section, interfaces=[interface._replace(id=0)]
+        )
+        return bytes(with_headers_in(ORDER, batch).buffer)
+
+    def batch(self, batch: PacketBatch, first_number: int) -> PacketBatch:
+        """Return a batch of another capture as one of this capture, whose packets have numbers from `first_number`. The
+        old batch stays as it is. Raises TargetError for a time that is too fine."""
+        used = distinct(batch.columns.interface[: batch.rows])
+        ids = array("Q", range(max(used) + 1))
+        for number in used:
+            ids[number] = self.interface(batch.interfaces[number]).id
+        section = batch.section
+        keeps_records = section.layout == "pcapng" and section.byte_order == ORDER
+        changes_ids = any(ids[number] != number for number in used)
+        crowded = len(batch.buffer) < _CROWDED * batch.rows
+        moved = batch.copy() if keeps_records and changes_ids and not crowded else batch.slice(0, batch.rows)
+        if keeps_records and changes_ids and crowded:
+            moved.buffer = bytearray(batch.buffer)
+        moved.numbers, moved.first_number = None, first_number
+        if any(self._is_too_fine(batch.interfaces[number]) for number in used):
+            self._to_microseconds(moved)
+        moves = self._moves(section.byte_order)
+        moves.set_ids(ids)
+        moved = moves.move(moved)
+        return moved if self._simple_packets is None else self._simple_packets.encode(moved)
+
+    def _moves(self, order: ByteOrder) -> MovedBatches:
+        if order not in self._moved:
+            self._moved[order] = MovedBatches(self._section, self._interfaces, self._losses, processes=())
+        return self._moved[order]
+
+    def _is_too_fine(self, interface: Interface) -> bool:
+        whole = ratio(interface.ticks_per_second, MICROSECONDS)[1] == 1
+        return self._microseconds and not interface.time_error and not whole
+
+    def _to_microseconds(self, batch: PacketBatch) -> None:
+        """Change the ticks of a batch where its interfaces are finer than microseconds."""
+        table = array("Q")
+        for number, interface in enumerate(batch.interfaces):
+            scale = scale_to_microseconds(interface) if self._is_too_fine(interface) else _SAME
+            table.extend(scale.entry(number))
+        table.extend(_SAME.entry(0))  # of packets without a time
+        rows = batch.rows
+        old_ids = batch.columns.interface[:rows]
+        row, _, status = choose().to_nanoseconds(batch.columns, 0, rows, table, False)
+        if status != MORE:
+            raise too_fine(batch.number(row)) if status == FINER else out_of_range(batch.number(row))
+        batch.columns.interface[:rows] = old_ids  # those of packets without a time
+        batch.columns.record_length[:rows] = array("I", bytes(4 * rows))
+        batch.contiguous = False
+
+
+def scale_to_microseconds(interface: Interface) -> Scale:
+    """Return the scale from an interface's ticks to microseconds since 1970."""
+    factor, divisor = ratio(interface.ticks_per_second, MICROSECONDS)
+    return Scale(factor, divisor, interface.time_offset * MICROSECONDS)
+
+
+def too_fine(number: int) -> TargetError:
+    """The error for a packet whose time needs nanoseconds."""
+    return TargetError(
+        f"packet {number}: its time has digits finer than a microsecond; {argument('resolution', 'ns')} holds "
+        "nanoseconds"
+    )
+
+
+def out_of_range(number: int) -> TargetError:
+    """The error for a packet whose time 64 bits cannot hold."""
+    return TargetError(f"packet {number}: its time is before 1970, or more than 64 bits of microseconds")
+
+
+def _says_no_time(option: option_lists.Option) -> bool:
+    return option.code not in (pcapng.IF_TSRESOL, pcapng.IF_TSOFFSET)
