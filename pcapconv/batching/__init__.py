@@ -190,7 +190,7 @@ def batch(
     is_tree = root is not None and (scheme_of(root) is not None or os.path.isdir(root))
     if is_tree and not (report.captures or planned.of_other_shards or allow_empty):
         allowing = argument("allow_empty", True)
-        raise NothingFoundError(f"{root}: no capture was found; {allowing} lets that pass", report)
+        raise NothingFoundError(f"{root}: no capture was found; {allowing} lets that pass", report, path=root)
     return report
 
 

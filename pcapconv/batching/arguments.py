@@ -112,14 +112,15 @@ def parse_arguments(
     check_fractions(format_settings.fractions)
     check_salvage(salvage=format_settings.salvage, strict=flags.strict)
     if not isinstance(template, str | None):
-        raise UsageError(f"{template!r:.80} is no template of names")
+        raise UsageError(f"{template!r:.80} is no template of names", option="template")
     zone = parse_timezone("timezone", step_arguments.get("timezone"))
     parsed_template = None if template is None else parse_template(template, zone)
     if parsed_template is not None:
         if flags.in_place:
             names_files, in_place = argument("template"), argument("in_place", True)
             raise UsageError(
-                f"{names_files} names files in the target directory; with {in_place} they keep their names"
+                f"{names_files} names files in the target directory; with {in_place} they keep their names",
+                option="template",
             )
         format_settings = format_settings._replace(to=formats.target_format(parsed_template.text, format_settings.to))
     _check_compression(format_settings.writer, parsed_template, in_place=flags.in_place)
@@ -139,7 +140,7 @@ def parse_arguments(
     location = join_location(home, manifest_name(parsed_shard))
     store = store_of(home)
     if not store.writable:
-        raise UsageError(f"{home}: {scheme_of(home)}:// is only for reading; name another target directory")
+        raise UsageError(f"{home}: {scheme_of(home)}:// is only for reading; name another target directory", path=home)
     local = store.local
     jobs_outlive_batch = execution.scheduler is not None or execution.executor is not None
     settings = Settings(
@@ -186,12 +187,14 @@ def _check_compression(writer: WriterSettings, template: Template | None, *, in_
     check_compression(writer.compress, writer.compress_level)
     if in_place and writer.compress is not None:
         raise UsageError(
-            f"{argument('compress', writer.compress)}: with {argument('in_place', True)} files keep their compression"
+            f"{argument('compress', writer.compress)}: with {argument('in_place', True)} files keep their compression",
+            option="compress",
         )
     if writer.compress is None and writer.compress_level is not None:
         raise UsageError(
             f"{argument('compress_level', writer.compress_level)}: levels differ by compression; say which, as in "
-            f"{argument('compress', 'gzip')}"
+            f"{argument('compress', 'gzip')}",
+            option="compress_level",
         )
 
 
@@ -200,22 +203,23 @@ def _check_execution(execution: ExecutionArguments) -> None:
     jobs = execution.jobs
     if not isinstance(execution.scheduler, str | None):
         raise UsageError(
-            f"{argument('scheduler', execution.scheduler)}: not an address; write one like tcp://host:8786"
+            f"{argument('scheduler', execution.scheduler)}: not an address; write one like tcp://host:8786",
+            option="scheduler",
         )
     given = [name for name in ("jobs", "scheduler", "executor") if getattr(execution, name) is not None]
     if len(given) > 1:
-        raise UsageError(f"{' and '.join(map(argument, given))} exclude each other")
+        raise UsageError(f"{' and '.join(map(argument, given))} exclude each other", option=given[0])
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 1024):
-        raise UsageError(f"{argument('jobs', jobs)}: write a whole number from 1 to 1024")
+        raise UsageError(f"{argument('jobs', jobs)}: write a whole number from 1 to 1024", option="jobs")
     if not isinstance(execution.stall, str | None):
-        raise UsageError(f"{argument('stall', execution.stall)}: write a length of time, as in '10m'")
+        raise UsageError(f"{argument('stall', execution.stall)}: write a length of time, as in '10m'", option="stall")
     _ = execution.stall_seconds  # raises for a malformed length of time
 
 
 def _check_retries(retries: int) -> None:
     """Check the number of retries. Raises UsageError."""
     if isinstance(retries, bool) or not isinstance(retries, int) or not 0 <= retries <= 100:
-        raise UsageError(f"{argument('retries', retries)}: write a whole number from 0 to 100")
+        raise UsageError(f"{argument('retries', retries)}: write a whole number from 0 to 100", option="retries")
 
 
 def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str]:
@@ -228,10 +232,11 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
     if in_place:
         if target is not None:
             raise UsageError(
-                f"{argument('in_place', True)} rewrites the files where they are; name no target directory"
+                f"{argument('in_place', True)} rewrites the files where they are; name no target directory",
+                option="in_place",
             )
         if root is not None and scheme_of(root) is not None:
-            raise UsageError(f"{argument('in_place', True)}: {root} {IN_PLACE_REMOTE}")
+            raise UsageError(f"{argument('in_place', True)}: {root} {IN_PLACE_REMOTE}", option="in_place")
         if root is not None and not os.path.isdir(root):
             return root, os.path.dirname(root) or "."
         return root, root if root is not None else "."
@@ -245,7 +250,9 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
     home = local_path(os.fspath(target))
     if root is not None and is_same_location(root, home):
         instead = f", or give {argument('in_place', True)}" if scheme_of(home) is None else ""
-        raise UsageError(f"{home}: source and target are the same directory; name a different target{instead}")
+        raise UsageError(
+            f"{home}: source and target are the same directory; name a different target{instead}", path=home
+        )
     return root, home
 
 
@@ -254,8 +261,8 @@ def _check_sidecars(sidecars: SidecarSettings) -> SidecarSettings | None:
     details of sidecars if sidecars are off."""
     if not sidecars.beside:
         if any(sidecars):
-            detail = argument("sidecar_secrets" if sidecars.secrets else "sidecar_fingerprints", True)
-            raise UsageError(f"{detail} goes with {argument('sidecar', True)}")
+            detail = "sidecar_secrets" if sidecars.secrets else "sidecar_fingerprints"
+            raise UsageError(f"{argument(detail, True)} goes with {argument('sidecar', True)}", option=detail)
         return None
     return sidecars
 
@@ -267,7 +274,8 @@ def _key_log_suffix(step_arguments: StepArguments) -> str | None:
     if suffix is not None and (not suffix.startswith(".") or "/" in suffix):
         raise UsageError(
             f"{argument('extract_secrets', suffix)}: a batch writes key logs beside its targets; "
-            "give a suffix, as in .keys"
+            "give a suffix, as in .keys",
+            option="extract_secrets",
         )
     return suffix
 
@@ -282,12 +290,14 @@ def _check_function(step_arguments: StepArguments, *, resume: bool) -> None:
         pickle.dumps(where)
     except Exception as error:  # what cannot be pickled raises all kinds of errors
         raise UsageError(
-            f"{argument('where', where)}: other processes call it; write a function of a module, and no lambda"
+            f"{argument('where', where)}: other processes call it; write a function of a module, and no lambda",
+            option="where",
         ) from error
     if resume:
         raise UsageError(
             f"{argument('resume', True)}: whether a function is the same as in the earlier run cannot be told; leave "
-            f"out {argument('resume')} or {argument('where')}"
+            f"out {argument('resume')} or {argument('where')}",
+            option="resume",
         )
 
 

@@ -71,7 +71,7 @@ def diff(
     """
     ignored = _parse_ignore(ignore)
     if most < 0:
-        raise UsageError(f"{argument('most', most)}: must be 0 or more")
+        raise UsageError(f"{argument('most', most)}: must be 0 or more", option="most")
     if a == STDIO and b == STDIO:
         raise UsageError("both captures are - (stdin), which can be read only once")
     tolerance = None if time_tolerance is None else argument_values.parse_duration("time_tolerance", time_tolerance)
@@ -99,7 +99,7 @@ def _parse_ignore(texts: Sequence[str]) -> frozenset[str]:
     ignored = frozenset(kind.strip() for text in listed for kind in text.split(","))
     for kind in sorted(ignored):
         if kind not in IGNORABLE:
-            raise UsageError(f"{argument('ignore', kind)}: the kinds are {', '.join(IGNORABLE)}")
+            raise UsageError(f"{argument('ignore', kind)}: the kinds are {', '.join(IGNORABLE)}", option="ignore")
     return ignored
 
 

@@ -20,7 +20,7 @@ from pcapconv.conversion import (
     open_secrets,
     separate_arguments,
 )
-from pcapconv.errors import FileError
+from pcapconv.errors import FileDirectoryError
 from pcapconv.formats.output_compression import choose_compression
 from pcapconv.formats.output_names import output_of
 from pcapconv.io.paths import Readable, Writable, base_name, name_of
@@ -161,5 +161,8 @@ def resolve_target(source: Readable, target: Writable, to: str | None, compress:
     """The target, or, if the target is a directory, the path of the output in this directory. Raises FileError for a
     source that is a directory, and for a target that cannot be a file."""
     if isinstance(source, str | os.PathLike) and os.path.isdir(source):
-        raise FileError(f"{os.fspath(source)}: is a directory; {call('pcapconv.batch')} converts all captures in it")
+        raise FileDirectoryError(
+            f"{os.fspath(source)}: is a directory; {call('pcapconv.batch')} converts all captures in it",
+            path=os.fspath(source),
+        )
     return output_of(source, target, to, compress)

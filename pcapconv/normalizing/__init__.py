@@ -197,7 +197,9 @@ def parse_normalize_arguments(
     kept, stripped = _parse_kinds("keep", keep), _parse_kinds("strip", strip)
     both = sorted(kept & stripped)
     if both:
-        raise UsageError(f"{argument('keep')} and {argument('strip', both[0])}: it can be only one of them")
+        raise UsageError(
+            f"{argument('keep')} and {argument('strip', both[0])}: it can be only one of them", option="keep"
+        )
     kinds, start = (KEPT | kept) - stripped, _parse_start(rebase_time, timezone)
     return NormalSettings(target_format(name, to), kinds, sort, start, mask_time, strict, on_loss, keep_snaplen)
 
@@ -206,7 +208,7 @@ def _parse_kinds(name: str, texts: Sequence[str]) -> frozenset[str]:
     kinds = frozenset(kind for text in ([texts] if isinstance(texts, str) else texts) for kind in text.split(","))
     for kind in sorted(kinds):
         if kind not in STRIP_KINDS:
-            raise UsageError(f"{argument(name, kind)}: the kinds are {', '.join(STRIP_KINDS)}")
+            raise UsageError(f"{argument(name, kind)}: the kinds are {', '.join(STRIP_KINDS)}", option=name)
     return kinds
 
 
@@ -219,7 +221,8 @@ def _parse_start(text: str | None, timezone: str | None) -> int | None:
     if moment.relative or exact.denominator != 1 or not 0 <= exact < 2**64:
         raise UsageError(
             f"{argument('rebase_time', text)}: write a time from 1970 on in whole nanoseconds, "
-            "as in 2024-05-01T12:00:00Z"
+            "as in 2024-05-01T12:00:00Z",
+            option="rebase_time",
         )
     return int(exact)
 

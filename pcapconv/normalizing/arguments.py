@@ -54,13 +54,13 @@ def read_project_arguments() -> dict[str, Any]:
     try:
         table: Any = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise FileError(f"{path}: cannot read: {reason_of(error)}") from error
+        raise FileError(f"{path}: cannot read: {reason_of(error)}", path=str(path), cause=error) from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: {error}") from None
+        raise UsageError(f"{path}: {error}", path=str(path)) from None
     for name in _TABLE:
         table = table.get(name, {})
         if not isinstance(table, dict):
-            raise UsageError(f"{path}: {name} is not a table, as [{'.'.join(_TABLE)}] is")
+            raise UsageError(f"{path}: {name} is not a table, as [{'.'.join(_TABLE)}] is", path=str(path))
     known = {name.replace("_", "-"): name for name in NormalizeArguments.__annotations__}
     where = f"{path}: [{'.'.join(_TABLE)}]"
     arguments = {}

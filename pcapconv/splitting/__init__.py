@@ -168,10 +168,14 @@ def _open_sidecar(
 def _check_sidecar(sidecar: bool, secrets: bool, by: By | None, format_name: str) -> None:
     """If a sidecar is asked for, check that a split like this one can have one. Raises UsageError if not."""
     if secrets and not sidecar:
-        raise UsageError(f"{argument('sidecar_secrets', True)} goes with {argument('sidecar', True)}")
+        raise UsageError(
+            f"{argument('sidecar_secrets', True)} goes with {argument('sidecar', True)}", option="sidecar_secrets"
+        )
     if sidecar and (by != "link-type" or format_name != "pcap"):
         how = arguments(by="link-type", to="pcap")
-        raise UsageError(f"{argument('sidecar', True)}: a split by link type into pcap files has one ({how})")
+        raise UsageError(
+            f"{argument('sidecar', True)}: a split by link type into pcap files has one ({how})", option="sidecar"
+        )
 
 
 def _splitter_maker(
@@ -190,7 +194,9 @@ def _splitter_maker(
         raise UsageError(f"{problem}; give one of {', '.join(examples)} or {last}")
     if align_to is not None and interval is None:
         example = arguments(interval="1h", align=True)
-        raise UsageError(f"{argument('align', True)}: only intervals have limits to align; write {example}")
+        raise UsageError(
+            f"{argument('align', True)}: only intervals have limits to align; write {example}", option="align"
+        )
     if max_packets is not None:
         most = argument_values.parse_count("max_packets", max_packets)
         return lambda parts: ByCount(parts, most)
@@ -199,9 +205,9 @@ def _splitter_maker(
         return lambda parts: BySize(parts, size)
     if interval is not None:
         if not isinstance(interval, str):
-            raise UsageError(f"{argument('interval', interval)}: write it as text, as in 90s or 1h")
+            raise UsageError(f"{argument('interval', interval)}: write it as text, as in 90s or 1h", option="interval")
         length = argument_values.parse_duration("interval", interval, positive=True)
         return lambda parts: ByInterval(parts, length, align_to)
     if by not in KEYS:
-        raise UsageError(f"{argument('by', by)}: must be one of {', '.join(KEYS)}")
+        raise UsageError(f"{argument('by', by)}: must be one of {', '.join(KEYS)}", option="by")
     return lambda parts: open_splitter(parts, by)

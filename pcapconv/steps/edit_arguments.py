@@ -34,7 +34,9 @@ def packet_edits(
     lengths = _chopped(() if chop is None else [chop] if isinstance(chop, int | str) else chop)
     if adjust_length and not lengths:
         example = arguments(chop=14, adjust_length=True)
-        raise UsageError(f"{argument('adjust_length', True)} goes with {argument('chop')}, as in {example}")
+        raise UsageError(
+            f"{argument('adjust_length', True)} goes with {argument('chop')}, as in {example}", option="adjust_length"
+        )
     front, end = lengths.pop((0, False, True), 0), lengths.pop((0, True, False), 0)
     cuts = tuple(
         Cut(offset, from_end, 0 if behind else length, length if behind else 0)
@@ -43,7 +45,7 @@ def packet_edits(
     if snaplen is not None:
         snaplen = argument_values.parse_count("snaplen", snaplen)
         if snaplen > 2**31 - 1:
-            raise UsageError(f"{argument('snaplen', snaplen)}: must be at most {2**31 - 1}")
+            raise UsageError(f"{argument('snaplen', snaplen)}: must be at most {2**31 - 1}", option="snaplen")
     return PacketEdits(front, end, cuts, adjust_length, snaplen, _comments(comments))
 
 
@@ -53,13 +55,16 @@ def time_edits(shift: str | None, start: str | None, settings: Sequence[str], zo
     if shift is not None and start is not None:
         raise UsageError(
             f"{argument('shift_time', shift)} and {argument('rebase_time', start)} both move all packets; "
-            "give one of them"
+            "give one of them",
+            option="shift_time",
         )
     moments: dict[int, Fraction] = {}
     for text in settings:
         number, time = _numbered("set_time", text, "2024-05-01T12:00Z", "NUMBER:TIME")
         if number in moments:
-            raise UsageError(f"{argument('set_time', text)}: packet {number} has a time already; give it one")
+            raise UsageError(
+                f"{argument('set_time', text)}: packet {number} has a time already; give it one", option="set_time"
+            )
         moments[number] = _moment("set_time", time, zone)
     seconds = None if shift is None else argument_values.parse_duration("shift_time", shift, signed=True)
     return TimeEdits(seconds or None, None if start is None else _moment("rebase_time", start, zone), moments)
@@ -84,7 +89,10 @@ def _comments(texts: Sequence[str]) -> dict[int, list[bytes]]:
             encode_text(f"{argument('packet_comment')} for packet {number}", comment)
         )
     if any(sum(map(len, of_packet)) > _MOST_COMMENTS for of_packet in comments.values()):
-        raise UsageError(f"{argument('packet_comment')}: a packet gets at most {_MOST_COMMENTS:,} bytes of comments")
+        raise UsageError(
+            f"{argument('packet_comment')}: a packet gets at most {_MOST_COMMENTS:,} bytes of comments",
+            option="packet_comment",
+        )
     return comments
 
 
@@ -93,7 +101,7 @@ def _numbered(name: str, text: str, example: str, form: str) -> tuple[int, str]:
     number, colon, rest = text.partition(":")
     sound = number.isdecimal() and number.isascii() and len(number) <= _MOST_DIGITS and int(number)
     if not colon or not sound:
-        raise UsageError(f"{argument(name, text)}: write {form}, as in 17:{example}; packets count from 1")
+        raise UsageError(f"{argument(name, text)}: write {form}, as in 17:{example}; packets count from 1", option=name)
     return int(number), rest
 
 
@@ -103,6 +111,7 @@ def _moment(name: str, text: str, zone: TimeZone) -> Fraction:
     if moment.relative:
         raise UsageError(
             f"{argument(name, text)}: counts from the first packet, whose time may change; write a time, as in "
-            "2024-05-01T12:00:00Z"
+            "2024-05-01T12:00:00Z",
+            option=name,
         )
     return moment.seconds

@@ -158,14 +158,18 @@ class Plan(BasePlan):
         self._capture_comments = _texts(step_arguments, "capture_comment")
         if sum(map(len, self._capture_comments)) > _MOST_COMMENTS:
             raise UsageError(
-                f"{argument('capture_comment')}: a capture gets at most {_MOST_COMMENTS:,} characters of comments"
+                f"{argument('capture_comment')}: a capture gets at most {_MOST_COMMENTS:,} characters of comments",
+                option="capture_comment",
             )
         link_type = step_arguments.get("link_type")
         self._link_type = None if link_type is None else argument_values.parse_link_type("link_type", link_type)
         self._strip_kinds = _strip_kinds(_texts(step_arguments, "strip"))
         injected = [parse_secrets(text) for text in _texts(step_arguments, "inject_secrets")]
         if any(path == STDIO for _, path in injected):
-            raise UsageError(f"{argument('inject_secrets')}: a key log is read from a file; - is for captures")
+            raise UsageError(
+                f"{argument('inject_secrets')}: a key log is read from a file; - is for captures",
+                option="inject_secrets",
+            )
         self.injected_from = [path for _, path in injected]
         self._injected_secrets = [(secrets_type, read_secrets(path)) for secrets_type, path in injected]
         self.extract_to = step_arguments.get("extract_secrets")
@@ -220,21 +224,24 @@ class Plan(BasePlan):
         """Raise UsageError if `stop_early` or `in_order` is given, but nothing can end the selection."""
         if in_order is not False and self._criteria.before is None:
             example = arguments(before="+1h", in_order=True)
-            raise UsageError(f"{argument('in_order', in_order)} goes with {argument('before')}, as in {example}")
+            raise UsageError(
+                f"{argument('in_order', in_order)} goes with {argument('before')}, as in {example}", option="in_order"
+            )
         if stop_early and not self._criteria.can_end:
             example = arguments(first=1000, stop_early=True)
             raise UsageError(
                 f"{argument('stop_early', True)}: nothing tells which selected packet is the last; {argument('first')} "
                 f"does, {argument('packets')} with an end, and {argument('before')} with {argument('in_order', True)}, "
-                f"as in {example}"
+                f"as in {example}",
+                option="stop_early",
             )
 
     def survey(self, items: Iterator[Item]) -> None:
         """Count the packets for `last`, and check that the capture has the interfaces that arguments name. Raises
         UsageError for an interface that the capture does not have."""
         settings = self._interface_settings
-        names = [(argument("interface", text), text) for text in self._criteria.interfaces]
-        names += [(argument("set_interface", f"{identity}.{key}"), identity) for identity, key, _ in settings]
+        names = [("interface", text, text) for text in self._criteria.interfaces]
+        names += [("set_interface", f"{identity}.{key}", identity) for identity, key, _ in settings]
         interface_check = _InterfaceCheck(names)
         if self._criteria.last is not None:
             without_last = self._criteria._replace(first=None, last=None, invert=False)
@@ -313,17 +320,17 @@ class Plan(BasePlan):
 
 
 class _InterfaceCheck(Step):
-    """Checks that a capture has certain interfaces, and passes everything on. `names` has (argument, interface) for
-    each: the argument as messages name it, and the interface's name or number."""
+    """Checks that a capture has certain interfaces, and passes everything on. `names` has (argument, its value,
+    interface) for each: the argument's name and value, and the interface's name or number."""
 
-    def __init__(self, names: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, names: Sequence[tuple[str, str, str]]) -> None:
         super().__init__()
         self._missing = list(names)
         self._shown: list[Interface] = []  # the first interfaces, for a message
         self._not_shown = 0
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
-        self._missing = [named for named in self._missing if not names_interface(named[1], interface)]
+        self._missing = [named for named in self._missing if not names_interface(named[2], interface)]
         if len(self._shown) < _MOST_INTERFACES_SHOWN:
             self._shown.append(interface)
         else:
@@ -335,7 +342,10 @@ class _InterfaceCheck(Step):
         if self._missing:
             more = f" and {self._not_shown:,} more" if self._not_shown else ""
             listed = ", ".join(map(interface_label, self._shown)) + more
-            raise UsageError(f"{self._missing[0][0]}: there is no such interface; there are {listed or 'none'}")
+            name, value, _ = self._missing[0]
+            raise UsageError(
+                f"{argument(name, value)}: there is no such interface; there are {listed or 'none'}", option=name
+            )
 
 
 def _check_types(step_arguments: StepArguments) -> None:
@@ -347,20 +357,20 @@ def _check_types(step_arguments: StepArguments) -> None:
             continue
         if name == "where":
             if not callable(value):
-                raise UsageError(f"{argument(name, value)}: must be a function of a packet")
+                raise UsageError(f"{argument(name, value)}: must be a function of a packet", option=name)
             continue
         several = isinstance(value, list | tuple)
         if name == "dedup" and isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
         expected_type: type = int if name in _WHOLE_NUMBERS else str
         if several and name not in REPEATABLE:
-            raise UsageError(f"{argument(name, value)}: it can be given once only")
+            raise UsageError(f"{argument(name, value)}: it can be given once only", option=name)
         for each in value if isinstance(value, list | tuple) else [value]:
             if name == "chop" and isinstance(each, str):
                 continue  # OFFSET:N
             if not isinstance(each, expected_type) or isinstance(each, bool):
                 expected = "a whole number" if expected_type is int else "text"
-                raise UsageError(f"{argument(name, each)}: must be {expected}")
+                raise UsageError(f"{argument(name, each)}: must be {expected}", option=name)
 
 
 def _texts(step_arguments: StepArguments, name: str) -> Sequence[str]:
@@ -381,12 +391,14 @@ def _criteria(step_arguments: StepArguments) -> Criteria:
     if after and before and after.relative == before.relative and before.seconds <= after.seconds:
         late, early = argument("before", step_arguments["before"]), argument("after", step_arguments["after"])
         example = arguments(after="+1h", before="+2h")
-        raise UsageError(f"{late} is not later than {early}; they select after <= time < before, as in {example}")
+        raise UsageError(
+            f"{late} is not later than {early}; they select after <= time < before, as in {example}", option="before"
+        )
     packets, dropped = step_arguments.get("packets"), step_arguments.get("drop_packets")
     first, last = step_arguments.get("first"), step_arguments.get("last")
     direction = step_arguments.get("direction")
     if direction is not None and direction not in pcapng.DIRECTIONS:
-        raise UsageError(f"{argument('direction', direction)}: must be in or out")
+        raise UsageError(f"{argument('direction', direction)}: must be in or out", option="direction")
     criteria = Criteria(
         after=after,
         before=before,
@@ -404,7 +416,9 @@ def _criteria(step_arguments: StepArguments) -> Criteria:
     )
     if criteria == Criteria(invert=True):
         nothing, example = argument("invert", True), arguments(packets="1-100", invert=True)
-        raise UsageError(f"{nothing}: there is nothing to invert; give a selection too, as in {example}")
+        raise UsageError(
+            f"{nothing}: there is nothing to invert; give a selection too, as in {example}", option="invert"
+        )
     return criteria
 
 
@@ -428,13 +442,16 @@ def _dedup_rule(step_arguments: StepArguments) -> DedupRule | None:
         for name, value in (("dedup_ignore", ",".join(sorted(ignore)) or None), ("dedup_skip", skip)):
             if value is not None:
                 example = arguments(dedup=4, **{name: value})
-                raise UsageError(f"{argument(name, value)} goes with {argument('dedup')}, as in {example}")
+                raise UsageError(f"{argument(name, value)} goes with {argument('dedup')}, as in {example}", option=name)
         return None
     packets, seconds = argument_values.parse_window("dedup", str(window), MOST_PACKETS)
     for kind in sorted(ignore.difference(IGNORABLE)):
-        raise UsageError(f"{argument('dedup_ignore', kind)}: must be {' or '.join(IGNORABLE)}, or both with a comma")
+        raise UsageError(
+            f"{argument('dedup_ignore', kind)}: must be {' or '.join(IGNORABLE)}, or both with a comma",
+            option="dedup_ignore",
+        )
     if skip is not None and skip > _MOST_BYTES:
-        raise UsageError(f"{argument('dedup_skip')}: packets have at most {_MOST_BYTES} bytes")
+        raise UsageError(f"{argument('dedup_skip')}: packets have at most {_MOST_BYTES} bytes", option="dedup_skip")
     skip = 0 if skip is None else argument_values.parse_count("dedup_skip", skip)
     return DedupRule(packets, seconds, frozenset(ignore), skip)
 
@@ -444,7 +461,9 @@ def _parse_slack(in_order: bool | str) -> Fraction | None:
     if in_order is False:
         return None
     if in_order is not True and not isinstance(in_order, str):
-        raise UsageError(f"{argument('in_order', in_order)}: write True, or a length of time as text, as in '5s'")
+        raise UsageError(
+            f"{argument('in_order', in_order)}: write True, or a length of time as text, as in '5s'", option="in_order"
+        )
     return argument_values.parse_duration("in_order", _SLACK if in_order is True else in_order)
 
 
@@ -456,7 +475,8 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
             return re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(
-            f"{argument('comment_matches', text)}: not a regular expression: {error}; write one like 'retry|drop'"
+            f"{argument('comment_matches', text)}: not a regular expression: {error}; write one like 'retry|drop'",
+            option="comment_matches",
         ) from None
 
 

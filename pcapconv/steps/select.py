@@ -200,7 +200,9 @@ class Select(Step):
         stop = self._find_end(batch, mask)
         if unknown < stop:
             interface = batch.interfaces[batch.columns.interface[unknown]]
-            raise error or FormatError(f"packet {batch.number(unknown)}: {interface.time_error}")
+            raise error or FormatError(
+                f"packet {batch.number(unknown)}: {interface.time_error}", packet_number=batch.number(unknown)
+            )
         if self.duplicates is not None:
             last = rows if self.end is None else max(0, self.end.number + 1 - batch.first_number)
             self.duplicates.note(batch, min(rows, last))
