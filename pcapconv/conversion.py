@@ -61,6 +61,8 @@ from pcapconv.timestamps import NANOSECONDS, format_duration
 from pcapconv.wording import argument
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from pcapconv.formats.settings import WriterArguments
     from pcapconv.io.source_digest import Digest
     from pcapconv.sidecar import Sidecars
@@ -72,6 +74,7 @@ if TYPE_CHECKING:
 
 
 OnLoss = Literal["warn", "ignore", "fail"]
+_NONE = ("packets",)  # of which an empty list selects nothing
 
 NOTHING_WRITTEN = "; nothing was written"  # the end of every LossError's message
 NO_INTERFACE = "the capture has no interface; the pcap file states Ethernet, since it has to state a link type"
@@ -466,9 +469,14 @@ def refuse(report: Report, source: str, what: str) -> NoReturn:
     raise LossError(f"{source}: {what}{NOTHING_WRITTEN}", report, path=source)
 
 
-def make_plan(arguments: StepArguments, *, stop_early: bool = False, in_order: bool | str = False) -> Plan | None:
+def make_plan(
+    arguments: StepArguments, *, stop_early: bool = False, in_order: bool | str | timedelta = False
+) -> Plan | None:
     """The plan for the arguments of steps; None if no argument is given. Raises UsageError."""
-    nothing = all(value is None or value is False or value in ((), []) for value in arguments.values())
+    nothing = all(
+        value is None or value is False or (isinstance(value, list | tuple) and not value and name not in _NONE)
+        for name, value in arguments.items()
+    )
     if nothing and not stop_early and in_order is False:
         return None  # 0 counts as given: the plan raises an error for a 0 that makes no sense
     from pcapconv.steps.plan import Plan  # a plain conversion starts faster without it

@@ -22,7 +22,7 @@ class PcapconvError(Exception):
     * `path`: the file that the sentence is about, as the sentence names it.
     * `offset`: where in the capture, in bytes from its start.
     * `packet_number`: which packet, from 1.
-    * `option`: the argument at fault, such as `"before"`. A message on the command line names it `--before`.
+    * `option`: the argument at fault, by its name in Python, such as `"before"`.
 
     Each is None if the error has nothing to do with it, or if it is not known.
     """
@@ -125,9 +125,9 @@ class FileError(PcapconvError, OSError):
         cause: BaseException | None = None,
     ) -> None:
         super().__init__(message, path=path, offset=offset, option=option)
-        self.filename = path
-        self.errno = cause.errno if isinstance(cause, OSError) else self._number
-        self.strerror = None if self.errno is None else os.strerror(self.errno)
+        self.filename: str | None = path
+        self.errno: int | None = cause.errno if isinstance(cause, OSError) else self._number
+        self.strerror: str | None = None if self.errno is None else os.strerror(self.errno)
 
     def _state(self) -> dict[str, Any]:
         return {**vars(self), "filename": self.filename, "errno": self.errno, "strerror": self.strerror}

@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from pcapconv.conversion import ConvertArguments, OnLoss
+    from pcapconv.steps.typed_values import Duration
 
 
 def batch(
@@ -99,7 +100,7 @@ def batch(
     shard: str | None = None,
     retries: int = 0,
     executor: Executor | None = None,
-    stall: str | None = None,
+    stall: Duration | None = None,
     force: bool = False,
     strict: bool = False,
     on_loss: OnLoss = "warn",
@@ -140,8 +141,8 @@ def batch(
       which do not import the script that calls this function.
     * `scheduler`: the address of a Dask scheduler, whose cluster runs the jobs.
     * `executor`: an executor of the caller's, which runs the jobs.
-    * `stall`: a length of time, as in `"10m"`. The batch ends if no file is done and no byte is read or sent for so
-      long.
+    * `stall`: a length of time, as in `"10m"` or a `timedelta`. The batch ends if no file is done and no byte is read
+      or sent for so long.
     * `retries`: how often files with a temporary failure are tried again, at the end.
     * `watcher`: a `Watcher`, which gets the progress and the outcome of each file.
 

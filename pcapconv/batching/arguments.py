@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import pickle
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,13 +28,15 @@ from pcapconv.io.name_template import Template
 from pcapconv.io.paths import STDIO
 from pcapconv.io.source import check_fractions, check_salvage, read_file
 from pcapconv.sidecar import SidecarSettings
-from pcapconv.steps.argument_values import parse_duration, parse_moment, parse_timezone
+from pcapconv.steps import typed_values
+from pcapconv.steps.argument_values import Moment, parse_moment, parse_timezone, range_text
 from pcapconv.steps.plan import REPEATABLE
 from pcapconv.steps.secrets import parse_secrets
 from pcapconv.wording import argument, current_form
 
 if TYPE_CHECKING:
     from pcapconv.steps.plan import StepArguments
+    from pcapconv.steps.typed_values import Duration
 
 _TIMES = {"after", "before", "rebase_time"}  # the arguments of steps that are times
 IN_PLACE_REMOTE = "is remote, where files cannot be rewritten safely; name a target directory"
@@ -48,12 +50,12 @@ class ExecutionArguments(NamedTuple):
     jobs: int | None
     scheduler: str | None
     executor: Executor | None
-    stall: str | None
+    stall: Duration | None
 
     @property
     def stall_seconds(self) -> float:
         """How many seconds the batch may go without progress. Raises UsageError."""
-        return inf if self.stall is None else float(parse_duration("stall", self.stall, positive=True))
+        return inf if self.stall is None else float(typed_values.duration("stall", self.stall, positive=True))
 
 
 class BatchFlags(NamedTuple):
@@ -211,8 +213,6 @@ def _check_execution(execution: ExecutionArguments) -> None:
         raise UsageError(f"{' and '.join(map(argument, given))} exclude each other", option=given[0])
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 1024):
         raise UsageError(f"{argument('jobs', jobs)}: write a whole number from 1 to 1024", option="jobs")
-    if not isinstance(execution.stall, str | None):
-        raise UsageError(f"{argument('stall', execution.stall)}: write a length of time, as in '10m'", option="stall")
     _ = execution.stall_seconds  # raises for a malformed length of time
 
 
@@ -311,17 +311,17 @@ def _options_digest(
     """Return a digest of all arguments that decide the bytes of targets. The digest stays the same from version to
     version, so that `resume` accepts older manifests: an argument of a newer version counts only if it is given. Raises
     FileError."""
-    fields: dict[str, Any] = {name: value for name, value in step_arguments.items() if value}
+    fields = _digest_fields(step_arguments)
     if "where" in fields:
         fields["where"] = getattr(fields["where"], "__qualname__", type(fields["where"]).__qualname__)
     if zone_name := fields.get("timezone"):  # what times mean counts, too, since the local zone may change
         zone = parse_timezone("timezone", zone_name)
         for name in _TIMES & fields.keys():
-            moment = parse_moment(name, fields[name], zone)
-            fields[name] = [str(moment.seconds), moment.relative]
+            if isinstance(fields[name], str):
+                fields[name] = _moment_fields(parse_moment(name, fields[name], zone))
     for name in REPEATABLE & fields.keys():
         fields[name] = list(fields[name]) if isinstance(fields[name], list | tuple) else [fields[name]]
-    if zone_name and "set_time" in fields:
+    if zone_name and "set_time" in fields and not isinstance(step_arguments.get("set_time"), Mapping):
         parted = [text.partition(":") for text in fields["set_time"]]
         fields["set_time"] = [[number, str(parse_moment("set_time", time, zone).seconds)] for number, _, time in parted]
     fields |= format_settings.digest_fields()
@@ -333,6 +333,31 @@ def _options_digest(
         path = parse_secrets(text)[1]
         fields[f"secrets {text}"] = hashlib.sha256(read_file(path)).hexdigest()
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _digest_fields(step_arguments: StepArguments) -> dict[str, Any]:
+    """Return the arguments that are given, in types that JSON has: those in Python's own types by what they mean."""
+    fields: dict[str, Any] = {}
+    for name, value in step_arguments.items():
+        given: Any = value
+        if isinstance(given, str | bool) or given is None:
+            pass
+        elif name in _TIMES:
+            given = _moment_fields(typed_values.moment(name, given))
+        elif name in ("packets", "drop_packets"):
+            given = ",".join(map(range_text, typed_values.packet_ranges(name, given))) or "none"
+        elif name == "shift_time" or (name == "dedup" and not isinstance(given, int)):
+            given = f"{typed_values.duration(name, given, signed=True)} s"
+        elif name == "set_time" and isinstance(given, Mapping):
+            moments = {number: typed_values.moment(name, time) for number, time in given.items()}
+            given = [[str(number), str(moment.seconds)] for number, moment in sorted(moments.items())]
+        if given:
+            fields[name] = given
+    return fields
+
+
+def _moment_fields(moment: Moment) -> list[Any]:
+    return [str(moment.seconds), moment.relative]
 
 
 def _absolute(path: str) -> str:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pcapconv.comparing.alignment import PairedRows, RowRanges, align
 from pcapconv.comparing.common_prefix import common_prefix_length
@@ -28,10 +28,13 @@ from pcapconv.errors import UsageError
 from pcapconv.io.paths import STDIO, Readable
 from pcapconv.io.source import Source, open_source, spool
 from pcapconv.normalizing.normal_form import KEPT
-from pcapconv.steps import argument_values
+from pcapconv.steps import typed_values
 from pcapconv.steps.strip import STRIP_KINDS
 from pcapconv.timestamps import NANOSECONDS
 from pcapconv.wording import argument
+
+if TYPE_CHECKING:
+    from pcapconv.steps.typed_values import Duration
 
 __all__ = ["IGNORABLE", "MOST_SHOWN", "Comparison", "diff"]
 
@@ -47,7 +50,7 @@ def diff(
     b: Readable,
     *,
     ignore: Sequence[str] = (),
-    time_tolerance: str | None = None,
+    time_tolerance: Duration | None = None,
     everything: bool = False,
     most: int = 10,
     fractions: str | None = None,
@@ -60,7 +63,7 @@ def diff(
     * `a`, `b`: the captures: paths, `-` for stdin, or binary file objects, which stay open.
     * `ignore`: what not to compare: `time`, `lengths`, `interfaces`, `comments`, `direction`, `names`, `secrets`. A
       text may list several, separated by commas.
-    * `time_tolerance`: a length of time, such as `"1ms"`, by which times may differ.
+    * `time_tolerance`: a length of time, such as `"1ms"` or a `timedelta`, by which times may differ.
     * `everything`: also compare hosts, applications, interface addresses, statistics, packet ids, processes, custom and
       unknown blocks.
     * `most`: how many of the packets that differ the result shows, a thousand at most.
@@ -74,7 +77,7 @@ def diff(
         raise UsageError(f"{argument('most', most)}: must be 0 or more", option="most")
     if a == STDIO and b == STDIO:
         raise UsageError("both captures are - (stdin), which can be read only once")
-    tolerance = None if time_tolerance is None else argument_values.parse_duration("time_tolerance", time_tolerance)
+    tolerance = None if time_tolerance is None else typed_values.duration("time_tolerance", time_tolerance)
     kinds = (frozenset((*STRIP_KINDS, "details")) if everything else KEPT) - ignored
     with ExitStack() as stack:
         a_capture, b_capture = (

@@ -31,6 +31,7 @@ from pcapconv.sinks import FileSink
 from pcapconv.wording import call
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from typing import Unpack
 
     from pcapconv.conversion import ConvertArguments
@@ -51,7 +52,7 @@ def convert(
     sidecar_secrets: bool = False,
     sidecar_fingerprints: bool = False,
     stop_early: bool = False,
-    in_order: bool | str = False,
+    in_order: bool | str | timedelta = False,
     fsync: bool = True,
     progress: Callable[[int], object] | None = None,
     on_message: Callable[[str], object] | None = None,
@@ -84,7 +85,8 @@ def convert(
     * `stop_early`: end reading after the last packet that `first`, or `packets` with an end, can select, also in a
       pcapng capture. The names, secrets and statistics after that packet are left out. In a pcap capture, reading
       always ends there.
-    * `in_order`: a promise that times go back by no more than 1 s (True), or by another length of time (`"5s"`). Then
+    * `in_order`: a promise that times go back by no more than 1 s (True), or by another length of time (`"5s"`, a
+      `timedelta`). Then
       `before` ends the reading, too. A packet that breaks the promise counts as damage, and the capture is read on.
     * `options`: `pcapconv.steps.plan.StepArguments` and `pcapconv.formats.settings.WriterArguments`.
 

@@ -40,7 +40,9 @@ def extract_key_logs(
             f"the output is missing; only {argument('extract_secrets')} needs none", option="extract_secrets"
         )
     for name, value in options.items():
-        if name != "extract_secrets" and not (value is None or value is False or value in ((), [])):
+        if name != "extract_secrets" and not (
+            value is None or value is False or (isinstance(value, list | tuple) and not value)
+        ):
             named = argument(name, value) if value is True else argument(name)
             alone = arguments(extract_secrets=options["extract_secrets"])
             raise UsageError(

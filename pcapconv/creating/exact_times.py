@@ -9,20 +9,14 @@ import operator
 from typing import TYPE_CHECKING, SupportsIndex
 
 from pcapconv.errors import UsageError
+from pcapconv.steps import typed_values
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 from pcapconv.wording import argument, arguments
 
 if TYPE_CHECKING:
-    from datetime import datetime
-    from decimal import Decimal
-    from fractions import Fraction
-
-    Time = int | str | datetime | Fraction | Decimal
+    from pcapconv.steps.typed_values import Time as Time
 
 RESOLUTIONS = {"ns": NANOSECONDS, "us": MICROSECONDS}
-
-_FORMS = "an int of seconds, a datetime with a zone, a Fraction, a Decimal, or text such as 2024-05-01T12:00:00.25Z"
-_NO_FLOATS = "a float is not exact: it holds today's times in steps of 238 ns in seconds, 256 ns in nanoseconds; pass "
 
 
 def check_resolution(resolution: str) -> int:
@@ -46,7 +40,8 @@ def exact_time(time_ns: SupportsIndex | None, time: Time | None) -> tuple[int, i
 def _whole_number(name: str, number: SupportsIndex) -> int:
     if isinstance(number, float):
         raise UsageError(
-            f"{argument(name, number)}: {_NO_FLOATS}an int, or use {argument('time')} with a Decimal", option=name
+            f"{argument(name, number)}: {typed_values.NO_FLOATS}an int, or use {argument('time')} with a Decimal",
+            option=name,
         )
     try:
         if isinstance(number, bool):
@@ -57,40 +52,11 @@ def _whole_number(name: str, number: SupportsIndex) -> int:
 
 
 def _time(time: Time) -> tuple[int, int]:
-    from datetime import UTC, datetime, timedelta
-    from decimal import Decimal
-    from fractions import Fraction
-
     if isinstance(time, str):
-        from pcapconv.steps.argument_values import parse_moment
-
-        moment = parse_moment("time", time)
+        moment = typed_values.moment("time", time)
         if moment.relative:
             raise UsageError(
                 f"{argument('time', time)}: a new capture has no first packet to count from", option="time"
             )
         return moment.seconds.numerator, moment.seconds.denominator
-    if isinstance(time, datetime):
-        if time.utcoffset() is None:
-            raise UsageError(
-                f"{argument('time', time)}: this datetime has no zone; write time.replace(tzinfo=datetime.UTC), "
-                "or the zone that is meant",
-                option="time",
-            )
-        since = time - datetime(1970, 1, 1, tzinfo=UTC)
-        finer = getattr(since, "nanoseconds", 0)  # pandas
-        return (since // timedelta(microseconds=1)) * 1000 + finer, NANOSECONDS
-    if isinstance(time, Decimal) and time.is_finite():
-        return time.as_integer_ratio()
-    if isinstance(time, Fraction):
-        return time.numerator, time.denominator
-    if isinstance(time, float):
-        raise UsageError(
-            f"{argument('time', time)}: {_NO_FLOATS}{_FORMS}; or {argument('time_ns')}, an int", option="time"
-        )
-    try:
-        if isinstance(time, bool):
-            raise TypeError
-        return operator.index(time), 1  # type: ignore[arg-type]
-    except TypeError:
-        raise UsageError(f"{argument('time', time)}: must be {_FORMS}", option="time") from None
+    return typed_values.seconds_since_1970("time", time, f"; or {argument('time_ns')}, an int")

@@ -36,7 +36,7 @@ from pcapconv.normalizing.sort import Sort
 from pcapconv.normalizing.survey import Survey
 from pcapconv.report import Report, blocks_in_words
 from pcapconv.sinks import FileSink
-from pcapconv.steps import BasePlan, Step, argument_values
+from pcapconv.steps import BasePlan, Step, argument_values, typed_values
 from pcapconv.steps.strip import STRIP_KINDS
 from pcapconv.text import counted
 from pcapconv.timestamps import NANOSECONDS, format_time
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from pcapconv.normalizing.arguments import NormalizeArguments
+    from pcapconv.steps.typed_values import Time
 
 
 class NormalSettings(NamedTuple):
@@ -184,7 +185,7 @@ def parse_normalize_arguments(
     strict: bool = False,
     on_loss: OnLoss = "warn",
     sort: bool = False,
-    rebase_time: str | None = None,
+    rebase_time: Time | None = None,
     timezone: str | None = None,
     mask_time: bool = False,
     keep: Sequence[str] = (),
@@ -212,15 +213,15 @@ def _parse_kinds(name: str, texts: Sequence[str]) -> frozenset[str]:
     return kinds
 
 
-def _parse_start(text: str | None, timezone: str | None) -> int | None:
+def _parse_start(time: Time | None, timezone: str | None) -> int | None:
     zone = argument_values.parse_timezone("timezone", timezone)
-    if text is None:
+    if time is None:
         return None
-    moment = argument_values.parse_moment("rebase_time", text, zone)
+    moment = typed_values.moment("rebase_time", time, zone)
     exact = moment.seconds * NANOSECONDS
     if moment.relative or exact.denominator != 1 or not 0 <= exact < 2**64:
         raise UsageError(
-            f"{argument('rebase_time', text)}: write a time from 1970 on in whole nanoseconds, "
+            f"{argument('rebase_time', time)}: write a time from 1970 on in whole nanoseconds, "
             "as in 2024-05-01T12:00:00Z",
             option="rebase_time",
         )

@@ -41,15 +41,17 @@ from pcapconv.splitting.by_time import ByInterval
 from pcapconv.splitting.parts import MOST_PARTS, OpenParts
 from pcapconv.splitting.parts_sink import PartsSink
 from pcapconv.splitting.splitter import Splitter
-from pcapconv.steps import argument_values
+from pcapconv.steps import argument_values, typed_values
 from pcapconv.steps.plan import Plan
 from pcapconv.wording import argument, arguments
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from typing import Unpack
 
     from pcapconv.conversion import ConvertArguments
     from pcapconv.sidecar import Sidecars
+    from pcapconv.steps.typed_values import Duration
     from pcapconv.time_zones import TimeZone
 
 By = Literal["interface", "link-type", "section"]
@@ -70,7 +72,7 @@ def split(
     *,
     max_packets: int | None = None,
     max_bytes: str | int | None = None,
-    interval: str | None = None,
+    interval: Duration | None = None,
     align: bool = False,
     by: By | None = None,
     max_parts: int | None = None,
@@ -83,7 +85,7 @@ def split(
     sidecar: bool = False,
     sidecar_secrets: bool = False,
     stop_early: bool = False,
-    in_order: bool | str = False,
+    in_order: bool | str | timedelta = False,
     fsync: bool = True,
     progress: Callable[[int], object] | None = None,
     on_message: Callable[[str], object] | None = None,
@@ -100,7 +102,8 @@ def split(
       `{link_type}`, `{section}` and `{stem}`, the source's name without its suffix.
     * `max_packets`: begin a new part after so many packets.
     * `max_bytes`: begin a new part before a part exceeds this size in bytes: a number, or text such as `"100MB"`.
-    * `interval`: begin a new part after this length of time, such as `"1h"`, counted from the first packet.
+    * `interval`: begin a new part after this length of time, such as `"1h"` or `timedelta(hours=1)`, counted from the
+      first packet.
     * `align`: count intervals by the clock of `timezone`, from 1970.
     * `by`: make a part for each interface, link type or section.
     * `max_parts`: refuse to make more parts; None for 10,000.
@@ -181,7 +184,7 @@ def _check_sidecar(sidecar: bool, secrets: bool, by: By | None, format_name: str
 def _splitter_maker(
     max_packets: int | None,
     max_bytes: str | int | None,
-    interval: str | None,
+    interval: Duration | None,
     align_to: TimeZone | None,
     by: By | None,
 ) -> Callable[[OpenParts], Splitter]:
@@ -204,9 +207,7 @@ def _splitter_maker(
         size = argument_values.parse_size("max_bytes", max_bytes)
         return lambda parts: BySize(parts, size)
     if interval is not None:
-        if not isinstance(interval, str):
-            raise UsageError(f"{argument('interval', interval)}: write it as text, as in 90s or 1h", option="interval")
-        length = argument_values.parse_duration("interval", interval, positive=True)
+        length = typed_values.duration("interval", interval, positive=True)
         return lambda parts: ByInterval(parts, length, align_to)
     if by not in KEYS:
         raise UsageError(f"{argument('by', by)}: must be one of {', '.join(KEYS)}", option="by")

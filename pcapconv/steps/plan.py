@@ -4,7 +4,8 @@ How to add a selecting or editing argument, in this order:
 
 1. `StepArguments` here: add a field for the argument. Add its name to `_WHOLE_NUMBERS` if its value is a number, and to
    `REPEATABLE` if the argument may be given several times.
-2. `steps/argument_values.py`: a function that parses the text, if the text has a form of its own. A time is parsed in
+2. `steps/argument_values.py`: a function that parses the text, if the text has a form of its own, and
+   `steps/typed_values.py`, if the value may also be in a type of Python; then add it to `_TYPED` or `_LISTS`. A time is parsed in
    the zone of `timezone`; add the argument to `_TIMES` in `batching/arguments.py` and in `cli/zone_note.py`.
 3. The step: a criterion in `select.Criteria`, which `select.Select` applies; an edit in `edit_packets.PacketEdits` or
    `edit_times.TimeEdits`, which `edit_packets.EditPackets` or `edit_times.EditTimes` carries out; or a new module with
@@ -28,7 +29,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from pcapconv.errors import UsageError
@@ -37,7 +38,7 @@ from pcapconv.io.read_write import write_all, writing
 from pcapconv.io.target import Target
 from pcapconv.model import Interface, Item, Notice
 from pcapconv.spec import pcapng
-from pcapconv.steps import BasePlan, Step, argument_values
+from pcapconv.steps import BasePlan, Step, argument_values, typed_values
 from pcapconv.steps.duplicates import IGNORABLE, MOST_PACKETS, DedupRule
 from pcapconv.steps.edit_arguments import packet_edits, time_edits
 from pcapconv.steps.edit_packets import EditPackets, PacketEdits
@@ -51,6 +52,7 @@ from pcapconv.text import counted
 from pcapconv.wording import argument, arguments, call
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from fractions import Fraction
 
     from pcapconv.model import Packet
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from pcapconv.steps.argument_values import Moment
     from pcapconv.steps.filter_expression import FilterExpression
     from pcapconv.steps.select import OrderBreach, SelectionEnd
+    from pcapconv.steps.typed_values import Duration, PacketNumbers, Time
     from pcapconv.time_zones import TimeZone
 
 _MOST_INTERFACES_SHOWN = 20
@@ -66,6 +69,8 @@ _MOST_BYTES = 2**32 - 1
 _SLACK = "1s"  # by how much times may go back, if `in_order` does not say it
 _MOST_COMMENTS = 16 * 2**20  # characters of comments for the capture
 _WHOLE_NUMBERS = {"first", "last", "dedup_skip", "snaplen", "chop"}
+_LISTS = {"packets", "drop_packets"}  # which `typed_values` checks, as the next ones
+_TYPED = {"after", "before", "rebase_time", "shift_time", "dedup"}
 _FLAGS = {"invert", "sort", "adjust_length"}
 REPEATABLE = {
     "interface",
@@ -83,15 +88,16 @@ REPEATABLE = {
 class StepArguments(TypedDict, total=False):
     """The selecting and editing arguments of `convert`, `split` and `batch`; `docs/reference/python.md` describes each.
 
-    Times and durations are text. An argument that may be given several times is a sequence.
+    Times, lengths of time and packet numbers are text or in Python's types, see `pcapconv.steps.typed_values`. An
+    argument that may be given several times is a sequence; `set_time` may also be a mapping of times by packet number.
     """
 
     sort: bool
     timezone: str | None
-    after: str | None
-    before: str | None
-    packets: str | None
-    drop_packets: str | None
+    after: Time | None
+    before: Time | None
+    packets: PacketNumbers | None
+    drop_packets: PacketNumbers | None
     first: int | None
     last: int | None
     interface: Sequence[str]
@@ -99,16 +105,16 @@ class StepArguments(TypedDict, total=False):
     direction: Literal["in", "out"] | None
     filter: str | None
     where: Callable[[Packet], object] | None
-    dedup: int | str | None
+    dedup: int | str | timedelta | None
     dedup_ignore: Sequence[str]
     dedup_skip: int | None
     invert: bool
     snaplen: int | None
     chop: Sequence[int | str]
     adjust_length: bool
-    shift_time: str | None
-    rebase_time: str | None
-    set_time: Sequence[str]
+    shift_time: Duration | None
+    rebase_time: Time | None
+    set_time: Sequence[str] | Mapping[int, Time]
     capture_comment: Sequence[str]
     packet_comment: Sequence[str]
     set_interface: Sequence[str]
@@ -133,7 +139,7 @@ class Plan(BasePlan):
         *,
         divided: bool = False,
         stop_early: bool = False,
-        in_order: bool | str = False,
+        in_order: bool | str | timedelta = False,
     ) -> None:
         self._divided = divided
         _check_types(step_arguments)
@@ -150,7 +156,9 @@ class Plan(BasePlan):
         )
         shift, start = step_arguments.get("shift_time"), step_arguments.get("rebase_time")
         zone = argument_values.parse_timezone("timezone", step_arguments.get("timezone"))
-        self._time_edits = time_edits(shift, start, _texts(step_arguments, "set_time"), zone)
+        moments = step_arguments.get("set_time")
+        settings = moments if isinstance(moments, Mapping) else _texts(step_arguments, "set_time")
+        self._time_edits = time_edits(shift, start, settings, zone)
         self._interface_settings = [
             argument_values.parse_interface_setting("set_interface", text, SETTING_KEYS)
             for text in _texts(step_arguments, "set_interface")
@@ -220,7 +228,7 @@ class Plan(BasePlan):
         """The first packet of the current run that `in_order` does not allow."""
         return None if self._select is None else self._select.breach
 
-    def _check_ends(self, stop_early: bool, in_order: bool | str) -> None:
+    def _check_ends(self, stop_early: bool, in_order: bool | str | timedelta) -> None:
         """Raise UsageError if `stop_early` or `in_order` is given, but nothing can end the selection."""
         if in_order is not False and self._criteria.before is None:
             example = arguments(before="+1h", in_order=True)
@@ -353,18 +361,18 @@ def _check_types(step_arguments: StepArguments) -> None:
     for name, value in step_arguments.items():
         if name not in StepArguments.__annotations__:
             raise TypeError(f"{name!r} is no argument")
-        if value is None or name in _FLAGS:
+        if value is None or name in _FLAGS or name in _LISTS or (name == "set_time" and isinstance(value, Mapping)):
             continue
         if name == "where":
             if not callable(value):
                 raise UsageError(f"{argument(name, value)}: must be a function of a packet", option=name)
             continue
         several = isinstance(value, list | tuple)
-        if name == "dedup" and isinstance(value, int) and not isinstance(value, bool):
-            value = str(value)
         expected_type: type = int if name in _WHOLE_NUMBERS else str
         if several and name not in REPEATABLE:
             raise UsageError(f"{argument(name, value)}: it can be given once only", option=name)
+        if name in _TYPED:
+            continue
         for each in value if isinstance(value, list | tuple) else [value]:
             if name == "chop" and isinstance(each, str):
                 continue  # OFFSET:N
@@ -402,8 +410,8 @@ def _criteria(step_arguments: StepArguments) -> Criteria:
     criteria = Criteria(
         after=after,
         before=before,
-        packets=None if packets is None else argument_values.parse_packet_ranges("packets", packets),
-        drop_packets=() if dropped is None else argument_values.parse_packet_ranges("drop_packets", dropped),
+        packets=None if packets is None else typed_values.packet_ranges("packets", packets),
+        drop_packets=() if dropped is None else typed_values.packet_ranges("drop_packets", dropped),
         first=None if first is None else argument_values.parse_count("first", first),
         last=None if last is None else argument_values.parse_count("last", last),
         interfaces=_texts(step_arguments, "interface"),
@@ -422,8 +430,8 @@ def _criteria(step_arguments: StepArguments) -> Criteria:
     return criteria
 
 
-def _parse_moment(name: str, text: str | None, zone: TimeZone) -> Moment | None:
-    return None if text is None else argument_values.parse_moment(name, text, zone)
+def _parse_moment(name: str, time: Time | None, zone: TimeZone) -> Moment | None:
+    return None if time is None else typed_values.moment(name, time, zone)
 
 
 def _expression(text: str | None) -> FilterExpression | None:
@@ -444,7 +452,7 @@ def _dedup_rule(step_arguments: StepArguments) -> DedupRule | None:
                 example = arguments(dedup=4, **{name: value})
                 raise UsageError(f"{argument(name, value)} goes with {argument('dedup')}, as in {example}", option=name)
         return None
-    packets, seconds = argument_values.parse_window("dedup", str(window), MOST_PACKETS)
+    packets, seconds = _parse_window(window)
     for kind in sorted(ignore.difference(IGNORABLE)):
         raise UsageError(
             f"{argument('dedup_ignore', kind)}: must be {' or '.join(IGNORABLE)}, or both with a comma",
@@ -456,15 +464,30 @@ def _dedup_rule(step_arguments: StepArguments) -> DedupRule | None:
     return DedupRule(packets, seconds, frozenset(ignore), skip)
 
 
-def _parse_slack(in_order: bool | str) -> Fraction | None:
+def _parse_window(window: int | str | timedelta) -> tuple[int | None, Fraction | None]:
+    """Return how many packets, or how many seconds, a packet is held against. Raises UsageError."""
+    if isinstance(window, int) and not isinstance(window, bool):
+        window = str(window)
+    if isinstance(window, str):
+        return argument_values.parse_window("dedup", window, MOST_PACKETS)
+    if isinstance(window, bool | float):
+        raise UsageError(
+            f"{argument('dedup', window)}: must be a number of packets, or a length of time as a timedelta or as text",
+            option="dedup",
+        )
+    return None, typed_values.duration("dedup", window)
+
+
+def _parse_slack(in_order: bool | str | timedelta) -> Fraction | None:
     """By how many seconds times may go back, None without `in_order`. Raises UsageError."""
     if in_order is False:
         return None
-    if in_order is not True and not isinstance(in_order, str):
+    if isinstance(in_order, int) and in_order is not True:
         raise UsageError(
-            f"{argument('in_order', in_order)}: write True, or a length of time as text, as in '5s'", option="in_order"
+            f"{argument('in_order', in_order)}: write True, or a length of time: a timedelta, or text, as in '5s'",
+            option="in_order",
         )
-    return argument_values.parse_duration("in_order", _SLACK if in_order is True else in_order)
+    return typed_values.duration("in_order", _SLACK if in_order is True else in_order)
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:
