@@ -141,7 +141,7 @@ def test_diff_says_what_it_did_not_compare(write: In) -> None:
     assert found.not_compared == ({"unknown": MOST}, {"unknown": MOST})
     said = [each.partition(": ")[2] for each in found.passed_over()]
     assert said == ["none of its 4,321 unknown blocks were compared"] * 2
-    found = pcapconv.diff(io.BytesIO(a), io.BytesIO(b), everything=True)
+    found = pcapconv.diff(io.BytesIO(a), io.BytesIO(b), all=True)
     assert (found.same, len(found.headers), list(found.passed_over())) == (False, 14, [])
     assert found.not_compared == ({}, {})
 
@@ -161,10 +161,10 @@ def test_blocks_are_counted_by_kind_and_named_where_they_outnumber_packets(write
 def test_assert_same_capture_warns(write: In, tmp_path: Path) -> None:
     path = tmp_path / "expected.scap"
     path.write_bytes(sysdig(write))
-    with pytest.warns(UserWarning, match=r"none of its 4,321 unknown blocks were compared; everything=True compares"):
+    with pytest.warns(UserWarning, match=r"none of its 4,321 unknown blocks were compared; all=True compares"):
         assert_same_capture(io.BytesIO(sysdig(write, 7)), path)
     with pytest.raises(AssertionError):
-        assert_same_capture(io.BytesIO(sysdig(write, 7)), path, everything=True)
+        assert_same_capture(io.BytesIO(sysdig(write, 7)), path, all=True)
 
 
 # ---------------------------------------------------------------- the command

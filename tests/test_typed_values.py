@@ -369,7 +369,7 @@ def test_a_batch_takes_them_and_resumes(tmp_path: Path) -> None:
     with pcapconv.open(tmp_path / "out" / "a.pcap") as capture:
         assert [packet.data[0] for packet in capture] == [1, 3, 4, 6]
     changed: Any
-    none = {"packets": [], "set_time": {}}
+    none: Any = {"packets": [], "set_time": {}}
     for changed in (none, {"after": 0}, {"set_time": {2: NOON + 1}}, {"shift_time": 2}, {"dedup": 2}):
         assert run(**changed) == (1, 0), changed
         assert run(**changed) == (0, 1), changed
