@@ -15,7 +15,7 @@ from wire import In
 
 import pcapconv
 from pcapconv import LossError, Report, cli
-from pcapconv.normalizing import check_normal_form
+from pcapconv.normalizing import check
 from pcapconv.testing import assert_same_capture
 
 MACHINE, EVENT = 0x201, 0x204  # of sysdig's block types
@@ -88,7 +88,7 @@ def test_on_loss_fail_refuses_where_more_blocks_than_packets_go(write: In) -> No
         assert (str(caught.value), target.getvalue()) == (whole, b"")
         assert (caught.value.report.packets_written, caught.value.report.outputs) == (0, [])
         with pytest.raises(LossError):
-            check_normal_form(io.BytesIO(capture), on_loss="fail")
+            check(io.BytesIO(capture), on_loss="fail")
         assert normalized(capture, on_loss="fail", keep="unknown")[1].warnings == []
 
 

@@ -1,4 +1,5 @@
-"""The normal form of captures, in which the same packets with the same meaning are the same bytes: `normalize`.
+"""The normal form of captures, in which the same packets with the same meaning are the same bytes:
+`pcapconv.normalize` and `pcapconv.check`.
 
 `docs/reference/normal-form.md` specifies it.
 
@@ -7,7 +8,8 @@
     survey            the first pass over a capture: collects everything that comes before the packets
     normalize_step    the second pass: yields what the survey collected, then the packets; and the step that masks times
     sort              the step that orders packets by time
-    check_reasons     explains why a capture is not in its normal form, for `check_normal_form`
+    check_reasons     explains why a capture is not in its normal form
+    check_result      what `check` returns
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from pcapconv.io.source import Source, open_source, temporary_file
 from pcapconv.io.target import open_target
 from pcapconv.model import Item, Notice
 from pcapconv.normalizing.check_reasons import Gaps, find_reasons, first_difference
+from pcapconv.normalizing.check_result import CheckResult, result_of
 from pcapconv.normalizing.normal_form import KEPT, NormalForm
 from pcapconv.normalizing.normalize_step import MaskTimes, Normalize
 from pcapconv.normalizing.sort import Sort
@@ -106,16 +109,15 @@ def normalize(
         return report
 
 
-def check_normal_form(
-    source: Readable,
-    *,
-    fractions: str | None = None,
-    on_report: Callable[[Report], object] = lambda _: None,
-    **arguments: Unpack[NormalizeArguments],
-) -> list[str]:
-    """Return the reasons, in words, why a capture is not in the normal form that `normalize` would give it; an empty
-    list if it is. Gaps in a damaged capture are passed over. `on_report` is called with the report of the conversion,
-    which has the damage and the warnings. Raises a `PcapconvError`."""
+def check(source: Readable, *, fractions: str | None = None, **arguments: Unpack[NormalizeArguments]) -> CheckResult:
+    """Check whether a capture is in the normal form that `normalize` would give it. Nothing is written.
+
+    * `source`, `fractions`: as for `convert`. Gaps in a damaged capture are passed over.
+    * `arguments`: `pcapconv.normalizing.arguments.NormalizeArguments`, as for `normalize`. Without `to`, the format is
+      that of the name's suffix, else pcapng. A project's `pyproject.toml` is not read.
+
+    Returns a `CheckResult`, which has `normal` and the `reasons`. Raises a `PcapconvError`, as `normalize` does.
+    """
     name = name_of(source) if isinstance(source, str | os.PathLike) else None
     settings = parse_normalize_arguments(name, **arguments)
     plan = _NormalizePlan(settings)
@@ -127,19 +129,20 @@ def check_normal_form(
             conversion.write_to(FileSink(open_target(file)))
             report = conversion.run()
             _check_left_out_blocks(report, settings)
-            on_report(report)
             conversion.commit()
         file.seek(0)
         gaps = Gaps(opened) if report.damage else None
         opened.rewind()
         same, position = first_difference(opened, Source(file, opened.name, owned=False), gaps)
         if same:
-            return []
+            return result_of(opened.name, "damaged" if report.damage else "normal", report, [])
         opened.rewind()
         reader = formats.open_reader(opened)
         if reader.format != settings.format:
-            return [f"it is {reader.format}, not {settings.format}"]
-        return find_reasons(reader.items(), report.left_out, plan.reasons(), position)
+            reasons = [f"it is {reader.format}, not {settings.format}"]
+        else:
+            reasons = find_reasons(reader.items(), report.left_out, plan.reasons(), position)
+        return result_of(opened.name, "different", report, reasons)
 
 
 def _open_conversion(
