@@ -82,7 +82,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from pcapconv.conversion import ConvertArguments, OnLoss
-    from pcapconv.steps.typed_values import Duration
+    from pcapconv.steps.typed_values import LengthOfTime
 
 
 def batch(
@@ -100,7 +100,7 @@ def batch(
     shard: str | None = None,
     retries: int = 0,
     executor: Executor | None = None,
-    stall: Duration | None = None,
+    stall: LengthOfTime | None = None,
     force: bool = False,
     strict: bool = False,
     on_loss: OnLoss = "warn",

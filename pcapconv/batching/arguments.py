@@ -36,7 +36,7 @@ from pcapconv.wording import argument, current_form
 
 if TYPE_CHECKING:
     from pcapconv.steps.plan import StepArguments
-    from pcapconv.steps.typed_values import Duration
+    from pcapconv.steps.typed_values import LengthOfTime
 
 _TIMES = {"after", "before", "rebase_time"}  # the arguments of steps that are times
 IN_PLACE_REMOTE = "is remote, where files cannot be rewritten safely; name a target directory"
@@ -50,7 +50,7 @@ class ExecutionArguments(NamedTuple):
     jobs: int | None
     scheduler: str | None
     executor: Executor | None
-    stall: Duration | None
+    stall: LengthOfTime | None
 
     @property
     def stall_seconds(self) -> float:

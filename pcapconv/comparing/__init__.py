@@ -34,7 +34,7 @@ from pcapconv.timestamps import NANOSECONDS
 from pcapconv.wording import argument
 
 if TYPE_CHECKING:
-    from pcapconv.steps.typed_values import Duration
+    from pcapconv.steps.typed_values import LengthOfTime
 
 __all__ = ["IGNORABLE", "MOST_SHOWN", "Comparison", "diff"]
 
@@ -50,7 +50,7 @@ def diff(
     b: Readable,
     *,
     ignore: Sequence[str] = (),
-    time_tolerance: Duration | None = None,
+    time_tolerance: LengthOfTime | None = None,
     all: bool = False,  # noqa: A002 - the command line's name
     show: int = 10,
     fractions: str | None = None,

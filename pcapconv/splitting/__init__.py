@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
     from pcapconv.conversion import ConvertArguments
     from pcapconv.sidecar import Sidecars
-    from pcapconv.steps.typed_values import Duration
+    from pcapconv.steps.typed_values import LengthOfTime
     from pcapconv.time_zones import TimeZone
 
 By = Literal["interface", "link-type", "section"]
@@ -72,7 +72,7 @@ def split(
     *,
     max_packets: int | None = None,
     max_bytes: str | int | None = None,
-    interval: Duration | None = None,
+    interval: LengthOfTime | None = None,
     align: bool = False,
     by: By | None = None,
     max_parts: int | None = None,
@@ -184,7 +184,7 @@ def _check_sidecar(sidecar: bool, secrets: bool, by: By | None, format_name: str
 def _splitter_maker(
     max_packets: int | None,
     max_bytes: str | int | None,
-    interval: Duration | None,
+    interval: LengthOfTime | None,
     align_to: TimeZone | None,
     by: By | None,
 ) -> Callable[[OpenParts], Splitter]:

@@ -20,7 +20,7 @@ from pcapconv.wording import argument, arguments
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from pcapconv.steps.typed_values import Duration, Time
+    from pcapconv.steps.typed_values import LengthOfTime, Time
     from pcapconv.time_zones import TimeZone
 
 _MOST_BYTES = 2**32 - 1
@@ -51,7 +51,7 @@ def packet_edits(
 
 
 def time_edits(
-    shift: Duration | None, start: Time | None, settings: Sequence[str] | Mapping[int, Time], zone: TimeZone
+    shift: LengthOfTime | None, start: Time | None, settings: Sequence[str] | Mapping[int, Time], zone: TimeZone
 ) -> TimeEdits:
     """Return what to edit in times, for `shift_time` and `rebase_time`; `settings` are the texts `NUMBER:TIME`, or
     times by packet number. Times without an offset are those of the `zone`. Raises UsageError."""

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from pcapconv.steps.argument_values import Moment
     from pcapconv.steps.filter_expression import FilterExpression
     from pcapconv.steps.select import OrderBreach, SelectionEnd
-    from pcapconv.steps.typed_values import Duration, PacketNumbers, Time
+    from pcapconv.steps.typed_values import LengthOfTime, PacketNumbers, Time
     from pcapconv.time_zones import TimeZone
 
 _MOST_INTERFACES_SHOWN = 20
@@ -113,7 +113,7 @@ class StepArguments(TypedDict, total=False):
     snaplen: int | None
     chop: Sequence[int | str]
     adjust_length: bool
-    shift_time: Duration | None
+    shift_time: LengthOfTime | None
     rebase_time: Time | None
     set_time: Sequence[str] | Mapping[int, Time]
     capture_comment: Sequence[str]

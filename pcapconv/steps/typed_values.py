@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     Time = int | str | datetime | Fraction | Decimal
-    Duration = int | str | timedelta | Fraction | Decimal
+    LengthOfTime = int | str | timedelta | Fraction | Decimal
     PacketNumbers = int | str | range | Collection[int | range]
 
 MOST_RANGES = 2**20  # of packet numbers that are given in Python's types; each takes some 250 bytes
@@ -63,7 +63,7 @@ def seconds_since_1970(name: str, time: object, otherwise: str = "") -> tuple[in
     return _exact(name, time, _TIMES, otherwise)
 
 
-def duration(name: str, length: Duration, *, signed: bool = False, positive: bool = False) -> Fraction:
+def duration(name: str, length: LengthOfTime, *, signed: bool = False, positive: bool = False) -> Fraction:
     """A length of time in seconds; `signed` and `positive` are as for `parse_duration`."""
     if isinstance(length, str):
         return parse_duration(name, length, signed=signed, positive=positive)
