@@ -1,4 +1,4 @@
-"""What `pcapconv.info` returns: `CaptureInfo`, from which `info --json` is made.
+"""What `pcapconv.info` returns: `CaptureInfo`, from which the JSON of `info` is made.
 
 Strategy: a capture and a sidecar have the same contents, so both classes derive from `Contents`. They are no named
 tuples, which cannot be derived from, and no dataclasses, whose import is slow.
@@ -142,6 +142,6 @@ class CaptureInfo(Contents):
     sidecar: SidecarInfo | UnusableSidecar | None
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as plain values, ready for JSON: the object that `info --json` prints, which
+        """The same as plain values, ready for JSON: the object that the command `info` prints, which
         `docs/reference/json.md` describes."""
         return document("info", self.as_json())

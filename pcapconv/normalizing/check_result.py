@@ -1,4 +1,4 @@
-"""What `pcapconv.check` returns: whether a capture is in its normal form; `normalize --check --json` lists such."""
+"""What `pcapconv.check` returns: whether a capture is in its normal form. JSON of the command has a list of these."""
 
 from __future__ import annotations
 
