@@ -85,8 +85,8 @@ class PacketOrder(NamedTuple):
 
 
 class WiresharkNumbers(NamedTuple):
-    """Where numbers of packets differ in Wireshark, which numbers other blocks, too: the first packet with a different
-    number, and the numbers of these `blocks` by kind."""
+    """Where numbers of packets differ in Wireshark, which numbers other blocks, too: `from_packet` is the first packet
+    with a different number, and `blocks` are the numbers of these blocks by kind."""
 
     from_packet: int
     blocks: dict[str, int]
@@ -115,8 +115,14 @@ class OptionEntry(NamedTuple):
 
 
 class SectionEntry(NamedTuple):
-    """A section: its `number` from 0, byte order, version such as `"1.0"`, variant of pcap such as `"nanosecond"` (else
-    empty), and options."""
+    """A section.
+
+    * `number`: counts from 0.
+    * `byte_order`: `"little"` or `"big"`.
+    * `version`: such as `"1.0"`.
+    * `variant`: the variant of pcap, such as `"nanosecond"`; empty for pcapng.
+    * `options`: its options, a thousand at most.
+    """
 
     number: int
     byte_order: ByteOrder
@@ -190,7 +196,7 @@ class SecretsEntry(NamedTuple):
 
 class StatisticsEntry(NamedTuple):
     """A statistics block: its `section`, the id of its `interface` (None if the block is too short for it), and its
-    options."""
+    `options`."""
 
     section: int
     interface: int | None
@@ -206,7 +212,8 @@ class CustomEntry(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """The full lengths of the lists of these names, which have a thousand entries at most."""
+    """The full lengths of the lists `sections`, `interfaces`, `comments`, `names`, `secrets`, `statistics`, `custom`,
+    `damage` and `warnings`, which have a thousand entries at most."""
 
     sections: int
     interfaces: int
