@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from pcapconv.batching import batch
     from pcapconv.batching.report import NothingFoundError
     from pcapconv.capture import Capture, open
-    from pcapconv.comparing import diff
+    from pcapconv.comparing import Comparison, diff
     from pcapconv.converting import convert
     from pcapconv.creating import create
     from pcapconv.creating.capture_writer import CaptureWriter
+    from pcapconv.describing import info
+    from pcapconv.describing.capture_info import CaptureInfo
     from pcapconv.errors import (
         DamageError,
         FileError,
@@ -41,14 +43,18 @@ if TYPE_CHECKING:
     from pcapconv.joining import join
     from pcapconv.merging import merge
     from pcapconv.model import Block, Damage, Interface, Notice, Packet, PacketBatch, Section
-    from pcapconv.normalizing import normalize
+    from pcapconv.normalizing import check, normalize
+    from pcapconv.normalizing.check_result import CheckResult
     from pcapconv.report import LossError, Report
     from pcapconv.splitting import split
 
 __all__ = [
     "Block",
     "Capture",
+    "CaptureInfo",
     "CaptureWriter",
+    "CheckResult",
+    "Comparison",
     "Damage",
     "DamageError",
     "FileError",
@@ -66,9 +72,11 @@ __all__ = [
     "TargetError",
     "UsageError",
     "batch",
+    "check",
     "convert",
     "create",
     "diff",
+    "info",
     "join",
     "merge",
     "normalize",
@@ -85,10 +93,12 @@ _MODULES = {
         "batching": ("batch",),
         "batching.report": ("NothingFoundError",),
         "capture": ("Capture", "open"),
-        "comparing": ("diff",),
+        "comparing": ("Comparison", "diff"),
         "converting": ("convert",),
         "creating": ("create",),
         "creating.capture_writer": ("CaptureWriter",),
+        "describing": ("info",),
+        "describing.capture_info": ("CaptureInfo",),
         "errors": (
             "DamageError",
             "FileError",
@@ -101,7 +111,8 @@ _MODULES = {
         "joining": ("join",),
         "merging": ("merge",),
         "model": ("Block", "Damage", "Interface", "Notice", "Packet", "PacketBatch", "Section"),
-        "normalizing": ("normalize",),
+        "normalizing": ("check", "normalize"),
+        "normalizing.check_result": ("CheckResult",),
         "report": ("LossError", "Report"),
         "splitting": ("split",),
     }.items()

@@ -10,10 +10,10 @@ from typing import Self
 
 from pcapconv import formats
 from pcapconv.capture_metadata import CaptureMetadata, Secrets
-from pcapconv.errors import DamageError, UsageError
+from pcapconv.errors import UsageError
 from pcapconv.io.paths import STDIO, Readable
 from pcapconv.io.source import check_salvage, open_source, view_of
-from pcapconv.model import Damage, Interface, Item, Notice, Packet, PacketBatch, PacketRows
+from pcapconv.model import Damage, Interface, Item, Notice, Packet, PacketBatch, PacketRows, damage_error
 
 
 class Capture:
@@ -133,7 +133,7 @@ class Capture:
         and what `open` raises."""
         source, fractions, salvage, sidecar = self._opened_with
         if self._view is None:
-            raise UsageError(f"{self.name}: a pipe cannot be read a second time; give a file")
+            raise UsageError(f"{self.name}: a pipe cannot be read a second time; give a file", path=self.name)
         by_name = isinstance(source, str | os.PathLike) and source != STDIO
         return Capture(source if by_name else self._view, fractions=fractions, salvage=salvage, sidecar=sidecar)
 
@@ -152,7 +152,7 @@ class Capture:
         for item in items:
             if isinstance(item, Damage):
                 if self._strict:
-                    raise DamageError(f"{self.name}: {item}")
+                    raise damage_error(self.name, item)
                 self.damage.append(item)
             elif isinstance(item, Notice):
                 self.warnings.append(item)

@@ -36,7 +36,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Self, get_
 
 from pcapconv import formats
 from pcapconv.errors import (
-    DamageError,
     FileError,
     NeedsNanosecondsError,
     NeedsSnaplenError,
@@ -53,7 +52,7 @@ from pcapconv.io.paths import STDIO, comparable_path
 from pcapconv.io.pipe_reading import PipeReading
 from pcapconv.io.source import Source, read_file, spool
 from pcapconv.io.target import Target, open_target
-from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch
+from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, damage_error
 from pcapconv.report import CaptureFile, LossError, Report, counts_in_words, losses_in_words
 from pcapconv.sinks import Sink
 from pcapconv.steps import BasePlan, Step
@@ -62,6 +61,8 @@ from pcapconv.timestamps import NANOSECONDS, format_duration
 from pcapconv.wording import argument
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from pcapconv.formats.settings import WriterArguments
     from pcapconv.io.source_digest import Digest
     from pcapconv.sidecar import Sidecars
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
 
 
 OnLoss = Literal["warn", "ignore", "fail"]
+_NONE = ("packets",)  # of which an empty list selects nothing
 
 NOTHING_WRITTEN = "; nothing was written"  # the end of every LossError's message
 NO_INTERFACE = "the capture has no interface; the pcap file states Ethernet, since it has to state a link type"
@@ -228,7 +230,7 @@ class Conversion:
                     report.other_blocks[kind] += 1
             elif isinstance(item, Damage):
                 if strict:
-                    raise DamageError(str(item) if item.input is not None else f"{self.source.name}: {item}")
+                    raise damage_error(self.source.name, item)
                 report.add_damage(item)
             elif isinstance(item, Notice):
                 report.add_warning(item)
@@ -255,7 +257,7 @@ class Conversion:
                 self._change_writer(nanoseconds=True)
             case NeedsNanosecondsError():
                 again = f"start again with {argument('nanoseconds', True)}"
-                raise TargetError(f"{self.source.name}: {error}: {again}") from None
+                raise TargetError(f"{self.source.name}: {error}: {again}", path=self.source.name) from None
             case NeedsSnaplenError():  # raised only if the conversion can start again; the step has noted the snaplen
                 pass
             case TimeRangeError() if self.can_start_again and sidecars is not None and sidecars.clamp_written_times():
@@ -388,7 +390,7 @@ class Conversion:
         )
         damage = Damage(buffer_offset + breach.record_at, breach.number, reason, 0, breach.section)
         if self.settings.strict:
-            raise DamageError(f"{self.source.name}: {damage}")
+            raise damage_error(self.source.name, damage)
         report.add_damage(damage)
 
     def _tell_of_reading_on(self) -> None:
@@ -433,7 +435,9 @@ def separate_arguments(format_name: str, arguments: Mapping[str, Any]) -> tuple[
 def check_on_loss(on_loss: str) -> None:
     """Check the argument `on_loss`. Raises UsageError for an unknown word."""
     if on_loss not in get_args(OnLoss):
-        raise UsageError(f"{argument('on_loss', on_loss)}: must be one of {', '.join(get_args(OnLoss))}")
+        raise UsageError(
+            f"{argument('on_loss', on_loss)}: must be one of {', '.join(get_args(OnLoss))}", option="on_loss"
+        )
 
 
 def check_comments(
@@ -445,7 +449,7 @@ def check_comments(
     if plan is None or not plan.adds_packet_comments or format_name != "pcap" or kept or on_loss == "ignore":
         return
     ways_out = "write pcapng" + ("" if merged else f", or keep them in a sidecar with {argument('sidecar', True)}")
-    raise UsageError(f"{argument('packet_comment')}: pcap cannot hold comments; {ways_out}")
+    raise UsageError(f"{argument('packet_comment')}: pcap cannot hold comments; {ways_out}", option="packet_comment")
 
 
 def refuse_losses(report: Report, source: str, *, merged: bool) -> None:
@@ -462,12 +466,17 @@ def refuse(report: Report, source: str, what: str) -> NoReturn:
     """Raise LossError. Its message contains `what`, the losses in words; its report says that nothing was written."""
     report.packets_written, report.outputs, report.sidecar_written = 0, [], None
     report.parts = None if report.parts is None else []
-    raise LossError(f"{source}: {what}{NOTHING_WRITTEN}", report)
+    raise LossError(f"{source}: {what}{NOTHING_WRITTEN}", report, path=source)
 
 
-def make_plan(arguments: StepArguments, *, stop_early: bool = False, in_order: bool | str = False) -> Plan | None:
+def make_plan(
+    arguments: StepArguments, *, stop_early: bool = False, in_order: bool | str | timedelta = False
+) -> Plan | None:
     """The plan for the arguments of steps; None if no argument is given. Raises UsageError."""
-    nothing = all(value is None or value is False or value in ((), []) for value in arguments.values())
+    nothing = all(
+        value is None or value is False or (isinstance(value, list | tuple) and not value and name not in _NONE)
+        for name, value in arguments.items()
+    )
     if nothing and not stop_early and in_order is False:
         return None  # 0 counts as given: the plan raises an error for a 0 that makes no sense
     from pcapconv.steps.plan import Plan  # a plain conversion starts faster without it
@@ -484,7 +493,8 @@ def open_secrets(plan: BasePlan | None, *other_files: object, force: bool) -> Ta
     if plan.extract_to != STDIO and comparable_path(plan.extract_to) in map(comparable_path, other_files):
         raise UsageError(
             f"{argument('extract_secrets', plan.extract_to)}: that is another file of the same run; "
-            "give it a name of its own"
+            "give it a name of its own",
+            option="extract_secrets",
         )
     return open_target(plan.extract_to, force=force, whole=True, text=True, private=True)
 

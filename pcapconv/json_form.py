@@ -25,8 +25,8 @@ def document(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """The value in JSON's types. Mappings and named tuples become objects, other iterables become lists. Raises
-    TypeError for bytes and anything else."""
+    """The value in JSON's types. Mappings and named tuples become objects, other iterables become lists; an object with
+    a method `as_json` becomes what that returns. Raises TypeError for bytes and anything else."""
     match value:
         case None | bool() | float() | str():
             return value
@@ -34,6 +34,8 @@ def plain(value: Any) -> Any:
             return value if -_FIRST_INEXACT < value < _FIRST_INEXACT else str(value)
         case Mapping():
             return {name: plain(each) for name, each in value.items()}
+        case _ if hasattr(value, "as_json"):
+            return plain(value.as_json())
         case tuple() if hasattr(value, "_asdict"):
             return plain(value._asdict())
         case Iterable() if not isinstance(value, bytes):

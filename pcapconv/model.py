@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from pcapconv import timestamps
 from pcapconv.columns import Columns as Columns  # readers, steps and writers import it from here
-from pcapconv.errors import FileError, FormatError, UsageError
+from pcapconv.errors import DamageError, FileError, FormatError, UsageError
 from pcapconv.kernels import choose
 from pcapconv.spec import ByteOrder, link_types, option_lists, pcapng
 from pcapconv.spec.decoded_options import Options
@@ -287,6 +287,16 @@ class Damage(NamedTuple):
         return f"{where}: {self.reason}; {left_out}"
 
 
+def damage_error(name: str, damage: Damage) -> DamageError:
+    """The error for damage that `strict` forbids; `name` is the only input's, or that of the output of a merge."""
+    return DamageError(
+        str(damage) if damage.input is not None else f"{name}: {damage}",
+        path=damage.input or name,
+        offset=damage.offset,
+        packet_number=damage.packet_number,
+    )
+
+
 class Notice(NamedTuple):
     """Something odd in the input, although nothing is lost.
 
@@ -459,7 +469,10 @@ class PacketBatch:
         row: int = choose().exact_times(self._describe, self.columns, self.rows, times)
         if row < self.rows:
             time = self.packet(row).time_ns
-            raise FormatError(f"packet {self.number(row)}: its time, {time} ns since 1970, does not fit into 64 bits")
+            raise FormatError(
+                f"packet {self.number(row)}: its time, {time} ns since 1970, does not fit into 64 bits",
+                packet_number=self.number(row),
+            )
         return memoryview(times).toreadonly()
 
     @property
@@ -676,12 +689,14 @@ class Packet(_PacketFields):
         time = timestamps.utc_datetime(timestamps.rescale(self.ticks, *unit, timestamps.MICROSECONDS)[0])
         if time is None:
             shown = timestamps.format_time(self.ticks, *unit)
-            raise FormatError(f"packet {self.number}: its time, {shown}, is outside the years 1 to 9999")
+            raise FormatError(
+                f"packet {self.number}: its time, {shown}, is outside the years 1 to 9999", packet_number=self.number
+            )
         return time
 
     def _time_unit(self) -> tuple[int, int]:
         if self.interface.time_error:
-            raise FormatError(f"packet {self.number}: {self.interface.time_error}")
+            raise FormatError(f"packet {self.number}: {self.interface.time_error}", packet_number=self.number)
         return self.interface.ticks_per_second, self.interface.time_offset
 
     @property
@@ -741,7 +756,7 @@ class Packet(_PacketFields):
         new_interface = self.interface if interface is None else interface
         if time_ns is not None:
             if ticks is not None:
-                raise UsageError(f"{argument('time_ns')} and {argument('ticks')} exclude each other")
+                raise UsageError(f"{argument('time_ns')} and {argument('ticks')} exclude each other", option="time_ns")
             ticks = _ticks(time_ns, timestamps.NANOSECONDS, 0, new_interface)
         elif ticks is None:
             ticks = self.ticks
@@ -797,7 +812,9 @@ def _ticks(time: int, per_second: int, offset: int, interface: Interface) -> int
 def _with_comments(raw_options: bytes, byte_order: ByteOrder, comments: Sequence[str]) -> bytes:
     texts = [text.encode() for text in comments]
     if any(len(text) > option_lists.LONGEST_VALUE for text in texts):
-        raise UsageError(f"{argument('comments')}: an option has at most {option_lists.LONGEST_VALUE} bytes")
+        raise UsageError(
+            f"{argument('comments')}: an option has at most {option_lists.LONGEST_VALUE} bytes", option="comments"
+        )
     return option_lists.edit(
         raw_options,
         byte_order,

@@ -188,12 +188,9 @@ class LossError(PcapconvError):
     """The target cannot hold everything, and `on_loss="fail"` forbids losses. `report` is a `Report`, which has the
     losses."""
 
-    def __init__(self, message: str, report: Report) -> None:
-        super().__init__(message, report)
+    def __init__(self, message: str, report: Report, *, path: str | None = None) -> None:
+        super().__init__(message, path=path)
         self.report = report
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 def losses_in_words(report: Report, *, merged: bool = False) -> str:

@@ -101,7 +101,9 @@ class FileSink(Sink):
     def check(self, source: Source) -> None:
         """See `Sink.check`."""
         if overwrites_source(source, self.target):
-            raise UsageError(f"{self.name}: input and output are the same open file; give their path instead")
+            raise UsageError(
+                f"{self.name}: input and output are the same open file; give their path instead", path=self.name
+            )
 
     def begin_run(self, settings: WriterSettings, *, hashed: bool) -> formats.Writer:
         """See `Sink.begin_run`."""

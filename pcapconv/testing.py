@@ -50,7 +50,7 @@ def assert_same_capture(
     damaged = comparison is not None and any(comparison.damage)
     if comparison is not None and comparison.same and not damaged:
         for sentence in comparison.passed_over():
-            warnings.warn(f"{sentence}; everything=True compares them", stacklevel=2)
+            warnings.warn(f"{sentence}; all=True compares them", stacklevel=2)
         return
     if update:
         os.makedirs(os.path.dirname(os.path.abspath(expected)), exist_ok=True)

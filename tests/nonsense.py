@@ -26,6 +26,11 @@ COMMENT_FORM = "write NUMBER:TEXT, as in 17:retry; packets count from 1"
 TIME_FORM = "write NUMBER:TIME, as in 17:2024-05-01T12:00Z; packets count from 1"
 NOT_RELATIVE = "counts from the first packet, whose time may change; write a time, as in 2024-05-01T12:00:00Z"
 
+NO_FLOATS = "a float is not exact: it holds today's times in steps of 238 ns in seconds, 256 ns in nanoseconds"
+TIMES = "an int of seconds, a datetime with a zone, a Fraction, a Decimal, or text such as 2024-05-01T12:00:00.25Z"
+DURATIONS = "a timedelta, an int of seconds, a Fraction, a Decimal, or text such as 1h30m"
+NUMBERS = "an int, a range, a list of them, or text such as 1-100,250,900-"
+
 PARTS: list[tuple[dict[str, Any], str]] = [  # of a split
     ({"max_parts": 0}, f"`max_parts=0`: {FROM_1}"),
     ({"max_parts": -1}, f"`max_parts=-1`: {FROM_1}"),
@@ -106,7 +111,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"dedup": ""}, "`dedup=''`: neither a number of packets nor a length of time with a unit; write 4 or 50ms"),
     ({"dedup": "all"}, "`dedup='all'`: neither a number of packets nor a length of time with a unit; write 4 or 50ms"),
     ({"dedup": "-1s"}, "`dedup='-1s'`: this length of time has no sign; write 1s"),
-    ({"dedup": True}, "`dedup=True`: must be text"),
+    (
+        {"dedup": True},
+        "`dedup=True`: must be a number of packets, or a length of time as a timedelta or as text",
+    ),
     (
         {"dedup": 4, "dedup_ignore": ["time"]},
         "`dedup_ignore='time'`: must be interface or length, or both with a comma",
@@ -188,8 +196,12 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         f"`packet_comment=`: packet {COUNT + 1} of the input is not among those written; "
         "write NUMBER:TEXT with the packet's number in the input, from 1",
     ),
-    ({"after": 1714564800}, "`after=1714564800`: must be text"),
-    ({"packets": ["1"]}, "`packets=['1']`: it can be given once only"),
+    ({"after": 1714564800.5}, f"`after=1714564800.5`: {NO_FLOATS}; pass {TIMES}"),
+    ({"rebase_time": True}, f"`rebase_time=True`: must be {TIMES}"),
+    ({"shift_time": 1.5}, f"`shift_time=1.5`: {NO_FLOATS}; pass {DURATIONS}"),
+    ({"packets": ["1"]}, f"`packets='1'`: must be {NUMBERS}"),
+    ({"packets": 1.0}, f"`packets=1.0`: must be {NUMBERS}"),
+    ({"drop_packets": True}, f"`drop_packets=True`: must be {NUMBERS}"),
     ({"interface": 0}, "`interface=0`: must be text"),
     ({"first": "3"}, "`first='3'`: must be a whole number"),
     ({"first": True}, "`first=True`: must be a whole number"),

@@ -16,7 +16,7 @@ from pcapconv import (
     PcapconvError,
     Report,
 )
-from pcapconv.normalizing import check_normal_form
+from pcapconv.normalizing import check
 
 T = 1_714_564_800
 NS = T * 10**9
@@ -42,7 +42,7 @@ def normalized_with_report(capture: bytes, **options: Any) -> tuple[bytes, Repor
 
 def reasons_against(capture: bytes, **options: Any) -> list[str]:
     """The reasons why a capture is not in the normal form."""
-    return check_normal_form(io.BytesIO(capture), **options)
+    return check(io.BytesIO(capture), **options).reasons
 
 
 def refusal_of(capture: bytes, kind: type[PcapconvError], **options: Any) -> str:

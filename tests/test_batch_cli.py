@@ -559,7 +559,7 @@ def test_options_reach_the_work(tmp_path: Path, out: Path, capfd: pytest.Capture
 def test_debug_gives_the_traceback(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
     done = run_in_process(capfd, tmp_path / "none", out, "--debug")
     assert done.status == 1
-    assert "pcapconv.errors.FileError: " in done.err
+    assert "pcapconv.errors.FileMissingError: " in done.err
 
 
 def test_interrupted(

@@ -204,7 +204,7 @@ def test_a_block_is_the_same_for_all(tmp_path: Path, block_type: int) -> None:
     assert losses_in_pcap(data) == {loss: 1}
     assert [kind for kind in STRIP_KINDS if block_type not in block_types(stripped(data, kind))] == [strip]
     assert [kind for kind in STRIP_KINDS if block_type in block_types(normal_form_with(data, kind))] == [kept]
-    assert info(io.BytesIO(data))["blocks"][name] == 1
+    assert info(io.BytesIO(data)).blocks[name] == 1
     pcapconv.convert(io.BytesIO(data), tmp_path / "a.pcap", sidecar=True, sidecar_secrets=True)
     document = json.loads((tmp_path / "a.pcap.meta.json").read_bytes())
     assert document["kept"] == {loss: 1}
@@ -249,7 +249,7 @@ def test_a_name_for_info_is_no_place_in_the_specification(monkeypatch: pytest.Mo
     named = pcapng.BlockType(PROCESS, "Process", explains=True, specified=False)
     monkeypatch.setitem(pcapng.BLOCKS, PROCESS, named)
     data = capture(wire.block(PROCESS, b"abcd"))
-    assert info(io.BytesIO(data))["blocks"]["Process"] == 1
+    assert info(io.BytesIO(data)).blocks["Process"] == 1
     assert PROCESS not in block_types(stripped(data, "unknown"))
 
 

@@ -43,7 +43,7 @@ from wire import BIG, LITTLE, ByteOrder
 
 import pcapconv
 from pcapconv.comparing import Comparison
-from pcapconv.normalizing import check_normal_form
+from pcapconv.normalizing import check
 
 pytestmark = pytest.mark.usefixtures("kernels")
 ORDERS = pytest.mark.parametrize("order", [LITTLE, BIG], ids=["little", "big"])
@@ -120,7 +120,7 @@ def test_packets_out_of_order_are_sorted_with_their_headers() -> None:
 
 def test_check_agrees() -> None:
     def checked(source: bytes) -> list[str]:
-        return check_normal_form(io.BytesIO(source))
+        return check(io.BytesIO(source)).reasons
 
     head = wire.section_header() + wire.interface(NFLOG, options=NANO)
     assert checked(head + wire.enhanced_packet(0, 1, nflog(LITTLE))) == []

@@ -16,7 +16,6 @@ from terminals import on_terminal
 
 import pcapconv
 from pcapconv import TargetError
-from pcapconv.describing import info as take_census
 
 # ---------------------------------------------------------------- info
 
@@ -159,13 +158,13 @@ def test_info_writes_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
 
 def test_info_says_what_convert_says() -> None:
     for path in sorted(FOLDER.glob("*-be.pcapng")):
-        to_pcap = take_census(path)["to_pcap"]
-        if to_pcap["possible"]:
-            assert pcapconv.convert(path, io.BytesIO(), to="pcap").losses == to_pcap["losses"]
+        to_pcap = pcapconv.info(path).to_pcap
+        if to_pcap.possible:
+            assert pcapconv.convert(path, io.BytesIO(), to="pcap").losses == to_pcap.losses
         else:
             with pytest.raises(TargetError) as caught:
                 pcapconv.convert(path, io.BytesIO(), to="pcap")
-            assert str(caught.value) == f"{path}: {to_pcap['reason']}"
+            assert str(caught.value) == f"{path}: {to_pcap.reason}"
 
 
 # ---------------------------------------------------------------- secrets

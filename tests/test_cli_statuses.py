@@ -153,7 +153,7 @@ def test_debug_gives_the_traceback(tmp_path: Path) -> None:
     done = run_command("convert", tmp_path / "none.pcap", tmp_path / "out.pcap", "--debug")
     assert done.status == 1
     assert "Traceback" in done.err
-    assert "pcapconv.errors.FileError: " in done.err
+    assert "pcapconv.errors.FileMissingError: " in done.err
 
 
 WRONG_USAGE = {

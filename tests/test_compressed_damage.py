@@ -136,7 +136,7 @@ def test_status_3_and_json(tmp_path: Path) -> None:
     ]
     assert (tmp_path / "out.pcap").read_bytes() == PCAP
     assert run_command("info", tmp_path / "in.gz").status == 3
-    assert info(tmp_path / "in.gz")["damage"][0]["compressed_offset"] == len(PACKED)
+    assert info(tmp_path / "in.gz").damage[0].compressed_offset == len(PACKED)
 
 
 def test_a_capture_that_cannot_be_read_because_the_data_ends(tmp_path: Path) -> None:

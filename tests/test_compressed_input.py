@@ -21,7 +21,7 @@ from pcapconv.describing import info
 from pcapconv.describing.text_form import write_text
 from pcapconv.errors import NotACaptureError
 from pcapconv.io.compression import recognise_compression
-from pcapconv.normalizing import check_normal_form
+from pcapconv.normalizing import check
 
 WEB = Path(__file__).parent / "samples" / "web.pcapng"
 T = 1_714_564_800
@@ -101,7 +101,7 @@ def test_the_last_packets(name: str) -> None:
 
 def test_an_interface_by_its_name() -> None:
     plain = WEB.read_bytes()
-    options: dict[str, Any] = {"interface": [info(WEB)["interfaces"][0]["options"][0]["value"]]}
+    options: dict[str, Any] = {"interface": [info(WEB).interfaces[0].options[0].value]}
     assert converted(gzip.compress(plain), "pcapng", **options)[0] == converted(plain, "pcapng", **options)[0]
 
 
@@ -116,19 +116,19 @@ def test_normalize(sort: bool, tmp_path: Path) -> None:
     assert (tmp_path / "a.pcapng").read_bytes() == normal
     packed = tmp_path / "packed.pcapng.gz"
     packed.write_bytes(gzip.compress(normal))
-    assert check_normal_form(packed, to="pcapng", sort=sort) == []
-    assert check_normal_form(pipe(packed.read_bytes()), to="pcapng", sort=sort) == []
+    assert check(packed, to="pcapng", sort=sort).reasons == []
+    assert check(pipe(packed.read_bytes()), to="pcapng", sort=sort).reasons == []
     packed.write_bytes(gzip.compress(plain))
-    assert check_normal_form(packed, to="pcapng") == ["it is pcap, not pcapng"]
+    assert check(packed, to="pcapng").reasons == ["it is pcap, not pcapng"]
 
 
 def test_normalize_check_of_a_damaged_one(tmp_path: Path) -> None:
     """As of one that is not compressed: what could be read is in its normal form."""
     pcapconv.normalize(io.BytesIO(PCAP), tmp_path / "normal.pcapng")
     cut = gzip.compress((tmp_path / "normal.pcapng").read_bytes())[:-4]
-    reports: list[pcapconv.Report] = []
-    assert check_normal_form(io.BytesIO(cut), to="pcapng", on_report=reports.append) == []
-    assert [each.compressed_offset for each in reports[0].damage] == [len(cut)]
+    result = check(io.BytesIO(cut), to="pcapng")
+    assert (result.status, result.normal, result.reasons) == ("damaged", False, [])
+    assert [each.compressed_offset for each in result.damage] == [len(cut)]
 
 
 # ---------------------------------------------------------------- other commands
@@ -156,9 +156,9 @@ def test_info_names_the_compression(name: str, tmp_path: Path, capfd: pytest.Cap
     path = tmp_path / "in"
     path.write_bytes(packed := COMPRESS[name](LATE_NANOSECONDS))
     fields = info(path)
-    assert (fields["format"], fields["compression"], fields["bytes"]) == ("pcapng", name, len(packed))
-    assert fields["to_pcap"] == {"possible": True, "losses": info(io.BytesIO(LATE_NANOSECONDS))["to_pcap"]["losses"]}
-    assert info(pipe(packed))["bytes"] == len(packed)
+    assert (fields.format, fields.compression, fields.bytes) == ("pcapng", name, len(packed))
+    assert fields.to_pcap == (True, info(io.BytesIO(LATE_NANOSECONDS)).to_pcap.losses, None)
+    assert info(pipe(packed)).bytes == len(packed)
     title = run_in_process(capfd, "info", path).out.splitlines()[0].decode()
     assert title == f"{path}: pcapng, little-endian, compressed with {name}, {len(packed)} bytes"
     assert json.loads(run_in_process(capfd, "info", "--json", path).out)["compression"] == name
@@ -166,7 +166,7 @@ def test_info_names_the_compression(name: str, tmp_path: Path, capfd: pytest.Cap
 
 def test_info_of_a_plain_capture(tmp_path: Path) -> None:
     (tmp_path / "in.gz").write_bytes(PCAP)
-    assert info(tmp_path / "in.gz")["compression"] is None
+    assert info(tmp_path / "in.gz").compression is None
 
 
 def test_text_form() -> None:

@@ -15,6 +15,7 @@ from conversions import Pipe
 import pcapconv
 from pcapconv import SidecarError
 from pcapconv.describing import info
+from pcapconv.describing.capture_info import SidecarInfo
 
 WEB = Path(__file__).parent / "samples" / "web.pcapng"
 LINK_TYPES = Path(__file__).parent / "samples" / "link-types-le.pcapng"
@@ -47,7 +48,7 @@ def test_a_sidecar_still_fits_after_its_pcap_file_was_compressed(name: str, lab:
     assert restored(packed) == WEB.read_bytes()
     with pcapconv.open(packed, sidecar=True) as capture:
         assert [text for packet in capture for text in packet.comments]
-    assert info(packed)["sidecar"]["matches"] is True
+    assert isinstance(info(packed).sidecar, SidecarInfo)
 
 
 def test_a_sidecar_that_is_named(lab: Path) -> None:

@@ -39,7 +39,7 @@ def comparison_of(a: bytes, b: bytes, **options: Any) -> Comparison:
 def differences_of(a: bytes, b: bytes, **options: Any) -> list[tuple[int | None, int | None, tuple[str, ...]]]:
     return [
         (each.difference.a, each.difference.b, each.difference.fields)
-        for each in comparison_of(a, b, most=1000, **options).shown
+        for each in comparison_of(a, b, show=1000, **options).shown
     ]
 
 
@@ -199,8 +199,8 @@ def test_packet_ids_are_compared_only_with_everything() -> None:
     big_id = wire.options((5, wire.number(7, 8, byte_order=wire.BIG)), byte_order=wire.BIG)
     big = capture(packet(1, options=big_id, byte_order=wire.BIG), big=True)
     assert comparison_of(a, b).same
-    assert differences_of(a, b, everything=True) == [(1, 1, ("options",))]
-    assert comparison_of(a, big, everything=True).same
+    assert differences_of(a, b, all=True) == [(1, 1, ("options",))]
+    assert comparison_of(a, big, all=True).same
 
 
 @pytest.mark.parametrize(("tolerance", "same"), [("1us", True), ("999ns", False), ("1ms", True), ("0.000001s", True)])
@@ -225,7 +225,7 @@ def test_no_time_is_another_time_than_0() -> None:
 
 def test_only_the_first_differences_are_shown_and_all_are_counted() -> None:
     result = comparison_of(
-        capture(*TEN), capture(*(packet(number + 50, number * 1000) for number in range(1, 11))), most=3
+        capture(*TEN), capture(*(packet(number + 50, number * 1000) for number in range(1, 11))), show=3
     )
     assert result.counts == {"changed": 10}
     assert result.fields == {"bytes": 10}
@@ -277,7 +277,7 @@ def test_hosts_and_statistics_are_compared_only_with_everything() -> None:
 
     a, b = build_capture(b"Linux", 1), build_capture(b"BSD", 2)
     assert comparison_of(a, b).same
-    assert comparison_of(a, b, everything=True).headers == [
+    assert comparison_of(a, b, all=True).headers == [
         "only in A: shb_os Linux",
         "only in A: statistics of interface 0 at 1970-01-01T00:00:00.00001Z: isb_ifrecv 1",
         "only in B: shb_os BSD",
@@ -354,28 +354,24 @@ def test_statistics_are_compared_by_what_they_mean() -> None:
     end = (wire.ISB_ENDTIME, wire.halves(7))
     a = capture_with_blocks(wire.statistics(0, 5, options=wire.options(end)))
     nano = wire.options((wire.ISB_ENDTIME, wire.halves(7000)))
-    assert comparison_of(
-        a, capture_with_blocks(wire.statistics(0, 5000, options=nano), resolution=9), everything=True
-    ).same
+    assert comparison_of(a, capture_with_blocks(wire.statistics(0, 5000, options=nano), resolution=9), all=True).same
     other = capture_with_blocks(wire.statistics(1, 5, options=wire.options(end)), wire.statistics(0, 9), unused=True)
-    assert comparison_of(a, other, everything=True).same
-    assert not comparison_of(
-        a, capture_with_blocks(wire.statistics(0, 6, options=wire.options(end))), everything=True
-    ).same
+    assert comparison_of(a, other, all=True).same
+    assert not comparison_of(a, capture_with_blocks(wire.statistics(0, 6, options=wire.options(end))), all=True).same
 
 
 def test_all_flags_are_compared_with_everything() -> None:
     a, b = (capture(packet(1, options=wire.options((2, wire.number(flags, 4))))) for flags in (1, 5))
     assert comparison_of(a, b).same
-    assert differences_of(a, b, everything=True) == [(1, 1, ("options",))]
-    assert differences_of(a, b, everything=True, ignore=["direction"]) == [(1, 1, ("options",))]
+    assert differences_of(a, b, all=True) == [(1, 1, ("options",))]
+    assert differences_of(a, b, all=True, ignore=["direction"]) == [(1, 1, ("options",))]
 
 
 def test_more_blocks_than_memory_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pcapconv.comparing.compared_capture._MOST_TEXT", 1000)
     a = capture(*(wire.block(0x80000123, number.to_bytes(4, "big")) for number in range(10)), packet(1))
-    with pytest.raises(PcapconvError, match="leave out everything=True"):
-        comparison_of(a, a, everything=True)
+    with pytest.raises(PcapconvError, match="leave out all=True"):
+        comparison_of(a, a, all=True)
     assert comparison_of(a, a).same
 
 
@@ -406,7 +402,7 @@ def test_more_names_than_are_shown_are_compared() -> None:
             {"ignore": ["times"]},
             "ignore='times': the kinds are time, lengths, interfaces, comments, direction",
         ),
-        ({"most": -1}, "most=-1: must be 0 or more"),
+        ({"show": -1}, "show=-1: must be 0 or more"),
         ({"time_tolerance": "much"}, "time_tolerance='much'"),
         ({"time_tolerance": "-1s"}, "time_tolerance='-1s'"),
     ],
@@ -612,3 +608,10 @@ def test_a_real_capture_and_its_conversion(order: dict[str, Any]) -> None:
     result = diff(WEB, back, ignore=["names", "comments"])
     assert not result.counts
     assert [line.split(" ")[2] for line in result.headers] == ["if_description", "if_filter", "if_name"]
+
+
+def test_a_comparison_in_a_condition_is_refused() -> None:
+    """Neither `if diff(a, b)` nor `assert diff(a, b)` says which of the two is meant."""
+    for other in (capture(*TEN), capture(*TEN[:9])):
+        with pytest.raises(UsageError, match=r"^a Comparison is neither true nor false, .*; ask for its \.same$"):
+            bool(comparison_of(capture(*TEN), other))

@@ -22,7 +22,7 @@ Found = tuple[int | None, int | None, tuple[str, ...]]
 
 
 def comparison_of(a: bytes, b: bytes, **options: Any) -> Comparison:
-    return pcapconv.diff(io.BytesIO(a), io.BytesIO(b), most=MOST_SHOWN, **options)
+    return pcapconv.diff(io.BytesIO(a), io.BytesIO(b), show=MOST_SHOWN, **options)
 
 
 def differences_in(comparison: Comparison) -> list[Found]:
@@ -81,13 +81,13 @@ def test_a_sample_is_the_same_as_its_normal_form(path: Path) -> None:
 
 
 @every_sample
-@pytest.mark.parametrize("everything", [False, True])
-def test_a_sample_is_the_same_as_itself(path: Path, everything: bool) -> None:
+@pytest.mark.parametrize("all_", [False, True])
+def test_a_sample_is_the_same_as_itself(path: Path, all_: bool) -> None:
     if stem(path) == "time-malformed":
         with pytest.raises(PcapconvError, match="if_ts"):
-            comparison_of(path.read_bytes(), path.read_bytes(), everything=everything)
+            comparison_of(path.read_bytes(), path.read_bytes(), all=all_)
         return
-    result = comparison_of(path.read_bytes(), path.read_bytes(), everything=everything)
+    result = comparison_of(path.read_bytes(), path.read_bytes(), all=all_)
     assert (result.headers, differences_in(result)) == ([], [])
     assert bool(result.damage[0]) == (stem(path) in DAMAGED)
 

@@ -357,7 +357,10 @@ def test_the_status_of_a_broken_promise(write: In, tmp_path: Path, capfd: pytest
         ({"in_order": "5s", "first": 3}, "in_order='5s' goes with before="),
         ({"before": "+1s", "in_order": "soon"}, "in_order='soon': not a length of time; write 90s, 1h30m or 250ms"),
         ({"before": "+1s", "in_order": "-1s"}, "in_order='-1s': this length of time has no sign"),
-        ({"before": "+1s", "in_order": 5}, "in_order=5: write True, or a length of time as text, as in '5s'"),
+        (
+            {"before": "+1s", "in_order": 5},
+            "in_order=5: write True, or a length of time: a timedelta, or text, as in '5s'",
+        ),
         ({"stop_early": True}, "stop_early=True: nothing tells which selected packet is the last; first= does"),
         ({"stop_early": True, "packets": "5-"}, "stop_early=True: nothing tells"),
         ({"stop_early": True, "before": "+1h"}, "stop_early=True: nothing tells"),

@@ -30,7 +30,7 @@ def start(write: In) -> bytes:
 
 
 def numbers_of(capture: bytes) -> Any:
-    return info(BytesIO(capture))["wireshark_numbers"]
+    return info(BytesIO(capture)).as_dict()["wireshark_numbers"]
 
 
 def frames(write: In) -> dict[str, tuple[bytes, str]]:
@@ -98,7 +98,8 @@ def test_tshark_numbers_them_so(write: In, tmp_path: Path) -> None:
     path = tmp_path / "in.pcapng"
     uncounted = b"".join(others(write).values())
     path.write_bytes(start(write) + packet(write, 1) + uncounted + packet(write, 2) + counted + packet(write, 3))
-    assert info(path)["wireshark_numbers"]["from_packet"] == 3
+    assert (numbers := info(path).wireshark_numbers) is not None
+    assert numbers.from_packet == 3
     line = ["tshark", "-r", str(path), "-Y", "eth", "-T", "fields", "-e", "frame.number"]
     done = subprocess.run(line, check=True, capture_output=True, text=True)
     assert [int(number) for number in done.stdout.split()] == [1, 2, 3 + len(frames(write))]

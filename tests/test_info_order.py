@@ -16,14 +16,13 @@ from invented_captures import invented_pcap, invented_pcapng
 from wire import In
 
 from pcapconv.describing import info
-from pcapconv.describing.document import as_document
 
 NANO = (wire.IF_TSRESOL, b"\t")
 IN_ORDER = {"in_order": True, "places": 0, "first_packet": None, "goes_back_ns": 0}
 
 
 def order_of(capture: bytes) -> dict[str, Any]:
-    order: dict[str, Any] = as_document(info(io.BytesIO(capture)))["order"]
+    order: dict[str, Any] = info(io.BytesIO(capture)).as_dict()["order"]
     return order
 
 

@@ -20,6 +20,7 @@ from wire import In
 import pcapconv
 from pcapconv import PcapconvError, SidecarError, UsageError
 from pcapconv.describing import info
+from pcapconv.describing.capture_info import SidecarInfo, UnusableSidecar
 
 WEB = Path(__file__).parent / "samples" / "web.pcapng"
 SECRETS = Path(__file__).parent / "samples" / "secrets-le.pcapng"
@@ -337,12 +338,13 @@ def test_batches_without_sense(tmp_path: Path) -> None:
 def test_info_shows_what_lies_beside(tmp_path: Path) -> None:
     target = tmp_path / "web.pcap"
     pcapconv.convert(WEB, target, sidecar=True)
-    says = info(target)["sidecar"]
-    assert (says["file"], says["matches"]) == (f"{target}.meta.json", True)
-    assert says["kept"]["comments"] == 4
-    assert [each["text"] for each in says["comments"][:2]] == ["A page fetched over HTTP", "Who links to this?"]
-    assert says["interfaces"][0]["options"][0] == {"name": "if_name", "value": "lo"}
-    assert says["names"] == info(WEB)["names"]
+    says = info(target).sidecar
+    assert isinstance(says, SidecarInfo)
+    assert (says.file, says.matches) == (f"{target}.meta.json", True)
+    assert says.kept["comments"] == 4
+    assert [each.text for each in says.comments[:2]] == ["A page fetched over HTTP", "Who links to this?"]
+    assert says.interfaces[0].options[0] == ("if_name", "lo")
+    assert says.names == info(WEB).names
     done = subprocess.run([COMMAND, "info", target], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0
     assert f"\nsidecar {target}.meta.json: keeps 4 comments, 1 name record," in done.stdout
@@ -354,18 +356,21 @@ def test_info_says_that_a_sidecar_does_not_fit(tmp_path: Path) -> None:
     pcapconv.convert(WEB, target, sidecar=True)
     whole = target.read_bytes()
     target.write_bytes(whole[:-1] + b"x")
-    says = info(target)["sidecar"]
-    assert says["matches"] is False
-    assert "its SHA-256 is different" in says["reason"]
+    says = info(target).sidecar
+    assert isinstance(says, UnusableSidecar)
+    assert says.matches is False
+    assert "its SHA-256 is different" in says.reason
     done = subprocess.run([COMMAND, "info", target], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0
     assert re.search(r"^sidecar +.*web\.pcap\.meta\.json: .* is not the capture", done.stdout, re.MULTILINE)
     Path(f"{target}.meta.json").write_text("{}")
-    assert info(target)["sidecar"]["reason"].partition("; ")[0].endswith("not a sidecar of pcapconv")
+    says = info(target).sidecar
+    assert isinstance(says, UnusableSidecar)
+    assert says.reason.partition("; ")[0].endswith("not a sidecar of pcapconv")
 
 
 def test_info_without_a_sidecar() -> None:
-    assert info(WEB)["sidecar"] is None
+    assert info(WEB).sidecar is None
     pcap = next(path for path in SAMPLES if path.suffix == ".pcap")
-    assert info(pcap)["sidecar"] is None
-    assert info(io.BytesIO(pcap.read_bytes()))["sidecar"] is None
+    assert info(pcap).sidecar is None
+    assert info(io.BytesIO(pcap.read_bytes())).sidecar is None

@@ -23,7 +23,6 @@ import pcapconv
 from pcapconv import cli, json_form
 from pcapconv.cli.progress import JsonProgress
 from pcapconv.describing import info
-from pcapconv.describing.document import as_document
 
 SCHEMAS = resources.files(pcapconv) / "schemas"
 STRIP_KINDS = ("batch", "check", "diff", "info", "manifest", "progress", "report")
@@ -177,7 +176,7 @@ def test_what_schemas_share_is_the_same_in_all() -> None:
 
 
 def test_a_field_more_or_less_is_an_error() -> None:
-    found = json.loads(json.dumps(as_document(info(SAMPLES[0]))))
+    found = json.loads(json.dumps(info(SAMPLES[0]).as_dict()))
     validator = Draft202012Validator(schema("info"))
     assert validator.is_valid(found)
     for name in found:

@@ -9,7 +9,7 @@ from expected_normal_form import KINDS
 from normalizing import IDB, ONE, SHB, USUAL, T, capture_with_all_kinds, normal_form_with, reasons_against
 from wire import BIG, In
 
-from pcapconv.normalizing import check_normal_form
+from pcapconv.normalizing import check
 
 
 def test_a_normal_form_has_no_reasons(write: In) -> None:
@@ -117,7 +117,7 @@ def test_check_leaves_files_alone(tmp_path: Path) -> None:
     path = tmp_path / "x.pcapng"
     path.write_bytes(BIG_SHB)
     before = path.stat()
-    assert check_normal_form(path) == ["it is big-endian"]
+    assert check(path).reasons == ["it is big-endian"]
     assert (path.stat().st_mtime_ns, path.stat().st_ino, path.read_bytes()) == (
         before.st_mtime_ns,
         before.st_ino,

@@ -39,7 +39,7 @@ from pcapconv import (
     TargetError,
 )
 from pcapconv.errors import NotACaptureError
-from pcapconv.normalizing import check_normal_form
+from pcapconv.normalizing import check
 
 # ---------------------------------------------------------------- --to pcap and names of files
 
@@ -141,7 +141,7 @@ def test_the_format_is_pcapng_unless_the_name_says_pcap(
     report = pcapconv.normalize(io.BytesIO(SHB + IDB + ONE), path, to=to)
     assert report.target_format == format_name
     assert expected.is_pcapng(path.read_bytes()) == (format_name == "pcapng")
-    assert check_normal_form(path, to=to) == []
+    assert check(path, to=to).reasons == []
 
 
 def test_files_as_convert_has_them(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_files_as_convert_has_them(tmp_path: Path) -> None:
     with pytest.raises(FileError):
         pcapconv.normalize(tmp_path / "none", out, force=True)
     with pytest.raises(FileError):
-        check_normal_form(tmp_path / "none")
+        check(tmp_path / "none")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.pcapng", "out.pcapng"]
 
 
@@ -240,7 +240,7 @@ def test_pipes_carry_the_same_bytes(write: In, options: dict[str, Any], to: str)
 def test_check_of_a_pipe() -> None:
     for capture, reasons in ((SHB + IDB + ONE, []), (SHB + IDB * 2, ["it has 1 interface without packets"])):
         pieces = Pipe(capture[at : at + 7] for at in range(0, len(capture), 7))
-        assert check_normal_form(cast(BinaryIO, pieces)) == reasons
+        assert check(cast(BinaryIO, pieces)).reasons == reasons
 
 
 def test_progress_is_told() -> None:

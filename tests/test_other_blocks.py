@@ -15,7 +15,7 @@ from wire import In
 
 import pcapconv
 from pcapconv import LossError, Report, cli
-from pcapconv.normalizing import check_normal_form
+from pcapconv.normalizing import check
 from pcapconv.testing import assert_same_capture
 
 MACHINE, EVENT = 0x201, 0x204  # of sysdig's block types
@@ -88,7 +88,7 @@ def test_on_loss_fail_refuses_where_more_blocks_than_packets_go(write: In) -> No
         assert (str(caught.value), target.getvalue()) == (whole, b"")
         assert (caught.value.report.packets_written, caught.value.report.outputs) == (0, [])
         with pytest.raises(LossError):
-            check_normal_form(io.BytesIO(capture), on_loss="fail")
+            check(io.BytesIO(capture), on_loss="fail")
         assert normalized(capture, on_loss="fail", keep="unknown")[1].warnings == []
 
 
@@ -141,7 +141,7 @@ def test_diff_says_what_it_did_not_compare(write: In) -> None:
     assert found.not_compared == ({"unknown": MOST}, {"unknown": MOST})
     said = [each.partition(": ")[2] for each in found.passed_over()]
     assert said == ["none of its 4,321 unknown blocks were compared"] * 2
-    found = pcapconv.diff(io.BytesIO(a), io.BytesIO(b), everything=True)
+    found = pcapconv.diff(io.BytesIO(a), io.BytesIO(b), all=True)
     assert (found.same, len(found.headers), list(found.passed_over())) == (False, 14, [])
     assert found.not_compared == ({}, {})
 
@@ -161,10 +161,10 @@ def test_blocks_are_counted_by_kind_and_named_where_they_outnumber_packets(write
 def test_assert_same_capture_warns(write: In, tmp_path: Path) -> None:
     path = tmp_path / "expected.scap"
     path.write_bytes(sysdig(write))
-    with pytest.warns(UserWarning, match=r"none of its 4,321 unknown blocks were compared; everything=True compares"):
+    with pytest.warns(UserWarning, match=r"none of its 4,321 unknown blocks were compared; all=True compares"):
         assert_same_capture(io.BytesIO(sysdig(write, 7)), path)
     with pytest.raises(AssertionError):
-        assert_same_capture(io.BytesIO(sysdig(write, 7)), path, everything=True)
+        assert_same_capture(io.BytesIO(sysdig(write, 7)), path, all=True)
 
 
 # ---------------------------------------------------------------- the command

@@ -73,7 +73,7 @@ def test_second_capture_counts_as_a_loss_wherever_it_is_written(write: In) -> No
     capture = header + write.pcap_record(T, 1, b"one") + header + write.pcap_record(T, 2, b"two")
     with pytest.raises(pcapconv.LossError, match="1 header field"):
         converted(capture, "pcap", on_loss="fail")
-    assert info(io.BytesIO(capture))["to_pcap"]["losses"] == {"header-fields": 1}
+    assert info(io.BytesIO(capture)).to_pcap.losses == {"header-fields": 1}
 
 
 @pytest.mark.parametrize(

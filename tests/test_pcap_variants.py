@@ -229,5 +229,5 @@ def test_second_capture_of_another_variant_is_damage(write: In, variant: str, fi
 def test_info_names_the_variant(write: In) -> None:
     for variant, magic in MAGIC.items():
         census = info(io.BytesIO(write.pcap_header(magic) + records(write, variant)))
-        assert [section["variant"] for section in census["sections"]] == [variant]
-        assert census["to_pcap"] == {"possible": True, "losses": {}}
+        assert [section.variant for section in census.sections] == [variant]
+        assert census.to_pcap == (True, {}, None)

@@ -245,7 +245,7 @@ def test_more_processes_than_memory_should_hold_are_refused(monkeypatch: pytest.
 
 
 def compared(a: bytes, b: bytes) -> Any:
-    return pcapconv.diff(io.BytesIO(a), io.BytesIO(b), everything=True)
+    return pcapconv.diff(io.BytesIO(a), io.BytesIO(b), all=True)
 
 
 @both_forms

@@ -144,8 +144,8 @@ def test_the_bytes_of_a_damaged_capture_are_all_counted(tmp_path: Path) -> None:
     from pcapconv.describing import info
 
     census = info(path)
-    assert census["bytes"] == 24 + 16 + 3_000_000
-    assert census["damage"][0]["bytes_left_out"] == 16 + 3_000_000
+    assert census.bytes == 24 + 16 + 3_000_000
+    assert census.damage[0].bytes_left_out == 16 + 3_000_000
 
 
 # ---------------------------------------------------------------- found by people who wanted harm

@@ -322,8 +322,8 @@ def test_from_python(torn: bytes, tmp_path: Path) -> None:
     path = tmp_path / "torn.pcap"
     path.write_bytes(torn)
     assert len(salvaged(torn)[0]) == 19
-    assert info(path, salvage=True)["packets"] == 19
-    assert info(path)["packets"] == 4
+    assert info(path, salvage=True).packets == 19
+    assert info(path).packets == 4
     assert sum(len(wire.read_pcapng(part)) for part in parts_of(torn, max_packets=10, salvage=True)) == 19
     report = run_batch(tmp_path, tmp_path / "out", to="pcapng", salvage=True)
     assert report.captures == 1

@@ -191,7 +191,7 @@ def test_a_sidecar_on_a_pipe(tmp_path: Path) -> None:
 def test_info_does_not_wait_for_a_pipe(lab: Path) -> None:
     (lab / "a.pcap.meta.json").unlink()
     os.mkfifo(lab / "a.pcap.meta.json")
-    assert info(lab / "a.pcap")["sidecar"] is None
+    assert info(lab / "a.pcap").sidecar is None
 
 
 # ---------------------------------------------------------------- both or neither

@@ -351,9 +351,9 @@ def test_a_normal_form_in_pcap_is_that_of_the_one_in_pcapng(write: In) -> None:
 
 def test_check_names_the_snaplen() -> None:
     capture = normal_form_of((4, b""), packets=blocks_in_nanoseconds((0, 5)))
-    reasons = pcapconv.normalizing.check_normal_form(io.BytesIO(capture))
+    reasons = pcapconv.normalizing.check(io.BytesIO(capture)).reasons
     assert reasons == ["it has packets longer than the snaplen of 4 that their interface states"]
-    assert pcapconv.normalizing.check_normal_form(io.BytesIO(capture), keep_snaplen=True) == []
+    assert pcapconv.normalizing.check(io.BytesIO(capture), keep_snaplen=True).reasons == []
 
 
 def test_a_capture_and_its_conversions_do_not_differ_in_it(write: In) -> None:
@@ -372,15 +372,13 @@ def test_a_capture_and_its_conversions_do_not_differ_in_it(write: In) -> None:
 
 def test_info_warns_once_for_each_interface(write: In) -> None:
     capture = write.section_header() + write.interface(snaplen=4) * 2 + blocks(write, 4, 5, 6)
-    assert info(io.BytesIO(capture + blocks(write, 7, 8, interface=1)))["warnings"] == [
-        {"offset": 28, "reason": warning_of_longer_packets(5, 4, packet=2), "input": None},
-        {"offset": 48, "reason": warning_of_longer_packets(7, 4, packet=4, interface="0:1"), "input": None},
+    assert info(io.BytesIO(capture + blocks(write, 7, 8, interface=1))).warnings == [
+        (28, warning_of_longer_packets(5, 4, packet=2), None),
+        (48, warning_of_longer_packets(7, 4, packet=4, interface="0:1"), None),
     ]
-    (warning,) = info(io.BytesIO(pcap(write, 4, 4, 5, 6)))["warnings"]
-    assert warning["reason"] == warning_of_longer_packets(5, 4, packet=2).replace(
-        "reads no further", "cuts such packets"
-    )
-    assert info(io.BytesIO(pcap(write, 6, 4, 5, 6)))["warnings"] == []
+    (warning,) = info(io.BytesIO(pcap(write, 4, 4, 5, 6))).warnings
+    assert warning.reason == warning_of_longer_packets(5, 4, packet=2).replace("reads no further", "cuts such packets")
+    assert info(io.BytesIO(pcap(write, 6, 4, 5, 6))).warnings == []
 
 
 # ---------------------------------------------------------------- sidecars

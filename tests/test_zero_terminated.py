@@ -67,11 +67,11 @@ def test_a_packets_comment() -> None:
 
 def test_info(path: Path) -> None:
     found, plain = info(path), info(path.with_name("plain.pcapng"))
-    assert [comment["text"] for comment in found["comments"]] == ["night run", "slow", "seen"]
-    assert found["interfaces"] == plain["interfaces"]
-    assert found["sections"] == plain["sections"]
-    assert {"name": "if_name", "value": "wan0"} in found["interfaces"][0]["options"]
-    assert {"name": "if_filter", "value": "port 53"} in found["interfaces"][0]["options"]
+    assert [comment.text for comment in found.comments] == ["night run", "slow", "seen"]
+    assert found.interfaces == plain.interfaces
+    assert found.sections == plain.sections
+    assert ("if_name", "wan0") in found.interfaces[0].options
+    assert ("if_filter", "port 53") in found.interfaces[0].options
 
 
 def test_selecting(path: Path) -> None:

@@ -16,8 +16,24 @@ from pcapconv.capture_metadata import Secrets
 from pcapconv.cli.grammar import NUMBERS, REPEATABLE, Option
 from pcapconv.cli.options import OPTIONS
 from pcapconv.cli.options.groups import EDITED, FORM, SELECTED, WRITTEN
-from pcapconv.comparing import Comparison
 from pcapconv.comparing.comparison import Difference, HeaderDifference, ShownDifference
+from pcapconv.describing.capture_info import Contents, SidecarInfo, UnusableSidecar
+from pcapconv.describing.entries import (
+    CommentEntry,
+    CustomEntry,
+    Duration,
+    Instant,
+    InterfaceEntry,
+    NameEntry,
+    OptionEntry,
+    PacketOrder,
+    SecretsEntry,
+    SectionEntry,
+    StatisticsEntry,
+    ToPcap,
+    Totals,
+    WiresharkNumbers,
+)
 from pcapconv.formats.settings import WriterArguments
 from pcapconv.normalizing.arguments import NormalizeArguments
 from pcapconv.spec.decoded_options import Options
@@ -25,10 +41,10 @@ from pcapconv.steps.plan import StepArguments
 
 # Headings of the page, and the public names below each.
 SECTIONS = {
-    "Functions": ("open", "create", "convert", "split", "merge", "join", "batch", "normalize", "diff"),
+    "Functions": ("open", "create", "convert", "split", "merge", "join", "batch", "normalize", "check", "diff", "info"),
     "What a capture gives": ("Capture", "Packet", "PacketBatch", "Section", "Interface", "Block", "Damage", "Notice"),
     "A new capture": ("CaptureWriter",),
-    "Results": ("Report",),
+    "Results": ("Report", "Comparison", "CheckResult", "CaptureInfo"),
     "Exceptions": (
         *("PcapconvError", "FormatError", "DamageError", "SidecarError", "TargetError", "LossError"),
         *("UsageError", "FileError", "NothingFoundError"),
@@ -37,7 +53,13 @@ SECTIONS = {
 # Classes outside `pcapconv` itself of which callers get objects, below the same headings.
 OTHERS: dict[str, tuple[type, ...]] = {
     "What a capture gives": (Options, Secrets),
-    "Results": (Comparison, Difference, ShownDifference, HeaderDifference, BatchReport, Outcome, Watcher),
+    "Results": (
+        *(Difference, ShownDifference, HeaderDifference),
+        *(Contents, SidecarInfo, UnusableSidecar, Instant, Duration, PacketOrder, WiresharkNumbers, Totals, ToPcap),
+        *(SectionEntry, InterfaceEntry, OptionEntry, CommentEntry, NameEntry),
+        *(SecretsEntry, StatisticsEntry, CustomEntry),
+        *(BatchReport, Outcome, Watcher),
+    ),
     "Exceptions": (BatchError, UnfinishedError),
 }
 # Members that only pcapconv's own modules need, which the page leaves out.
@@ -93,6 +115,11 @@ _IN_PYTHON_ONLY = {
         "[Filter by content](../how-to/filter.md#in-python)."
     }
 }
+_AS_JSON = {  # of which JSON is made by a method that users do not need
+    *("Contents", "Instant", "NameEntry", "OptionEntry", "PacketOrder", "ToPcap", "UnusableSidecar"),
+}
+INTERNAL |= {name: {"as_json"} for name in _AS_JSON}
+INTERNAL["PcapconvError"] = {"restated"}
 # Names of types in annotations → what they mean.
 _TYPES = {
     "OnLoss": "Literal['warn', 'ignore', 'fail']",
@@ -100,6 +127,7 @@ _TYPES = {
     "Layout": "Literal['pcap', 'pcapng']",
     "ByteOrder": "Literal['little', 'big']",
     "DateTime": "datetime.datetime",
+    "Status": "Literal['normal', 'different', 'damaged', 'failed', 'refused']",
 }
 _FLAG = re.compile(r"`(?:pcapconv )?(?:([a-z]+) )?(--[a-z-]+)(?: ([^`]+))?`")
 _INTRODUCTION = """\
@@ -115,10 +143,13 @@ pcapconv's own modules need are not listed.
 * Whatever pcapconv refuses, or cannot read or write, raises a `PcapconvError`.
 * Messages name arguments as Python does: `packets='5-3': the range runs backwards`. So do the messages in reports and
   manifests of batches that Python started.
-* Times and lengths of time that you pass are text, as on the command line: `after="2024-05-01T12:00Z"`,
-  `interval="1h"`. `CaptureWriter` takes times in Python's types, too.
-* `Texts` is a `str`, or several in a sequence. `BytesLike` is `bytes`, `bytearray` or `memoryview`. `Time` is a
-  `datetime` with a zone, a `Fraction`, a `Decimal`, an `int` of seconds since 1970, or text.
+* `Time` is a `datetime` with a zone, a `Fraction`, a `Decimal`, an `int` of seconds since 1970, or text as on the
+  command line: `after="2024-05-01T12:00Z"`. `LengthOfTime` is a `timedelta`, a `Fraction`, a `Decimal`, an `int` of
+  seconds, or text: `interval="1h"`. A `float` is refused, since it is not exact. `set_time` also takes times by packet
+  number: `{17: time}`.
+* `PacketNumbers` is an `int`, a `range`, a list or another collection of them, or text. A `range` ends before its stop,
+  as everywhere in Python: `range(1, 101)` is `"1-100"`. An empty collection selects no packet.
+* `Texts` is a `str`, or several in a sequence. `BytesLike` is `bytes`, `bytearray` or `memoryview`.
 """
 
 

@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from pcapconv.conversion import ConvertArguments, OnLoss
+    from pcapconv.steps.typed_values import LengthOfTime
 
 
 def batch(
@@ -99,7 +100,7 @@ def batch(
     shard: str | None = None,
     retries: int = 0,
     executor: Executor | None = None,
-    stall: str | None = None,
+    stall: LengthOfTime | None = None,
     force: bool = False,
     strict: bool = False,
     on_loss: OnLoss = "warn",
@@ -140,8 +141,8 @@ def batch(
       which do not import the script that calls this function.
     * `scheduler`: the address of a Dask scheduler, whose cluster runs the jobs.
     * `executor`: an executor of the caller's, which runs the jobs.
-    * `stall`: a length of time, as in `"10m"`. The batch ends if no file is done and no byte is read or sent for so
-      long.
+    * `stall`: a length of time, as in `"10m"` or a `timedelta`. The batch ends if no file is done and no byte is read
+      or sent for so long.
     * `retries`: how often files with a temporary failure are tried again, at the end.
     * `watcher`: a `Watcher`, which gets the progress and the outcome of each file.
 
@@ -190,7 +191,7 @@ def batch(
     is_tree = root is not None and (scheme_of(root) is not None or os.path.isdir(root))
     if is_tree and not (report.captures or planned.of_other_shards or allow_empty):
         allowing = argument("allow_empty", True)
-        raise NothingFoundError(f"{root}: no capture was found; {allowing} lets that pass", report)
+        raise NothingFoundError(f"{root}: no capture was found; {allowing} lets that pass", report, path=root)
     return report
 
 

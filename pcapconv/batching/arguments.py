@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import pickle
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,13 +28,15 @@ from pcapconv.io.name_template import Template
 from pcapconv.io.paths import STDIO
 from pcapconv.io.source import check_fractions, check_salvage, read_file
 from pcapconv.sidecar import SidecarSettings
-from pcapconv.steps.argument_values import parse_duration, parse_moment, parse_timezone
+from pcapconv.steps import typed_values
+from pcapconv.steps.argument_values import Moment, parse_moment, parse_timezone, range_text
 from pcapconv.steps.plan import REPEATABLE
 from pcapconv.steps.secrets import parse_secrets
 from pcapconv.wording import argument, current_form
 
 if TYPE_CHECKING:
     from pcapconv.steps.plan import StepArguments
+    from pcapconv.steps.typed_values import LengthOfTime
 
 _TIMES = {"after", "before", "rebase_time"}  # the arguments of steps that are times
 IN_PLACE_REMOTE = "is remote, where files cannot be rewritten safely; name a target directory"
@@ -48,12 +50,12 @@ class ExecutionArguments(NamedTuple):
     jobs: int | None
     scheduler: str | None
     executor: Executor | None
-    stall: str | None
+    stall: LengthOfTime | None
 
     @property
     def stall_seconds(self) -> float:
         """How many seconds the batch may go without progress. Raises UsageError."""
-        return inf if self.stall is None else float(parse_duration("stall", self.stall, positive=True))
+        return inf if self.stall is None else float(typed_values.duration("stall", self.stall, positive=True))
 
 
 class BatchFlags(NamedTuple):
@@ -112,14 +114,15 @@ def parse_arguments(
     check_fractions(format_settings.fractions)
     check_salvage(salvage=format_settings.salvage, strict=flags.strict)
     if not isinstance(template, str | None):
-        raise UsageError(f"{template!r:.80} is no template of names")
+        raise UsageError(f"{template!r:.80} is no template of names", option="template")
     zone = parse_timezone("timezone", step_arguments.get("timezone"))
     parsed_template = None if template is None else parse_template(template, zone)
     if parsed_template is not None:
         if flags.in_place:
             names_files, in_place = argument("template"), argument("in_place", True)
             raise UsageError(
-                f"{names_files} names files in the target directory; with {in_place} they keep their names"
+                f"{names_files} names files in the target directory; with {in_place} they keep their names",
+                option="template",
             )
         format_settings = format_settings._replace(to=formats.target_format(parsed_template.text, format_settings.to))
     _check_compression(format_settings.writer, parsed_template, in_place=flags.in_place)
@@ -139,7 +142,7 @@ def parse_arguments(
     location = join_location(home, manifest_name(parsed_shard))
     store = store_of(home)
     if not store.writable:
-        raise UsageError(f"{home}: {scheme_of(home)}:// is only for reading; name another target directory")
+        raise UsageError(f"{home}: {scheme_of(home)}:// is only for reading; name another target directory", path=home)
     local = store.local
     jobs_outlive_batch = execution.scheduler is not None or execution.executor is not None
     settings = Settings(
@@ -186,12 +189,14 @@ def _check_compression(writer: WriterSettings, template: Template | None, *, in_
     check_compression(writer.compress, writer.compress_level)
     if in_place and writer.compress is not None:
         raise UsageError(
-            f"{argument('compress', writer.compress)}: with {argument('in_place', True)} files keep their compression"
+            f"{argument('compress', writer.compress)}: with {argument('in_place', True)} files keep their compression",
+            option="compress",
         )
     if writer.compress is None and writer.compress_level is not None:
         raise UsageError(
             f"{argument('compress_level', writer.compress_level)}: levels differ by compression; say which, as in "
-            f"{argument('compress', 'gzip')}"
+            f"{argument('compress', 'gzip')}",
+            option="compress_level",
         )
 
 
@@ -200,22 +205,21 @@ def _check_execution(execution: ExecutionArguments) -> None:
     jobs = execution.jobs
     if not isinstance(execution.scheduler, str | None):
         raise UsageError(
-            f"{argument('scheduler', execution.scheduler)}: not an address; write one like tcp://host:8786"
+            f"{argument('scheduler', execution.scheduler)}: not an address; write one like tcp://host:8786",
+            option="scheduler",
         )
     given = [name for name in ("jobs", "scheduler", "executor") if getattr(execution, name) is not None]
     if len(given) > 1:
-        raise UsageError(f"{' and '.join(map(argument, given))} exclude each other")
+        raise UsageError(f"{' and '.join(map(argument, given))} exclude each other", option=given[0])
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 1024):
-        raise UsageError(f"{argument('jobs', jobs)}: write a whole number from 1 to 1024")
-    if not isinstance(execution.stall, str | None):
-        raise UsageError(f"{argument('stall', execution.stall)}: write a length of time, as in '10m'")
+        raise UsageError(f"{argument('jobs', jobs)}: write a whole number from 1 to 1024", option="jobs")
     _ = execution.stall_seconds  # raises for a malformed length of time
 
 
 def _check_retries(retries: int) -> None:
     """Check the number of retries. Raises UsageError."""
     if isinstance(retries, bool) or not isinstance(retries, int) or not 0 <= retries <= 100:
-        raise UsageError(f"{argument('retries', retries)}: write a whole number from 0 to 100")
+        raise UsageError(f"{argument('retries', retries)}: write a whole number from 0 to 100", option="retries")
 
 
 def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str]:
@@ -228,10 +232,11 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
     if in_place:
         if target is not None:
             raise UsageError(
-                f"{argument('in_place', True)} rewrites the files where they are; name no target directory"
+                f"{argument('in_place', True)} rewrites the files where they are; name no target directory",
+                option="in_place",
             )
         if root is not None and scheme_of(root) is not None:
-            raise UsageError(f"{argument('in_place', True)}: {root} {IN_PLACE_REMOTE}")
+            raise UsageError(f"{argument('in_place', True)}: {root} {IN_PLACE_REMOTE}", option="in_place")
         if root is not None and not os.path.isdir(root):
             return root, os.path.dirname(root) or "."
         return root, root if root is not None else "."
@@ -245,7 +250,9 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
     home = local_path(os.fspath(target))
     if root is not None and is_same_location(root, home):
         instead = f", or give {argument('in_place', True)}" if scheme_of(home) is None else ""
-        raise UsageError(f"{home}: source and target are the same directory; name a different target{instead}")
+        raise UsageError(
+            f"{home}: source and target are the same directory; name a different target{instead}", path=home
+        )
     return root, home
 
 
@@ -254,8 +261,8 @@ def _check_sidecars(sidecars: SidecarSettings) -> SidecarSettings | None:
     details of sidecars if sidecars are off."""
     if not sidecars.beside:
         if any(sidecars):
-            detail = argument("sidecar_secrets" if sidecars.secrets else "sidecar_fingerprints", True)
-            raise UsageError(f"{detail} goes with {argument('sidecar', True)}")
+            detail = "sidecar_secrets" if sidecars.secrets else "sidecar_fingerprints"
+            raise UsageError(f"{argument(detail, True)} goes with {argument('sidecar', True)}", option=detail)
         return None
     return sidecars
 
@@ -267,7 +274,8 @@ def _key_log_suffix(step_arguments: StepArguments) -> str | None:
     if suffix is not None and (not suffix.startswith(".") or "/" in suffix):
         raise UsageError(
             f"{argument('extract_secrets', suffix)}: a batch writes key logs beside its targets; "
-            "give a suffix, as in .keys"
+            "give a suffix, as in .keys",
+            option="extract_secrets",
         )
     return suffix
 
@@ -282,12 +290,14 @@ def _check_function(step_arguments: StepArguments, *, resume: bool) -> None:
         pickle.dumps(where)
     except Exception as error:  # what cannot be pickled raises all kinds of errors
         raise UsageError(
-            f"{argument('where', where)}: other processes call it; write a function of a module, and no lambda"
+            f"{argument('where', where)}: other processes call it; write a function of a module, and no lambda",
+            option="where",
         ) from error
     if resume:
         raise UsageError(
             f"{argument('resume', True)}: whether a function is the same as in the earlier run cannot be told; leave "
-            f"out {argument('resume')} or {argument('where')}"
+            f"out {argument('resume')} or {argument('where')}",
+            option="resume",
         )
 
 
@@ -301,17 +311,17 @@ def _options_digest(
     """Return a digest of all arguments that decide the bytes of targets. The digest stays the same from version to
     version, so that `resume` accepts older manifests: an argument of a newer version counts only if it is given. Raises
     FileError."""
-    fields: dict[str, Any] = {name: value for name, value in step_arguments.items() if value}
+    fields = _digest_fields(step_arguments)
     if "where" in fields:
         fields["where"] = getattr(fields["where"], "__qualname__", type(fields["where"]).__qualname__)
     if zone_name := fields.get("timezone"):  # what times mean counts, too, since the local zone may change
         zone = parse_timezone("timezone", zone_name)
         for name in _TIMES & fields.keys():
-            moment = parse_moment(name, fields[name], zone)
-            fields[name] = [str(moment.seconds), moment.relative]
+            if isinstance(fields[name], str):
+                fields[name] = _moment_fields(parse_moment(name, fields[name], zone))
     for name in REPEATABLE & fields.keys():
         fields[name] = list(fields[name]) if isinstance(fields[name], list | tuple) else [fields[name]]
-    if zone_name and "set_time" in fields:
+    if zone_name and "set_time" in fields and not isinstance(step_arguments.get("set_time"), Mapping):
         parted = [text.partition(":") for text in fields["set_time"]]
         fields["set_time"] = [[number, str(parse_moment("set_time", time, zone).seconds)] for number, _, time in parted]
     fields |= format_settings.digest_fields()
@@ -323,6 +333,31 @@ def _options_digest(
         path = parse_secrets(text)[1]
         fields[f"secrets {text}"] = hashlib.sha256(read_file(path)).hexdigest()
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _digest_fields(step_arguments: StepArguments) -> dict[str, Any]:
+    """Return the arguments that are given, in types that JSON has: those in Python's own types by what they mean."""
+    fields: dict[str, Any] = {}
+    for name, value in step_arguments.items():
+        given: Any = value
+        if isinstance(given, str | bool) or given is None:
+            pass
+        elif name in _TIMES:
+            given = _moment_fields(typed_values.moment(name, given))
+        elif name in ("packets", "drop_packets"):
+            given = ",".join(map(range_text, typed_values.packet_ranges(name, given))) or "none"
+        elif name == "shift_time" or (name == "dedup" and not isinstance(given, int)):
+            given = f"{typed_values.duration(name, given, signed=True)} s"
+        elif name == "set_time" and isinstance(given, Mapping):
+            moments = {number: typed_values.moment(name, time) for number, time in given.items()}
+            given = [[str(number), str(moment.seconds)] for number, moment in sorted(moments.items())]
+        if given:
+            fields[name] = given
+    return fields
+
+
+def _moment_fields(moment: Moment) -> list[Any]:
+    return [str(moment.seconds), moment.relative]
 
 
 def _absolute(path: str) -> str:

@@ -19,7 +19,7 @@ from pcapconv.batching.locations import scheme_of
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.pool import DeadProcessError
 from pcapconv.batching.settings import Settings
-from pcapconv.errors import UsageError
+from pcapconv.errors import FileError, UsageError
 
 CHECK_INTERVAL = 0.2  # seconds between two checks of the progress
 CHUNK_BYTES = 8 * 2**20  # at most, unless the chunk is a single file
@@ -70,6 +70,7 @@ def run_chunks(
                         suspects.extend([job] for job in jobs)
                     else:
                         retryable = isinstance(error, DeadProcessError | Stopped | OSError)
+                        retryable = retryable and not isinstance(error, FileError)  # of the pool: it starts no process
                         message = str(error) or type(error).__name__
                         yield from _failed_outcomes(jobs, settings, message, retryable=retryable)
             if broken:

@@ -108,7 +108,9 @@ class ClusterExecutor(Executor):
                 if time.monotonic() - self._last_answer > 2 * _INTERVAL:
                     self._mark_lost(_SILENT)
                 if not self._lost_reason:
-                    raise FileError(f"{self._argument_text()}: {self._workers.why_none_fits(_JOIN_TIMEOUT)}")
+                    raise FileError(
+                        f"{self._argument_text()}: {self._workers.why_none_fits(_JOIN_TIMEOUT)}", option="scheduler"
+                    )
         self.check()
 
     def _argument_text(self) -> str:
@@ -140,7 +142,7 @@ class ClusterExecutor(Executor):
         """See `Workers.check`. Warns of workers that do not fit, and once if there are no workers."""
         with self._changed:
             if self._lost_reason:
-                raise WorkersLostError(f"{self._argument_text()}: {self._lost_reason}")
+                raise WorkersLostError(f"{self._argument_text()}: {self._lost_reason}", option="scheduler")
             warnings = self._check_workers()
         self.warn_of_unfit_workers()
         for sentence in warnings:
@@ -165,7 +167,7 @@ class ClusterExecutor(Executor):
             return []
         reason = self._workers.why_none_fits(_JOIN_TIMEOUT)
         if not self._workers.is_empty():
-            raise WorkersLostError(f"{self._argument_text()}: {reason}")
+            raise WorkersLostError(f"{self._argument_text()}: {reason}", option="scheduler")
         is_first, self._has_warned = not self._has_warned, True
         return [f"{self._argument_text()}: {reason}; the batch waits for one"] if is_first else []
 

@@ -22,7 +22,9 @@ def connect(address: str) -> Any:
     """Return a client of the scheduler at an address. Raises UsageError if the address is malformed or Dask is not
     installed, FileError if no scheduler answers at the address."""
     if not re.fullmatch(r"([a-z]+://)?(\[[0-9A-Fa-f:.]+\]|[^:/\s]+):\d{1,5}", address):
-        raise UsageError(f"{argument('scheduler', address)}: not an address; write one like tcp://host:8786")
+        raise UsageError(
+            f"{argument('scheduler', address)}: not an address; write one like tcp://host:8786", option="scheduler"
+        )
     dask, answers = _import_dask(address), SimpleQueue[Any]()
     threading.Thread(target=_connect, args=(dask, address, answers), name="pcapconv-connect", daemon=True).start()
     try:
@@ -33,7 +35,9 @@ def connect(address: str) -> Any:
         answer = FileError("what answers there is no Dask scheduler")
     if isinstance(answer, BaseException):
         reason = " ".join(str(answer).split()) or type(answer).__name__
-        raise FileError(f"{argument('scheduler', address)}: cannot connect: {reason}") from answer
+        raise FileError(
+            f"{argument('scheduler', address)}: cannot connect: {reason}", option="scheduler", cause=answer
+        ) from answer
     return answer
 
 

@@ -41,15 +41,22 @@ def check_conflicts(
     home = os.path.dirname(real(manifest))
     for target, job in zip(targets, jobs):
         if PREFIX in target and _is_file_of_batches(target, home):
-            raise UsageError(f"{job.target}: that is a manifest of this batch; give targets other names")
+            raise UsageError(
+                f"{job.target}: that is a manifest of this batch; give targets other names", path=job.target
+            )
         if "/.pcapconv-" in target and TEMPORARY.fullmatch(os.path.basename(target)):
-            raise UsageError(f"{job.target}: unfinished files have such names; give targets other names")
+            raise UsageError(
+                f"{job.target}: unfinished files have such names; give targets other names", path=job.target
+            )
         if not in_place and (source := sources.get(target)) is not None:
-            raise UsageError(f"{job.target}: that is a source too ({source}); name another directory")
+            raise UsageError(f"{job.target}: that is a source too ({source}); name another directory", path=job.target)
     if clashing := sorted(
         path for path in key_logs if path in by_target or path in sources or _is_file_of_batches(path, home)
     ):
-        raise UsageError(f"{argument('extract_secrets', key_log_suffix)}: {clashing[0]} is another file of this batch")
+        raise UsageError(
+            f"{argument('extract_secrets', key_log_suffix)}: {clashing[0]} is another file of this batch",
+            option="extract_secrets",
+        )
     for description, location in other_files.items():
         path = real(location)
         is_source = path in sources and is_capture(sources[path])

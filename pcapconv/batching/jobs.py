@@ -190,7 +190,9 @@ def _check_source(settings: Settings, job: Job, source: Source) -> tuple[State, 
     state = state_of_open_file(source.file.fileno()) if store_of(job.source).local else job.source_state
     if job.in_place and state != job.source_state:  # another batch may edit it, or it is still being captured
         again = argument("resume", True)
-        raise FileError(f"{job.source}: changed since the batch began, and was left as it is; {again} looks again")
+        raise FileError(
+            f"{job.source}: changed since the batch began, and was left as it is; {again} looks again", path=job.source
+        )
     _check_inside(settings, job)
     with reading(source.name):
         return state or State(None, None), formats.format_at(source)
@@ -252,7 +254,7 @@ def _check_inside(settings: Settings, job: Job) -> None:
     """Check that no file of a job would be written outside the new tree, through a symbolic link. Raises FileError."""
     for suffix in ("", SIDECAR_SUFFIX, *([settings.key_log_suffix] if settings.key_log_suffix else [])):
         if settings.inside is not None and not is_inside(job.target + suffix, settings.inside):
-            raise FileError(outside_message(job.target + suffix))
+            raise FileError(outside_message(job.target + suffix), path=job.target + suffix)
 
 
 def _open_key_log(settings: Settings, job: Job) -> Target | None:

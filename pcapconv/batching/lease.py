@@ -100,7 +100,7 @@ def _read_lease(location: str) -> StoredLease | None:
         time.sleep(_REREAD_PAUSE)
         lease = lease_storage(location).read()
     if lease is None and scheme_of(location) is None and os.path.lexists(location) and not os.path.isfile(location):
-        raise FileError(f"{location}: is no plain file, and so no lease of a batch; remove it")
+        raise FileError(f"{location}: is no plain file, and so no lease of a batch; remove it", path=location)
     return lease
 
 
@@ -123,7 +123,8 @@ def _clear_lease(
     if alive:
         raise FileError(
             f"{manifest}: another batch is at work here, on {holder.description}; "
-            f"wait for it, or stop it and give {argument('resume', True)}"
+            f"wait for it, or stop it and give {argument('resume', True)}",
+            path=manifest,
         )
     storage.remove(holder.run)
     return pace.stop if jobs_may_run else 0
@@ -151,7 +152,10 @@ class Lease:
                 break
             clear_leases([self._manifest], self._notify)
         else:
-            raise FileError(f"{self._location}: is left of a batch that has ended, and cannot be removed; remove it")
+            raise FileError(
+                f"{self._location}: is left of a batch that has ended, and cannot be removed; remove it",
+                path=self._location,
+            )
         with suppress(RuntimeError):  # the system has no thread to spare; `check` touches the lease then
             self._toucher.start()
         return self
@@ -172,7 +176,7 @@ class Lease:
         if abs(time.time() - self._last_touch) > 2 * _pace_of(self._location).touch:
             self._touch()
         if self._lost_reason:
-            raise LeaseLostError(f"{self._manifest}: {self._lost_reason}")
+            raise LeaseLostError(f"{self._manifest}: {self._lost_reason}", path=self._manifest)
 
     def _touch_until_end(self) -> None:
         while not (self._lost_reason or self._ended.wait(_pace_of(self._location).touch)):

@@ -163,12 +163,12 @@ class _LeaseObject:
         try:
             created = self._store.create_file(self._url, _to_bytes(holder))
         except NoSuchLocationError as error:  # there is no bucket: name the manifest, which users know
-            raise FileError(str(error).replace(".lease:", ".jsonl:", 1)) from error
+            raise error.restated(str(error).replace(".lease:", ".jsonl:", 1)) from error
         if not created and self._store.read_file(self._url) == _RELEASED:
             self.touch(holder)
         lease = self.read()
         if created and lease is None:
-            raise FileError(f"{self._url}: cannot write: it was written, and is not there")
+            raise FileError(f"{self._url}: cannot write: it was written, and is not there", path=self._url)
         return lease is not None and lease.holder == holder
 
     def touch(self, holder: Holder) -> None:

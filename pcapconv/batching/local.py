@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 
 from pcapconv.batching.locations import BatchContext, FoundFile, State, exists_message, is_file_name
-from pcapconv.errors import FileError
+from pcapconv.errors import FileError, FileExistingError, FileMissingError
 from pcapconv.io.final_names import TEMPORARY, exists, refresh_directory
 from pcapconv.io.paths import STDIO
 from pcapconv.io.read_write import reason_of
@@ -43,7 +43,7 @@ class Local:
             if left_out_path is not None and not left_out_path.startswith(os.path.join(real_root, "")):
                 left_out_path = None  # not in the tree
         except (OSError, ValueError) as error:
-            raise FileError(f"{root}: cannot open: {reason_of(error)}") from error
+            raise FileError(f"{root}: cannot open: {reason_of(error)}", path=root, cause=error) from error
         waiting = [""]
         while waiting:
             folder = waiting.pop()
@@ -89,13 +89,13 @@ class Local:
     def open_target(self, location: str, batch: BatchContext, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
         """See `Store.open_target`. The directory has to exist."""
         try:
-            if exists(location):
-                if not os.path.isfile(location):
-                    raise FileError(f"{location}: exists already, and is not a plain file")
-                if not force:
-                    raise FileError(exists_message(location))
+            is_there = exists(location)
         except OSError as error:
-            raise FileError(f"{location}: cannot create: {reason_of(error)}") from error
+            raise FileError(f"{location}: cannot create: {reason_of(error)}", path=location, cause=error) from error
+        if is_there and not os.path.isfile(location):
+            raise FileExistingError(f"{location}: exists already, and is not a plain file", path=location)
+        if is_there and not force:
+            raise FileExistingError(exists_message(location), path=location)
         return open_target(_plain(location), force=force, private=private)
 
 
@@ -111,14 +111,18 @@ def make_directories(location: str, home: str | None) -> None:
         folder = os.path.dirname(os.path.abspath(location))
         while not os.path.exists(folder):
             if folder == home:
-                raise FileError(f"{location}: cannot create: {home} does not exist, and jobs do not create it")
+                raise FileMissingError(
+                    f"{location}: cannot create: {home} does not exist, and jobs do not create it", path=location
+                )
             missing.append(folder)
             folder = os.path.dirname(folder)
         for each in reversed(missing):
             with contextlib.suppress(FileExistsError):  # another job made it
                 os.mkdir(each)
+    except FileError:
+        raise
     except OSError as error:
-        raise FileError(f"{location}: cannot create: {reason_of(error)}") from error
+        raise FileError(f"{location}: cannot create: {reason_of(error)}", path=location, cause=error) from error
 
 
 def is_inside(location: str, folder: str) -> bool:

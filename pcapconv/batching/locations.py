@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, Self
 from urllib.parse import unquote
 
-from pcapconv.errors import FileError
+from pcapconv.errors import FileMissingError
 from pcapconv.io.paths import URL
 from pcapconv.io.source import Source
 from pcapconv.io.target import Target
@@ -23,7 +23,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 _ALIASES = {"s3a": "s3", "gcs": "gs"}
 
 
-class NoSuchLocationError(FileError):
+class NoSuchLocationError(FileMissingError):
     """A location at which neither a file nor a directory exists."""
 
 

@@ -54,7 +54,7 @@ def manifests_in(home: str) -> list[str]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as error:
-        raise FileError(f"{home}: cannot open: {reason_of(error)}") from error
+        raise FileError(f"{home}: cannot open: {reason_of(error)}", path=home, cause=error) from error
     return [path for _, path in by_time]
 
 
@@ -67,9 +67,11 @@ def check_location(location: str) -> None:
             return
     real = os.path.realpath(location)
     if not stat.S_ISREG(status.st_mode):
-        raise FileError(f"{location}: is not a plain file, and so no manifest; remove it")
+        raise FileError(f"{location}: is not a plain file, and so no manifest; remove it", path=location)
     if not is_manifest(os.path.basename(real)):
-        raise FileError(f"{location}: is a symbolic link to {real}, which is not named like a manifest; remove it")
+        raise FileError(
+            f"{location}: is a symbolic link to {real}, which is not named like a manifest; remove it", path=location
+        )
 
 
 def append_lines(location: str, lines: Iterable[dict[str, Any]]) -> None:

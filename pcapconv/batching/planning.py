@@ -119,7 +119,7 @@ def _find_files(arguments: Arguments) -> tuple[list[FoundFile], dict[str, State 
         ]
     url = next((file.location for file in found if in_place and scheme_of(file.location) is not None), None)
     if url is not None:
-        raise UsageError(f"{argument('in_place', True)}: {url} {IN_PLACE_REMOTE}")
+        raise UsageError(f"{argument('in_place', True)}: {url} {IN_PLACE_REMOTE}", option="in_place")
     return found, sidecar_states
 
 

@@ -210,7 +210,7 @@ class _Slot(threading.Thread):
             try:
                 self._process = self._process or _Process()
             except OSError as error:
-                raise FileError(f"cannot start a process: {reason_of(error)}") from error
+                raise FileError(f"cannot start a process: {reason_of(error)}", cause=error) from error
             if self._pool.stopping:  # the request may have come before this process was started
                 self._process.request_stop()
             with suppress(EOFError, OSError):

@@ -47,7 +47,7 @@ class Recorder:
             elif lines:
                 manifest.append_lines(self._report.manifest, lines)
         except FileError as error:
-            raise UnrecordedError(str(error)) from error
+            raise UnrecordedError(str(error), path=error.path, cause=error) from error
 
     def show_progress(self, read: int) -> None:
         """Show the watcher the report and the number of bytes read."""

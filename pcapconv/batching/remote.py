@@ -37,7 +37,7 @@ from pcapconv.batching.url_checks import (
     missing_bucket_message,
     missing_package_message,
 )
-from pcapconv.errors import FileError, UsageError
+from pcapconv.errors import FileError, FileExistingError, UsageError
 from pcapconv.io.final_names import TEMPORARY
 from pcapconv.io.read_write import reason_of
 from pcapconv.io.source import Source, spool
@@ -65,7 +65,7 @@ class RemoteStore:
 
     def __init__(self, location: str) -> None:
         if fsspec is None:
-            raise UsageError(f"{location}: URLs need {extra_and_how_to_install('remote')}")
+            raise UsageError(f"{location}: URLs need {extra_and_how_to_install('remote')}", path=location)
         self._scheme = scheme_of(location)
         self.writable = self._scheme not in _WEB
         check_url(location, buckets=self._scheme in _OBJECT_STORES - {"memory"})
@@ -73,9 +73,9 @@ class RemoteStore:
             self._files: Any
             self._files, self._chained = _open_file_system(location)
         except ImportError as error:
-            raise UsageError(f"{location}: {missing_package_message(self._scheme, error)}") from None
+            raise UsageError(f"{location}: {missing_package_message(self._scheme, error)}", path=location) from None
         except Exception as error:
-            raise UsageError(f"{location}: {reason_of(error)}") from error
+            raise UsageError(f"{location}: {reason_of(error)}", path=location) from error
 
     def find(self, root: str, left_out: str | None, *, links: bool) -> Iterator[FoundFile]:  # noqa: ARG002 - stores have no links
         """See `Store.find`."""
@@ -96,8 +96,8 @@ class RemoteStore:
             if missing:
                 bucket = path.partition("/")[0]
                 if self._scheme in _OBJECT_STORES and bucket and not self._files.exists(bucket):
-                    raise NoSuchLocationError(f"{root}: {missing_bucket_message(bucket)}")
-                raise NoSuchLocationError(f"{root}: there is nothing")
+                    raise NoSuchLocationError(f"{root}: {missing_bucket_message(bucket)}", path=root)
+                raise NoSuchLocationError(f"{root}: there is nothing", path=root)
         for full, details in sorted(listed.items()):
             if full == path and root.endswith("/") and self._scheme in _OBJECT_STORES:
                 continue  # an object whose key is the folder's own
@@ -146,12 +146,14 @@ class RemoteStore:
                     return web_servers.open_by_one_request(self._files, path)
                 return self._files.open(path, "rb", block_size=block_size)
         except FileNotFoundError as error:
-            raise FileError(f"{location}: cannot open: there is no such file any more") from error
+            raise FileError(
+                f"{location}: cannot open: there is no such file any more", path=location, cause=error
+            ) from error
 
     def open_target(self, location: str, batch: BatchContext, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
         """See `Store.open_target`. `private` has no effect, since it concerns permissions of files."""
         if not force and self.state(location) is not None:
-            raise FileError(exists_message(location))
+            raise FileExistingError(exists_message(location), path=location)
         atomic = self._scheme in _OBJECT_STORES
         batch = batch._replace(manifest=self._path(batch.manifest))
         return Upload(self._files, self._file_path(location), location, batch, atomic=atomic)
@@ -198,7 +200,7 @@ class RemoteStore:
     def _check_path(self, location: str, path: str) -> str:
         """Return `path`, after a check that the client opens the file that `location` names. Raises FileError."""
         if reason := self._misread_reason(location, path):
-            raise FileError(f"{location}: {reason}")
+            raise FileError(f"{location}: {reason}", path=location)
         return path
 
     def _misread_reason(self, location: str, path: str) -> str:
@@ -271,7 +273,7 @@ class RemoteStore:
                 self._files.pipe_file(path, data)
         except FileNotFoundError as error:
             reason = missing_bucket_message(path.partition("/")[0]) if has_buckets else reason_of(error)
-            raise NoSuchLocationError(f"{location}: cannot write: {reason}") from error
+            raise NoSuchLocationError(f"{location}: cannot write: {reason}", path=location, cause=error) from error
 
     def create_file(self, location: str, data: bytes) -> bool:
         """Write a file unless it exists, and return whether it was written. If a store cannot refuse to replace a file,

@@ -112,12 +112,9 @@ class BatchReport:
 class BatchError(PcapconvError):
     """A batch did not do all of its work. `report` is the `BatchReport` of the work that it did."""
 
-    def __init__(self, message: str, report: BatchReport) -> None:
-        super().__init__(message, report)
+    def __init__(self, message: str, report: BatchReport, *, path: str | None = None) -> None:
+        super().__init__(message, path=path)
         self.report = report
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class NothingFoundError(BatchError):

@@ -149,9 +149,9 @@ def _make_home(arguments: Arguments) -> None:
     try:
         os.makedirs(home, exist_ok=True)
     except (OSError, ValueError) as error:
-        raise FileError(f"{home}: cannot create: {reason_of(error)}") from error
+        raise FileError(f"{home}: cannot create: {reason_of(error)}", path=home, cause=error) from error
     if not (arguments.flags.follow_links or is_inside(arguments.manifest, os.path.realpath(home))):
-        raise FileError(outside_message(arguments.manifest))
+        raise FileError(outside_message(arguments.manifest), path=arguments.manifest)
     manifest.check_location(arguments.manifest)
 
 

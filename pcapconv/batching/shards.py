@@ -30,7 +30,9 @@ class Shard(NamedTuple):
         match = re.fullmatch(r"([0-9]{1,7})/([0-9]{1,7})", text) if isinstance(text, str) else None
         shard = cls(int(match[1]), int(match[2])) if match else cls(0, 0)
         if not 1 <= shard.number <= shard.total <= _MAX_SHARDS:
-            raise UsageError(f"{argument('shard', text)}: write I/N, the I-th of N parts from 1 on, as in 3/16")
+            raise UsageError(
+                f"{argument('shard', text)}: write I/N, the I-th of N parts from 1 on, as in 3/16", option="shard"
+            )
         return shard
 
     def contains(self, name: str) -> bool:

@@ -42,7 +42,7 @@ class Patterns:
 def _parse_patterns(name: str, patterns: Sequence[str]) -> GitIgnoreSpec | None:
     """Parse the patterns of the argument `name`; None if the list is empty. Raises UsageError."""
     if isinstance(patterns, str) or not all(isinstance(each, str) for each in patterns or ()):
-        raise UsageError(f"{argument(name, patterns)}: write a list of patterns")
+        raise UsageError(f"{argument(name, patterns)}: write a list of patterns", option=name)
     if not patterns:
         return None
     from pathspec import GitIgnoreSpec
@@ -50,7 +50,7 @@ def _parse_patterns(name: str, patterns: Sequence[str]) -> GitIgnoreSpec | None:
     try:
         return GitIgnoreSpec.from_lines(patterns)
     except ValueError as error:
-        raise UsageError(f"{argument(name)}: {error}; write one like '*.pcap' or 'lab/**'") from None
+        raise UsageError(f"{argument(name)}: {error}; write one like '*.pcap' or 'lab/**'", option=name) from None
 
 
 def find_listed(locations: Iterable[str]) -> Iterator[FoundFile]:

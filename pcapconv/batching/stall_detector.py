@@ -43,7 +43,8 @@ def run_before_jobs(execution: ExecutionArguments, work: Callable[[], _T]) -> _T
         if seconds > execution.stall_seconds:
             raise FileError(
                 f"{location}: {argument('stall', execution.stall)}: for so long there was no answer, and no file was "
-                "begun; check that the server runs"
+                "begun; check that the server runs",
+                path=location,
             )
     return done.result()
 
@@ -78,4 +79,6 @@ class StallDetector:
             self._last_progress, self._last_change = progress, now
         elif now - self._last_change > self._patience:
             stall = argument("stall", self._argument_text)
-            raise WorkersLostError(f"{stall}: for so long no file was done and no byte was read or sent")
+            raise WorkersLostError(
+                f"{stall}: for so long no file was done and no byte was read or sent", option="stall"
+            )

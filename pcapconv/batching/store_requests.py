@@ -79,9 +79,11 @@ def store_request(location: str, action: str) -> Iterator[None]:
     except FileNotFoundError as error:
         if is_missing(error):
             raise
-        raise FileError(f"{location}: cannot {action}: {_reason_for(error)}") from error.__cause__
+        raise FileError(
+            f"{location}: cannot {action}: {_reason_for(error)}", path=location, cause=error.__cause__
+        ) from error.__cause__
     except Exception as error:
-        raise FileError(f"{location}: cannot {action}: {_reason_for(error)}") from error
+        raise FileError(f"{location}: cannot {action}: {_reason_for(error)}", path=location, cause=error) from error
     finally:
         if silence is not None:
             silence.end_request(location)

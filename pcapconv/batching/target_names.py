@@ -30,11 +30,13 @@ _READ_AT_ONCE = 8  # files
 def parse_template(text: str, zone: TimeZone) -> Template:
     """Parse a template for the names of targets, whose times are those of the zone. Raises UsageError."""
     if text == STDIO or any(part in ("", ".", "..") for part in text.split("/")):
-        raise UsageError(f"{argument('template', text)}: name a file below the target directory, as in {_EXAMPLE}")
+        raise UsageError(
+            f"{argument('template', text)}: name a file below the target directory, as in {_EXAMPLE}", option="template"
+        )
     try:
         return Template(text, _FIELDS, zone)
     except UsageError as error:
-        raise UsageError(f"{argument('template', text)}{str(error).removeprefix(text)}") from None
+        raise UsageError(f"{argument('template', text)}{str(error).removeprefix(text)}", option="template") from None
 
 
 def names_by_template(template: Template, found: Sequence[FoundFile], settings: FormatSettings) -> list[str]:

@@ -16,10 +16,14 @@ def check_url(location: str, *, buckets: bool) -> None:
     try:
         location.encode()
     except UnicodeEncodeError:
-        raise UsageError(f"{location}: its name is not in UTF-8, as that of an object has to be; rename it") from None
+        raise UsageError(
+            f"{location}: its name is not in UTF-8, as that of an object has to be; rename it", path=location
+        ) from None
     if buckets and location.partition("://")[2][:1] in ("", "/"):
         scheme = location.partition("://")[0]
-        raise UsageError(f"{location}: names no bucket; write {scheme}://BUCKET, or {scheme}://BUCKET/PREFIX")
+        raise UsageError(
+            f"{location}: names no bucket; write {scheme}://BUCKET, or {scheme}://BUCKET/PREFIX", path=location
+        )
 
 
 def misread_reason(location: str, path: str, *, web: bool, s3: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _JOINED = {"in_order"}  # options that take a value only behind `=`
-_OPTION_NAMES = {"everything": "all", "most": "show", "template": "target"}  # where they differ from arguments
+_OPTION_NAMES = {"template": "target"}  # where they differ from arguments
 
 
 def on_command_line(function: str, values: Mapping[str, object]) -> str:

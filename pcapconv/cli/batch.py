@@ -49,7 +49,7 @@ def batch(
 ) -> int:
     """Convert a tree, print warnings and a summary on stderr, and return the exit status."""
     if target is not None and scheme_of(target) == "memory":
-        raise UsageError(f"{target}: what is in memory:// ends with the command; name a DST that stays")
+        raise UsageError(f"{target}: what is in memory:// ends with the command; name a DST that stays", path=target)
     report_files = {
         option: name for option, name in (("--report", report), ("--junit", junit)) if name not in (None, STDIO)
     }

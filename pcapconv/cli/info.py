@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from pcapconv import wording
@@ -14,16 +15,16 @@ from pcapconv.cli.messages import MOST_PRINTED, check_stdin_once, place_count, p
 from pcapconv.cli.statuses import DAMAGED, FAILED, worst_status
 from pcapconv.cli.terminal import Painter, align_columns, painter_for, terminal_width, wrap_text
 from pcapconv.conversion import make_plan
-from pcapconv.describing import info as take_census
+from pcapconv.describing import describe
 from pcapconv.describing.blocks import BLOCK_LISTS, option_texts
-from pcapconv.describing.document import Duration, as_document
+from pcapconv.describing.capture_info import CaptureInfo, Contents, SidecarInfo, UnusableSidecar
+from pcapconv.describing.entries import Duration, InterfaceEntry, PacketOrder, WiresharkNumbers
 from pcapconv.errors import FileError, PcapconvError, UsageError
-from pcapconv.model import Damage
 from pcapconv.report import counts_in_words
-from pcapconv.spec.readable_options import value_text
 from pcapconv.steps import BasePlan
 from pcapconv.steps.argument_values import parse_timezone
 from pcapconv.text import counted, shown
+from pcapconv.time_zones import TimeZone
 from pcapconv.timestamps import LONG, duration_in_words, resolution_in_words
 
 _MOST_INTERFACES = 50
@@ -56,14 +57,16 @@ def info(
     For a capture that cannot be read, an error message is printed, and the other captures follow. `fractions` and
     `filter` and `salvage` are as for `convert`; `timezone` is the zone in which times are shown.
     """
-    parse_timezone("timezone", timezone)  # an unknown zone is no fault of each capture
+    zone = parse_timezone("timezone", timezone)  # an unknown zone is no fault of each capture
     if as_json and as_text:
         raise UsageError("--json and --text are two forms; give one of them")
     check_stdin_once(sources)
     warn_if_interpreted()
     plan = make_plan({"filter": filter})
     with wording.named_by(_in_info):
-        return _print_all(sources, plan, fractions, timezone, salvage=salvage, as_json=as_json, as_text=as_text)
+        if as_text:
+            return _print_text(sources, fractions, timezone, plan, salvage=salvage)
+        return _print_all(sources, plan, fractions, zone, salvage=salvage, as_json=as_json)
 
 
 def _in_info(function: str, values: Mapping[str, object]) -> str:
@@ -76,49 +79,52 @@ def _print_all(
     sources: list[str],
     plan: BasePlan | None,
     fractions: str | None,
-    timezone: str | None,
+    zone: TimeZone,
     *,
     salvage: bool,
     as_json: bool,
-    as_text: bool,
 ) -> int:
     """Print what each capture holds, and return the exit status."""
-    censuses: list[dict[str, Any]] = []
+    found: list[CaptureInfo] = []
     failed = False
-    if sys.stdout is None:
-        raise FileError("stdout is closed")
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # the terminal may not know all characters
-        if as_text:  # the text is the same on every machine
-            sys.stdout.reconfigure(encoding="utf-8", newline="\n")
-    if as_text:
-        return _print_text(sources, fractions, timezone, plan, salvage=salvage)
+    _set_up_stdout()
     page = _Page(painter_for(sys.stdout), terminal_width(sys.stdout))
     for source in sources:
         try:
-            census = take_census(source, fractions=fractions, timezone=timezone, salvage=salvage, plan=plan)
+            capture = describe(source, plan, zone, fractions=fractions, salvage=salvage)
         except PcapconvError as error:
             print_message(str(error))
             failed = True
             continue
         if not as_json:
-            lines = ([""] if censuses else []) + [*page.lines(census)]
+            lines = ([""] if found else []) + [*page.lines(capture)]
             sys.stdout.write("\n".join(lines) + "\n")
-        censuses.append(census)
-    if as_json and (censuses or len(sources) > 1):
+        found.append(capture)
+    if as_json and (found or len(sources) > 1):
         from pcapconv.json_form import text_of  # not needed for the page
 
-        documents = [as_document(census) for census in censuses]
+        documents = [capture.as_dict() for capture in found]
         print(text_of(documents[0] if len(sources) == 1 else documents))
     if failed:
         return FAILED
-    return DAMAGED if any(census["damage"] for census in censuses) else 0
+    return DAMAGED if any(capture.damage for capture in found) else 0
+
+
+def _set_up_stdout() -> None:
+    """Let stdout escape characters that its encoding does not have. Raises FileError if it is closed."""
+    if sys.stdout is None:
+        raise FileError("stdout is closed")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # the terminal may not know all characters
 
 
 def _print_text(
     sources: list[str], fractions: str | None, timezone: str | None, plan: BasePlan | None, *, salvage: bool
 ) -> int:
     """Print the text form of each capture, and return the exit status."""
+    _set_up_stdout()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # the text is the same on every machine
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     from pcapconv.describing.text_form import write_text  # not needed for the page
 
     statuses = []
@@ -143,31 +149,31 @@ class _Page:
         self._painter = painter
         self._width = width
 
-    def lines(self, census: dict[str, Any]) -> Iterator[str]:
+    def lines(self, census: CaptureInfo) -> Iterator[str]:
         """Yield the lines about one capture, and about the sidecar beside it."""
-        variants = {section["variant"] for section in census["sections"]} - {""}
-        orders = sorted({section["byte_order"] + "-endian" for section in census["sections"]})
-        compression = [f"compressed with {census['compression']}"] if census["compression"] else []
-        size = counted(census["bytes"], "byte")
-        title = ", ".join([census["format"], *variants, *orders, *compression, size])
-        yield from self._title(f"{census['file']}: {title}")
+        variants = {section.variant for section in census.sections} - {""}
+        orders = sorted({section.byte_order + "-endian" for section in census.sections})
+        compression = [f"compressed with {census.compression}"] if census.compression else []
+        size = counted(census.bytes, "byte")
+        title = ", ".join([census.format, *variants, *orders, *compression, size])
+        yield from self._title(f"{census.file}: {title}")
         yield from self._labelled_lines(_facts(census))
         yield from self._interface_table(census)
-        yield from self._labelled_lines(_details(census))
-        if census["sidecar"] is not None:
-            yield from self._sidecar(census["sidecar"])
+        yield from self._labelled_lines(chain(_details(census), [("to pcap", _conversion_text(census))]))
+        if census.sidecar is not None:
+            yield from self._sidecar(census.sidecar)
 
-    def _sidecar(self, sidecar: dict[str, Any]) -> Iterator[str]:
+    def _sidecar(self, sidecar: SidecarInfo | UnusableSidecar) -> Iterator[str]:
         """Yield the lines about the sidecar beside a pcap file, or why it cannot be used."""
-        if not sidecar["matches"]:
-            yield from self._labelled_lines(iter([("sidecar", sidecar["reason"])]))
+        if not sidecar.matches:
+            yield from self._labelled_lines(iter([("sidecar", sidecar.reason)]))
             return
-        kept = counts_in_words(sidecar["kept"]) or "nothing that pcap could not hold"
+        kept = counts_in_words(sidecar.kept) or "nothing that pcap could not hold"
         yield ""
-        yield from self._title(f"sidecar {sidecar['file']}: keeps {kept}")
+        yield from self._title(f"sidecar {sidecar.file}: keeps {kept}")
         yield from self._labelled_lines(_sidecar_facts(sidecar))
         yield from self._interface_table(sidecar)
-        yield from self._labelled_lines(_details({**sidecar, "to_pcap": None}))
+        yield from self._labelled_lines(_details(sidecar))
 
     def _title(self, text: str) -> Iterator[str]:
         for line in wrap_text(shown(text), self._width):
@@ -179,9 +185,9 @@ class _Page:
         styles = [(_LINE_STYLES.get(label, "label"), _LINE_STYLES.get(label, "")) for label, _ in cells]
         yield from align_columns(cells, self._painter, styles, width=self._width, least=_LABEL_WIDTH)
 
-    def _interface_table(self, census: dict[str, Any]) -> Iterator[str]:
+    def _interface_table(self, census: Contents) -> Iterator[str]:
         lines = [("interface", "link type", "snaplen", "resolution", "packets", "name")]
-        lines += [*map(_interface_cells, _first_entries(census["interfaces"], _MOST_INTERFACES))]
+        lines += [*map(_interface_cells, _first_entries(census.interfaces, _MOST_INTERFACES))]
         styles = [("title",) * len(lines[0]), *([("label", "", "", "", "", "")] * (len(lines) - 1))]
         yield from align_columns(lines, self._painter, styles, width=self._width, right=(2, 4))
 
@@ -189,50 +195,50 @@ class _Page:
 # Each function below yields the labels and texts of lines, or returns a part of such a text.
 
 
-def _interface_cells(interface: dict[str, Any]) -> tuple[str, str, str, str, str, str]:
+def _interface_cells(interface: InterfaceEntry) -> tuple[str, str, str, str, str, str]:
     """Return the cells of an interface in the table, with control characters escaped."""
-    base, _, exponent = interface["resolution"].partition("^-")
+    base, _, exponent = interface.resolution.partition("^-")
     step = resolution_in_words(int(base) ** int(exponent))
-    offset = f" {interface['time_offset_s']:+,} s" if interface["time_offset_s"] else ""
+    offset = f" {interface.time_offset_s:+,} s" if interface.time_offset_s else ""
     return (
-        f"{interface['section']}:{interface['id']}",
-        shown(interface["link_type_name"]),
-        f"{interface['snaplen']:,}" if interface["snaplen"] else "no limit",
-        interface["resolution"] + (f" ({step})" if step else "") + offset,
-        f"{interface['packets']:,}",
+        f"{interface.section}:{interface.id}",
+        shown(interface.link_type_name),
+        f"{interface.snaplen:,}" if interface.snaplen else "no limit",
+        interface.resolution + (f" ({step})" if step else "") + offset,
+        f"{interface.packets:,}",
         shown(_option_value(interface, "if_name")),
     )
 
 
-def _sidecar_facts(sidecar: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    if sidecar["missing"]:
-        yield "without", counts_in_words(sidecar["missing"])
-    if sidecar["damage_before"]:
-        yield "damage", f"in {place_count(sidecar['damage_before'])} of the capture that it was made from"
+def _sidecar_facts(sidecar: SidecarInfo) -> Iterator[tuple[str, str]]:
+    if sidecar.missing:
+        yield "without", counts_in_words(sidecar.missing)
+    if sidecar.damage_before:
+        yield "damage", f"in {place_count(sidecar.damage_before)} of the capture that it was made from"
     yield from _sections(sidecar)
 
 
-def _facts(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    captured, original = census["captured_bytes"], census["original_bytes"]
-    order = census["order"]
-    ordered = ", in order" if order["in_order"] and census["packets"] > 1 else ""
-    yield "packets", f"{census['packets']:,} ({counted(captured, 'byte')} captured of {original:,}){ordered}"
-    if census["first_time"] is not None:
-        yield "time", f"{census['first_time']} to {census['last_time']} ({_duration_text(census['duration'])})"
-    if not order["in_order"]:
+def _facts(census: CaptureInfo) -> Iterator[tuple[str, str]]:
+    captured, original = census.captured_bytes, census.original_bytes
+    order = census.order
+    ordered = ", in order" if order.in_order and census.packets > 1 else ""
+    yield "packets", f"{census.packets:,} ({counted(captured, 'byte')} captured of {original:,}){ordered}"
+    if census.duration is not None:
+        yield "time", f"{census.first_time} to {census.last_time} ({_duration_text(census.duration)})"
+    if not order.in_order:
         yield "order", _order_text(order)
-    if without := census["packets_without_time"]:
+    if without := census.packets_without_time:
         yield "", f"{counted(without, 'packet')} {'has' if without == 1 else 'have'} no time"
-    if census["wireshark_numbers"] is not None:
-        yield "numbers", _frame_number_text(**census["wireshark_numbers"])
-    if census["format"] == "pcapng":
+    if census.wireshark_numbers is not None:
+        yield "numbers", _frame_number_text(census.wireshark_numbers)
+    if census.format == "pcapng":
         yield from _sections(census)
 
 
-def _order_text(order: dict[str, Any]) -> str:
+def _order_text(order: PacketOrder) -> str:
     """Return where, and by how much, packets are not in the order of their times."""
-    places = "1 place" if order["places"] == 1 else f"{order['places']:,} places"
-    return f"times go back in {places}, first at packet {order['first_packet']}, by up to {order['goes_back']}"
+    places = "1 place" if order.places == 1 else f"{order.places:,} places"
+    return f"times go back in {places}, first at packet {order.first_packet}, by up to {order.goes_back}"
 
 
 def _duration_text(duration: Duration) -> str:
@@ -240,70 +246,69 @@ def _duration_text(duration: Duration) -> str:
     return f"{duration}, {duration_in_words(duration.seconds)}" if duration.seconds >= LONG else str(duration)
 
 
-def _frame_number_text(from_packet: int, blocks: dict[str, int]) -> str:
+def _frame_number_text(numbers: WiresharkNumbers) -> str:
     """Return a sentence: from which packet on Wireshark's frame numbers differ, and which blocks it counts."""
+    from_packet, blocks = numbers
     total = sum(blocks.values())
     kinds = " and ".join(blocks)
     counted_blocks = f"{kinds} block" if total == 1 else counted(total, f"{kinds} block")
     return f"from packet {from_packet} on, Wireshark's frame numbers are larger: it counts the {counted_blocks}"
 
 
-def _sections(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for section in _first_entries(census["sections"]):
-        options = option_texts(section["options"])
-        if options or len(census["sections"]) > 1:
-            version = [] if section["version"] == "1.0" and options else [f"version {section['version']}"]
-            yield f"section {section['number']}", ", ".join([*version, *options])
+def _sections(census: Contents) -> Iterator[tuple[str, str]]:
+    for section in _first_entries(census.sections):
+        options = option_texts(section.options)
+        if options or len(census.sections) > 1:
+            version = [] if section.version == "1.0" and options else [f"version {section.version}"]
+            yield f"section {section.number}", ", ".join([*version, *options])
     yield from _not_shown(census, "sections")
 
 
-def _details(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _details(census: Contents) -> Iterator[tuple[str, str]]:
     yield from _not_shown(census, "interfaces", _MOST_INTERFACES)
-    for interface in _first_entries(census["interfaces"]):
-        if options := option_texts(interface["options"], leave_out=("if_name", "if_tsresol", "if_tsoffset")):
-            yield f"interface {interface['section']}:{interface['id']}", ", ".join(options)
-    if census["blocks"]:
-        yield "blocks", ", ".join(f"{name} {count:,}" for name, count in census["blocks"].items())
-    if census["packet_options"]:
-        yield "packet options", ", ".join(f"{name} {count:,}" for name, count in census["packet_options"].items())
-    for comment in _first_entries(census["comments"]):
-        yield "comment", f"{comment['where']}: {comment['text']}"
+    for interface in _first_entries(census.interfaces):
+        if options := option_texts(interface.options, leave_out=("if_name", "if_tsresol", "if_tsoffset")):
+            yield f"interface {interface.section}:{interface.id}", ", ".join(options)
+    if census.blocks:
+        yield "blocks", ", ".join(f"{name} {count:,}" for name, count in census.blocks.items())
+    if census.packet_options:
+        yield "packet options", ", ".join(f"{name} {count:,}" for name, count in census.packet_options.items())
+    for comment in _first_entries(census.comments):
+        yield "comment", f"{comment.where}: {comment.text}"
     yield from _not_shown(census, "comments")
     for block_list in BLOCK_LISTS:
         if block_list.label:
-            for entry in _first_entries(census[block_list.name]):
+            for entry in _first_entries(getattr(census, block_list.name)):
                 yield block_list.label, block_list.text(entry)
             yield from _not_shown(census, block_list.name)
-    for notice in _first_entries(census["warnings"]):
-        yield "warning", f"offset {notice['offset']}: {notice['reason']}"
+    for notice in _first_entries(census.warnings):
+        yield "warning", f"offset {notice.offset}: {notice.reason}"
     yield from _not_shown(census, "warnings")
-    for damage in _first_entries(census["damage"]):
-        yield "damage", str(Damage(**damage))
+    for damage in _first_entries(census.damage):
+        yield "damage", str(damage)
     yield from _not_shown(census, "damage")
-    if census["to_pcap"] is not None:
-        yield "to pcap", _conversion_text(census)
 
 
-def _conversion_text(census: dict[str, Any]) -> str:
+def _conversion_text(census: CaptureInfo) -> str:
     """Return, as text, what a conversion to pcap would lose, or why it would be refused."""
-    to_pcap = census["to_pcap"]
-    if not to_pcap["possible"]:
-        return f"refused: {to_pcap['reason']}"
-    return f"would lose {counts_in_words(to_pcap['losses'])}" if to_pcap["losses"] else "would lose nothing"
+    to_pcap = census.to_pcap
+    if not to_pcap.possible:
+        return f"refused: {to_pcap.reason}"
+    return f"would lose {counts_in_words(to_pcap.losses)}" if to_pcap.losses else "would lose nothing"
 
 
-def _option_value(interface: dict[str, Any], name: str) -> str:
+def _option_value(interface: InterfaceEntry, name: str) -> str:
     """Return the value of an interface's option as text; an empty text without the option."""
-    return next((value_text(option) for option in interface["options"] if option["name"] == name), "")
+    return next((option.text for option in interface.options if option.name == name), "")
 
 
 def _first_entries(entries: list[Any], most: int = MOST_PRINTED) -> list[Any]:
     return entries[:most]
 
 
-def _not_shown(census: dict[str, Any], name: str, most: int = MOST_PRINTED) -> Iterator[tuple[str, str]]:
+def _not_shown(census: Contents, name: str, most: int = MOST_PRINTED) -> Iterator[tuple[str, str]]:
     """Yield how many more entries the list `name` has than the page shows; nothing if it shows all."""
-    total = census["totals"][name]
+    total: int = getattr(census.totals, name)
     if total > most:
         them = "it" if total - most == 1 else "them"
         yield "", f"and {total - most:,} more {_LIST_WORDS[name][total - most > 1]}; --json lists {them}"

@@ -57,9 +57,11 @@ def _check_target(target: str, *, force: bool) -> None:
     """Check that a file can be written at the last path, since that may also be an input behind which OUT was
     forgotten. Raises FileError."""
     if target != STDIO and os.path.isdir(target):
-        raise FileError(f"{target}: is a directory; the last name is the file to write")
+        raise FileError(f"{target}: is a directory; the last name is the file to write", path=target)
     if target != STDIO and os.path.isfile(target) and not force:
-        raise FileError(f"{target}: exists already, and is the last name, the file to write; --force replaces it")
+        raise FileError(
+            f"{target}: exists already, and is the last name, the file to write; --force replaces it", path=target
+        )
     output_of(STDIO, target, None)  # a name that ends in a slash
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pcapconv
-from pcapconv.cli.check_results import CheckResults, Status
+from pcapconv.cli.check_results import CheckResults
 from pcapconv.cli.messages import check_stdin_once, print_findings, print_message, print_warnings
 from pcapconv.cli.signals import begin_next_output
 from pcapconv.cli.statuses import SAME, worst_status
@@ -18,9 +18,10 @@ from pcapconv.errors import DamageError, FileError, NotACaptureError, PcapconvEr
 from pcapconv.formats import format_of
 from pcapconv.formats.output_names import output_of
 from pcapconv.io.paths import STDIO
-from pcapconv.normalizing import check_normal_form
+from pcapconv.normalizing import check
 from pcapconv.normalizing.arguments import arguments_for_output, read_project_arguments
-from pcapconv.report import LossError, Report
+from pcapconv.normalizing.check_result import result_of
+from pcapconv.report import LossError
 from pcapconv.text import counted
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ class _FileProcessor:
         except LossError as error:
             reason = str(error).removesuffix(NOTHING_WRITTEN) if self._check else str(error)
             print_message(reason)
-            return self.results.add_result(path, "refused", error.report, reasons=[], error=reason)
+            return self.results.add_result(result_of(path, "refused", error.report, [], reason))
         except PcapconvError as error:
             return self._failed(path, str(error))
 
@@ -208,23 +209,20 @@ class _FileProcessor:
 
     def _failed(self, path: str, error: str) -> int:
         print_message(error)
-        return self.results.add_result(path, "failed", None, reasons=[], error=error)
+        return self.results.add_result(result_of(path, "failed", None, [], error))
 
     def _process_capture(self, path: str) -> int:
         """Check or rewrite a capture and return its exit status. Raises a PcapconvError if it cannot be read."""
-        reports: list[Report] = []
-        reasons = check_normal_form(path, on_report=reports.append, **self._options_for(path))
+        result = check(path, **self._options_for(path))
         if not self._check:
-            if reasons:
+            if result.reasons:
                 self._rewrite(path)
             return SAME
-        (report,) = reports
-        print_findings(f"warning: {path}", report.damage, report.damage_total, where_all="--json lists them")
-        print_findings(f"warning: {path}", report.warnings, report.warnings_total, where_all="--json lists them")
-        if reasons:
-            print_message(f"{path}: not in its normal form: {'; '.join(reasons)}")
-        status: Status = "different" if reasons else "damaged" if report.damage else "normal"
-        return self.results.add_result(path, status, report, reasons=reasons)
+        print_findings(f"warning: {path}", result.damage, result.damage_total, where_all="--json lists them")
+        print_findings(f"warning: {path}", result.warnings, result.warnings_total, where_all="--json lists them")
+        if result.reasons:
+            print_message(f"{path}: not in its normal form: {'; '.join(result.reasons)}")
+        return self.results.add_result(result._replace(file=path))
 
     def _rewrite(self, path: str) -> None:
         """Replace a capture by its normal form."""

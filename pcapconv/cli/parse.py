@@ -84,7 +84,7 @@ def _add_value(values: dict[str, Any], option: Option, text: str) -> None:
     if option.choices and text not in option.choices:
         *first_choices, last = option.choices
         choices = f"{', '.join(first_choices)} or {last}" if first_choices else last
-        raise UsageError(f"{argument(option.name, text)}: must be {choices}")
+        raise UsageError(f"{argument(option.name, text)}: must be {choices}", option=option.name)
     value = _number(option, text) if option.value_type in NUMBERS else text
     if option.value_type in REPEATABLE:
         values.setdefault(option.name, []).append(value)
@@ -96,7 +96,7 @@ def _number(option: Option, text: str) -> int:
     digits = text[1:] if text[:1] in ("-", "+") else text
     advice = f"write it as in {option.shown_example}"
     if not (digits.isascii() and digits.isdecimal()):
-        raise UsageError(f"{argument(option.name, text)}: not a whole number; {advice}")
+        raise UsageError(f"{argument(option.name, text)}: not a whole number; {advice}", option=option.name)
     if len(digits) > _DIGITS:
         raise UsageError(f"{option.flag}: a number of more than {_DIGITS} digits; {advice}")
     return int(text)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pcapconv.comparing.alignment import PairedRows, RowRanges, align
 from pcapconv.comparing.common_prefix import common_prefix_length
@@ -28,10 +28,13 @@ from pcapconv.errors import UsageError
 from pcapconv.io.paths import STDIO, Readable
 from pcapconv.io.source import Source, open_source, spool
 from pcapconv.normalizing.normal_form import KEPT
-from pcapconv.steps import argument_values
+from pcapconv.steps import typed_values
 from pcapconv.steps.strip import STRIP_KINDS
 from pcapconv.timestamps import NANOSECONDS
 from pcapconv.wording import argument
+
+if TYPE_CHECKING:
+    from pcapconv.steps.typed_values import LengthOfTime
 
 __all__ = ["IGNORABLE", "MOST_SHOWN", "Comparison", "diff"]
 
@@ -47,9 +50,9 @@ def diff(
     b: Readable,
     *,
     ignore: Sequence[str] = (),
-    time_tolerance: str | None = None,
-    everything: bool = False,
-    most: int = 10,
+    time_tolerance: LengthOfTime | None = None,
+    all: bool = False,  # noqa: A002 - the command line's name
+    show: int = 10,
     fractions: str | None = None,
 ) -> Comparison:
     """Compare two captures, whatever their formats, byte orders and time resolutions.
@@ -60,22 +63,22 @@ def diff(
     * `a`, `b`: the captures: paths, `-` for stdin, or binary file objects, which stay open.
     * `ignore`: what not to compare: `time`, `lengths`, `interfaces`, `comments`, `direction`, `names`, `secrets`. A
       text may list several, separated by commas.
-    * `time_tolerance`: a length of time, such as `"1ms"`, by which times may differ.
-    * `everything`: also compare hosts, applications, interface addresses, statistics, packet ids, processes, custom and
+    * `time_tolerance`: a length of time, such as `"1ms"` or a `timedelta`, by which times may differ.
+    * `all`: also compare hosts, applications, interface addresses, statistics, packet ids, processes, custom and
       unknown blocks.
-    * `most`: how many of the packets that differ the result shows, a thousand at most.
+    * `show`: how many of the packets that differ the result shows, a thousand at most.
     * `fractions`: as for `convert`, and for both captures.
 
-    Returns a `Comparison`. Raises UsageError for invalid arguments, and another `PcapconvError` for a capture that
-    cannot be read.
+    Returns a `Comparison`, whose `same` tells whether the captures are the same. Raises UsageError for invalid
+    arguments, and another `PcapconvError` for a capture that cannot be read.
     """
     ignored = _parse_ignore(ignore)
-    if most < 0:
-        raise UsageError(f"{argument('most', most)}: must be 0 or more")
+    if show < 0:
+        raise UsageError(f"{argument('show', show)}: must be 0 or more", option="show")
     if a == STDIO and b == STDIO:
         raise UsageError("both captures are - (stdin), which can be read only once")
-    tolerance = None if time_tolerance is None else argument_values.parse_duration("time_tolerance", time_tolerance)
-    kinds = (frozenset((*STRIP_KINDS, "details")) if everything else KEPT) - ignored
+    tolerance = None if time_tolerance is None else typed_values.duration("time_tolerance", time_tolerance)
+    kinds = (frozenset((*STRIP_KINDS, "details")) if all else KEPT) - ignored
     with ExitStack() as stack:
         a_capture, b_capture = (
             ComparedCapture(source, kinds, direction="direction" not in ignored, timed="time" not in ignored)
@@ -84,7 +87,7 @@ def diff(
         if a_capture.source.file is b_capture.source.file:
             raise UsageError("both captures are the same open file, which can be read only once")
         tolerance_ns = 0 if tolerance is None else tolerance * NANOSECONDS
-        return _compare(a_capture, b_capture, ignored, tolerance_ns, most)
+        return _compare(a_capture, b_capture, ignored, tolerance_ns, show)
 
 
 def _seekable(readable: Readable, fractions: str | None, stack: ExitStack) -> Source:
@@ -99,12 +102,12 @@ def _parse_ignore(texts: Sequence[str]) -> frozenset[str]:
     ignored = frozenset(kind.strip() for text in listed for kind in text.split(","))
     for kind in sorted(ignored):
         if kind not in IGNORABLE:
-            raise UsageError(f"{argument('ignore', kind)}: the kinds are {', '.join(IGNORABLE)}")
+            raise UsageError(f"{argument('ignore', kind)}: the kinds are {', '.join(IGNORABLE)}", option="ignore")
     return ignored
 
 
 def _compare(
-    a: ComparedCapture, b: ComparedCapture, ignored: frozenset[str], tolerance_ns: Any, most: int
+    a: ComparedCapture, b: ComparedCapture, ignored: frozenset[str], tolerance_ns: Any, show: int
 ) -> Comparison:
     comparison = Comparison((a.source.name, b.source.name))
     equal_packets = common_prefix_length(a, b, ignored)
@@ -119,19 +122,19 @@ def _compare(
     if comparison.packets != (equal_packets, equal_packets):
         a_columns, b_columns = PacketColumns(a, equal_packets), PacketColumns(b, equal_packets)
         packets = _PacketComparison(a_columns, b_columns, counterparts, ignored, tolerance_ns)
-        _collect(comparison, a, b, packets.differences(equal_packets + 1), most)
+        _collect(comparison, a, b, packets.differences(equal_packets + 1), show)
     return comparison
 
 
 def _collect(
-    comparison: Comparison, a: ComparedCapture, b: ComparedCapture, differences: Iterator[Difference], most: int
+    comparison: Comparison, a: ComparedCapture, b: ComparedCapture, differences: Iterator[Difference], show: int
 ) -> None:
-    """Count the differences, and add the first `most` to those that are shown."""
+    """Count the differences, and add the first `show` to those that are shown."""
     first: list[Difference] = []
     for each in differences:
         comparison.counts[each.kind] += 1
         comparison.fields.update(each.fields)
-        if len(first) < min(most, MOST_SHOWN):
+        if len(first) < min(show, MOST_SHOWN):
             first.append(each)
     a_packets = a.packets([each.a - 1 for each in first if each.a is not None])
     b_packets = b.packets([each.b - 1 for each in first if each.b is not None])

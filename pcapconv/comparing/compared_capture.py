@@ -211,7 +211,7 @@ class ComparedCapture:
         if self._memory_left < 0:
             raise TargetError(
                 f"more statistics and other blocks than pcapconv compares, {_MOST_TEXT >> 20} MiB; "
-                f"leave out {argument('everything', True)}"
+                f"leave out {argument('all', True)}"
             )
         self._block_statements[interface, statement] += 1
 

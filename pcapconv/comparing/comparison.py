@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from pcapconv.comparing.compared_capture import Option, OptionText
+from pcapconv.errors import UsageError
 from pcapconv.json_form import document
 from pcapconv.model import Damage, Notice, Packet
 from pcapconv.report import blocks_in_words
@@ -130,7 +131,7 @@ class HeaderDifference(NamedTuple):
 
 class Comparison:
     """The differences between two captures, A and B; `diff` returns them. An attribute that is a pair has A's value
-    first, then B's.
+    first, then B's. In a condition, ask for `same`: a `Comparison` itself is refused there, with a UsageError.
 
     * `names`: the names of the captures. `packets`: their numbers of packets.
     * `header_differences`: the differences outside packets: in interfaces, names, secrets, comments and other blocks.
@@ -159,6 +160,9 @@ class Comparison:
     def same(self) -> bool:
         """Whether all that could be read of both captures is the same."""
         return not (self.header_differences or self.counts)
+
+    def __bool__(self) -> NoReturn:
+        raise UsageError("a Comparison is neither true nor false, as both could mean the same; ask for its .same")
 
     @property
     def headers(self) -> list[str]:

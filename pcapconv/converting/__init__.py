@@ -20,7 +20,7 @@ from pcapconv.conversion import (
     open_secrets,
     separate_arguments,
 )
-from pcapconv.errors import FileError
+from pcapconv.errors import FileDirectoryError
 from pcapconv.formats.output_compression import choose_compression
 from pcapconv.formats.output_names import output_of
 from pcapconv.io.paths import Readable, Writable, base_name, name_of
@@ -31,6 +31,7 @@ from pcapconv.sinks import FileSink
 from pcapconv.wording import call
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from typing import Unpack
 
     from pcapconv.conversion import ConvertArguments
@@ -51,7 +52,7 @@ def convert(
     sidecar_secrets: bool = False,
     sidecar_fingerprints: bool = False,
     stop_early: bool = False,
-    in_order: bool | str = False,
+    in_order: bool | str | timedelta = False,
     fsync: bool = True,
     progress: Callable[[int], object] | None = None,
     on_message: Callable[[str], object] | None = None,
@@ -84,7 +85,8 @@ def convert(
     * `stop_early`: end reading after the last packet that `first`, or `packets` with an end, can select, also in a
       pcapng capture. The names, secrets and statistics after that packet are left out. In a pcap capture, reading
       always ends there.
-    * `in_order`: a promise that times go back by no more than 1 s (True), or by another length of time (`"5s"`). Then
+    * `in_order`: a promise that times go back by no more than 1 s (True), or by another length of time (`"5s"`, a
+      `timedelta`). Then
       `before` ends the reading, too. A packet that breaks the promise counts as damage, and the capture is read on.
     * `options`: `pcapconv.steps.plan.StepArguments` and `pcapconv.formats.settings.WriterArguments`.
 
@@ -161,5 +163,8 @@ def resolve_target(source: Readable, target: Writable, to: str | None, compress:
     """The target, or, if the target is a directory, the path of the output in this directory. Raises FileError for a
     source that is a directory, and for a target that cannot be a file."""
     if isinstance(source, str | os.PathLike) and os.path.isdir(source):
-        raise FileError(f"{os.fspath(source)}: is a directory; {call('pcapconv.batch')} converts all captures in it")
+        raise FileDirectoryError(
+            f"{os.fspath(source)}: is a directory; {call('pcapconv.batch')} converts all captures in it",
+            path=os.fspath(source),
+        )
     return output_of(source, target, to, compress)

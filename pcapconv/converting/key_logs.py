@@ -36,12 +36,18 @@ def extract_key_logs(
     """Extract the key logs of the capture to the file that the option `extract_secrets` names. Raises UsageError
     without that option, and for any other option that is given; raises what `convert` raises."""
     if options.get("extract_secrets") is None:
-        raise UsageError(f"the output is missing; only {argument('extract_secrets')} needs none")
+        raise UsageError(
+            f"the output is missing; only {argument('extract_secrets')} needs none", option="extract_secrets"
+        )
     for name, value in options.items():
-        if name != "extract_secrets" and not (value is None or value is False or value in ((), [])):
+        if name != "extract_secrets" and not (
+            value is None or value is False or (isinstance(value, list | tuple) and not value)
+        ):
             named = argument(name, value) if value is True else argument(name)
             alone = arguments(extract_secrets=options["extract_secrets"])
-            raise UsageError(f"{named} is about an output, and there is none; name one, or give {alone} alone")
+            raise UsageError(
+                f"{named} is about an output, and there is none; name one, or give {alone} alone", option=name
+            )
     plan = make_plan({"extract_secrets": options["extract_secrets"]})
     settings = ConversionSettings(_WRITER, strict, fsync=fsync, progress=progress, on_message=on_message)
     with ExitStack() as stack:

@@ -132,7 +132,8 @@ class CaptureWriter:
         if per_second > self._per_second:
             raise UsageError(
                 f"{argument('resolution', resolution)}: finer than the capture's; create it with "
-                f"{argument('resolution', 'ns')}"
+                f"{argument('resolution', 'ns')}",
+                option="resolution",
             )
         values: dict[str, object] = {
             "name": name,
@@ -239,17 +240,22 @@ class CaptureWriter:
             options = self._foreign.options(old)
         else:
             if data is not None:
-                raise UsageError(f"{argument('data')}: replaces the bytes of a Packet, and here the bytes come first")
+                raise UsageError(
+                    f"{argument('data')}: replaces the bytes of a Packet, and here the bytes come first", option="data"
+                )
             content = _checked(packet)
             here = self._default() if interface is None else self._declared(interface)
             if time is None:
-                raise UsageError(f"a packet has a time: give {argument('time_ns')}, an int, or {argument('time')}")
+                raise UsageError(
+                    f"a packet has a time: give {argument('time_ns')}, an int, or {argument('time')}", option="time_ns"
+                )
             length, ticks, options = len(content), self._ticks(time, here), b""
         if original_length is not None:
             length = int.from_bytes(packed_values.packed_number("original_length", original_length, 4), ORDER)
         if length < len(content) and (old is None or original_length is not None or data is not None):
             raise UsageError(
-                f"{argument('original_length', length)}: less than the {len(content)} bytes that the packet has"
+                f"{argument('original_length', length)}: less than the {len(content)} bytes that the packet has",
+                option="original_length",
             )
         cut = data is not None and old is not None and content != old.data
         if cut or comments is not None or flags is not None or direction is not None:
@@ -262,7 +268,9 @@ class CaptureWriter:
         batch stays as it is. Raises as `write` does."""
         self._new.check_open()
         if not isinstance(batch, PacketBatch):
-            raise UsageError(f"{argument('batch', batch)}: is no PacketBatch; `Capture.batches` gives them")
+            raise UsageError(
+                f"{argument('batch', batch)}: is no PacketBatch; `Capture.batches` gives them", option="batch"
+            )
         if not batch.rows:
             return
         self._output.hand_over()
@@ -343,7 +351,8 @@ class CaptureWriter:
             first, second = (link_type_name(each.link_type) for each in (self.interfaces[0], interface))
             raise UsageError(
                 f"{self.name}: a pcap file holds one link type, here {first}, and not {second}, too; write pcapng "
-                f"({argument('to', 'pcapng')}), or a file for each link type"
+                f"({argument('to', 'pcapng')}), or a file for each link type",
+                path=self.name,
             )
         self._output.hand_over()
         self.interfaces.append(interface)
@@ -358,10 +367,12 @@ class CaptureWriter:
         if not self._own:
             raise UsageError(
                 f"{self.name}: no interface is declared; give {argument('link_type', 'ethernet')} to "
-                f"{call('pcapconv.create')}, or call add_interface"
+                f"{call('pcapconv.create')}, or call add_interface",
+                path=self.name,
             )
         raise UsageError(
-            f"{self.name}: {len(self._own)} interfaces are declared; say which one with {argument('interface')}"
+            f"{self.name}: {len(self._own)} interfaces are declared; say which one with {argument('interface')}",
+            path=self.name,
         )
 
     def _here(self, interface: Interface) -> Interface:
@@ -377,7 +388,8 @@ class CaptureWriter:
             return self._foreign.interface(interface)
         raise UsageError(
             f"{argument('interface', interface)}: not an interface of this capture; give one that "
-            "add_interface returned"
+            "add_interface returned",
+            option="interface",
         )
 
     def _ticks(self, time: tuple[int, int], interface: Interface, what: str = "") -> int:
@@ -385,7 +397,10 @@ class CaptureWriter:
         what = what or f"packet {self.packets + 1}"
         own = id(interface) in self._own
         if interface.time_error:
-            raise UsageError(f"{interface.time_error}; give {argument('interface')}, one that add_interface returned")
+            raise UsageError(
+                f"{interface.time_error}; give {argument('interface')}, one that add_interface returned",
+                option="interface",
+            )
         per_second, offset = interface.ticks_per_second, interface.time_offset
         number, of_second = time
         ticks, exact = rescale(number, of_second, -offset, per_second)
@@ -398,18 +413,25 @@ class CaptureWriter:
                 finer = f"round it, or give {argument('interface')}, one that add_interface returned"
             raise UsageError(
                 f"{what}: its time has digits finer than the {resolution_in_words(per_second) or 'ticks'} of interface "
-                f"{interface.id}; {finer}"
+                f"{interface.id}; {finer}",
+                packet_number=self.packets + 1,
             )
         if not 0 <= ticks <= _MOST_TICKS:
             fact = "before 1970" if ticks < 0 and not offset else "outside what 64 bits hold"
-            raise TimeRangeError(f"{self.name}: {what}: its time is {fact}, which interface {interface.id} cannot hold")
+            raise TimeRangeError(
+                f"{self.name}: {what}: its time is {fact}, which interface {interface.id} cannot hold",
+                path=self.name,
+                packet_number=self.packets + 1,
+            )
         return ticks
 
     def _ticks_of_packet(self, packet: Packet, interface: Interface) -> int | None:
         """The ticks that a packet of another capture has here; None if it has no time."""
         ticks, there = packet.ticks, packet.interface
         if there.time_error and not interface.time_error and ticks is not None:
-            raise UsageError(f"packet {packet.number}: {there.time_error}; give {argument('time_ns')}")
+            raise UsageError(
+                f"packet {packet.number}: {there.time_error}; give {argument('time_ns')}", packet_number=packet.number
+            )
         same = there.ticks_per_second == interface.ticks_per_second and there.time_offset == interface.time_offset
         if ticks is None or same:
             return ticks
@@ -425,6 +447,5 @@ def _checked(data: BytesLike) -> bytes:
         with memoryview(data) as view:
             return view.tobytes()
     except TypeError:
-        raise UsageError(
-            f"{argument('data', data)}: is neither bytes nor a pcapconv.Packet; of any other packet, give bytes(packet)"
-        ) from None
+        message = "is neither bytes nor a pcapconv.Packet; of any other packet, give bytes(packet)"
+        raise UsageError(f"{argument('data', data)}: {message}", option="data") from None

@@ -9,33 +9,29 @@ import operator
 from typing import TYPE_CHECKING, SupportsIndex
 
 from pcapconv.errors import UsageError
+from pcapconv.steps import typed_values
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 from pcapconv.wording import argument, arguments
 
 if TYPE_CHECKING:
-    from datetime import datetime
-    from decimal import Decimal
-    from fractions import Fraction
-
-    Time = int | str | datetime | Fraction | Decimal
+    from pcapconv.steps.typed_values import Time as Time
 
 RESOLUTIONS = {"ns": NANOSECONDS, "us": MICROSECONDS}
-
-_FORMS = "an int of seconds, a datetime with a zone, a Fraction, a Decimal, or text such as 2024-05-01T12:00:00.25Z"
-_NO_FLOATS = "a float is not exact: it holds today's times in steps of 238 ns in seconds, 256 ns in nanoseconds; pass "
 
 
 def check_resolution(resolution: str) -> int:
     """The units in a second for a resolution, `"ns"` or `"us"`. Raises UsageError for any other."""
     if resolution not in RESOLUTIONS:
-        raise UsageError(f"{argument('resolution', resolution)}: must be one of {', '.join(RESOLUTIONS)}")
+        raise UsageError(
+            f"{argument('resolution', resolution)}: must be one of {', '.join(RESOLUTIONS)}", option="resolution"
+        )
     return RESOLUTIONS[resolution]
 
 
 def exact_time(time_ns: SupportsIndex | None, time: Time | None) -> tuple[int, int] | None:
     """The time that one of the two arguments gives; None if neither is given. Raises UsageError."""
     if time_ns is not None and time is not None:
-        raise UsageError(f"{arguments(time_ns=None, time=None)}: give one of them, not both")
+        raise UsageError(f"{arguments(time_ns=None, time=None)}: give one of them, not both", option="time_ns")
     if time_ns is not None:
         return _whole_number("time_ns", time_ns), NANOSECONDS
     return None if time is None else _time(time)
@@ -43,45 +39,24 @@ def exact_time(time_ns: SupportsIndex | None, time: Time | None) -> tuple[int, i
 
 def _whole_number(name: str, number: SupportsIndex) -> int:
     if isinstance(number, float):
-        raise UsageError(f"{argument(name, number)}: {_NO_FLOATS}an int, or use {argument('time')} with a Decimal")
+        raise UsageError(
+            f"{argument(name, number)}: {typed_values.NO_FLOATS}an int, or use {argument('time')} with a Decimal",
+            option=name,
+        )
     try:
         if isinstance(number, bool):
             raise TypeError
         return operator.index(number)  # also one of NumPy
     except TypeError:
-        raise UsageError(f"{argument(name, number)}: must be an int, the nanoseconds since 1970") from None
+        raise UsageError(f"{argument(name, number)}: must be an int, the nanoseconds since 1970", option=name) from None
 
 
 def _time(time: Time) -> tuple[int, int]:
-    from datetime import UTC, datetime, timedelta
-    from decimal import Decimal
-    from fractions import Fraction
-
     if isinstance(time, str):
-        from pcapconv.steps.argument_values import parse_moment
-
-        moment = parse_moment("time", time)
+        moment = typed_values.moment("time", time)
         if moment.relative:
-            raise UsageError(f"{argument('time', time)}: a new capture has no first packet to count from")
-        return moment.seconds.numerator, moment.seconds.denominator
-    if isinstance(time, datetime):
-        if time.utcoffset() is None:
             raise UsageError(
-                f"{argument('time', time)}: this datetime has no zone; write time.replace(tzinfo=datetime.UTC), "
-                "or the zone that is meant"
+                f"{argument('time', time)}: a new capture has no first packet to count from", option="time"
             )
-        since = time - datetime(1970, 1, 1, tzinfo=UTC)
-        finer = getattr(since, "nanoseconds", 0)  # pandas
-        return (since // timedelta(microseconds=1)) * 1000 + finer, NANOSECONDS
-    if isinstance(time, Decimal) and time.is_finite():
-        return time.as_integer_ratio()
-    if isinstance(time, Fraction):
-        return time.numerator, time.denominator
-    if isinstance(time, float):
-        raise UsageError(f"{argument('time', time)}: {_NO_FLOATS}{_FORMS}; or {argument('time_ns')}, an int")
-    try:
-        if isinstance(time, bool):
-            raise TypeError
-        return operator.index(time), 1  # type: ignore[arg-type]
-    except TypeError:
-        raise UsageError(f"{argument('time', time)}: must be {_FORMS}") from None
+        return moment.seconds.numerator, moment.seconds.denominator
+    return typed_values.seconds_since_1970("time", time, f"; or {argument('time_ns')}, an int")

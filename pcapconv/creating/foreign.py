@@ -155,13 +155,16 @@ def too_fine(number: int) -> TargetError:
     """The error for a packet whose time needs nanoseconds."""
     return TargetError(
         f"packet {number}: its time has digits finer than a microsecond; {argument('resolution', 'ns')} holds "
-        "nanoseconds"
+        "nanoseconds",
+        packet_number=number,
     )
 
 
 def out_of_range(number: int) -> TargetError:
     """The error for a packet whose time 64 bits cannot hold."""
-    return TargetError(f"packet {number}: its time is before 1970, or more than 64 bits of microseconds")
+    return TargetError(
+        f"packet {number}: its time is before 1970, or more than 64 bits of microseconds", packet_number=number
+    )
 
 
 def _says_no_time(option: option_lists.Option) -> bool:

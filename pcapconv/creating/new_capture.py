@@ -53,7 +53,7 @@ class NewCapture:
     def check_open(self) -> None:
         """Raise UsageError if nothing can be written any more."""
         if self._ended:
-            raise UsageError(f"{self.name}: {self._ended}")
+            raise UsageError(f"{self.name}: {self._ended}", path=self.name)
 
     def add_comments(self, comments: Iterable[bytes]) -> None:
         """Add comments to the section's header. Raises UsageError if it is written already, and TargetError for more
@@ -61,11 +61,14 @@ class NewCapture:
         for comment in comments:
             if self._held is None:
                 raise UsageError(
-                    f"{self.name}: comments on the capture stand before its packets; add them before the first packet"
+                    f"{self.name}: comments on the capture stand before its packets; add them before the first packet",
+                    path=self.name,
                 )
             self._comments_size += _ITEM_SIZE + len(comment)
             if self._comments_size > _MOST_HELD:
-                raise TargetError(f"{self.name}: more than {_MOST_HELD >> 20} MiB of comments on the capture")
+                raise TargetError(
+                    f"{self.name}: more than {_MOST_HELD >> 20} MiB of comments on the capture", path=self.name
+                )
             self._comments.append((option_lists.COMMENT, comment))
 
     def write(self, item: Item) -> None:

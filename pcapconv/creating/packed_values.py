@@ -36,15 +36,17 @@ Texts = str | Sequence[str]
 def packed_text(name: str, text: object) -> bytes:
     """The bytes of a text in an option."""
     if not isinstance(text, str):
-        raise UsageError(f"{argument(name, text)}: must be text")
+        raise UsageError(f"{argument(name, text)}: must be text", option=name)
     try:
         value = text.encode()
     except UnicodeEncodeError:
-        raise UsageError(f"{argument(name)}: has a character that UTF-8 does not have") from None
+        raise UsageError(f"{argument(name)}: has a character that UTF-8 does not have", option=name) from None
     if b"\0" in value:
-        raise UsageError(f"{argument(name)}: readers end a text at its first zero byte; leave it out")
+        raise UsageError(f"{argument(name)}: readers end a text at its first zero byte; leave it out", option=name)
     if len(value) > option_lists.LONGEST_VALUE:
-        raise UsageError(f"{argument(name)}: has {len(value)} bytes; an option holds {option_lists.LONGEST_VALUE}")
+        raise UsageError(
+            f"{argument(name)}: has {len(value)} bytes; an option holds {option_lists.LONGEST_VALUE}", option=name
+        )
     return value
 
 
@@ -60,10 +62,10 @@ def packed_number(name: str, number: object, size: int, *, signed: bool = False)
             raise TypeError
         return operator.index(number).to_bytes(size, ORDER, signed=signed)  # type: ignore[arg-type]
     except TypeError:
-        raise UsageError(f"{argument(name, number)}: must be a whole number") from None
+        raise UsageError(f"{argument(name, number)}: must be a whole number", option=name) from None
     except OverflowError:
         first, last = (-(256**size // 2), 256**size // 2 - 1) if signed else (0, 256**size - 1)
-        raise UsageError(f"{argument(name)}: must be a number from {first} to {last}") from None
+        raise UsageError(f"{argument(name)}: must be a number from {first} to {last}", option=name) from None
 
 
 def section_options(comment: Texts, hardware: str | None, os: str | None, application: str | None) -> bytes:
@@ -107,11 +109,13 @@ def _packed_address(name: str, value: object) -> bytes:
                 return address_6.packed + bytes([address_6.network.prefixlen])
     except ValueError:
         form = "192.0.2.1/24" if name == "ipv4addr" else "2001:db8::1/64"
-        raise UsageError(f"{argument(name, value)}: not an address with its prefix length; write {form}") from None
+        raise UsageError(
+            f"{argument(name, value)}: not an address with its prefix length; write {form}", option=name
+        ) from None
     size, form = (6, "02:00:5e:00:53:01") if name == "macaddr" else (8, "02:00:5e:ff:fe:00:53:01")
     packed = _hardware_address(value)
     if packed is None or len(packed) != size:
-        raise UsageError(f"{argument(name, value)}: not an address of {size} bytes; write {form}")
+        raise UsageError(f"{argument(name, value)}: not an address of {size} bytes; write {form}", option=name)
     return packed
 
 
@@ -158,11 +162,13 @@ def name_bodies(names: Mapping[Any, Texts]) -> Iterator[bytes]:
 def _name_records(address: object, texts: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
     record_type, packed = _name_address(address)
     if not texts or b"" in texts:
-        raise UsageError(f"{argument('names')}: {address} has no name, or an empty one")
+        raise UsageError(f"{argument('names')}: {address} has no name, or an empty one", option="names")
     value = packed
     for text in texts:
         if len(packed) + len(text) + 1 > option_lists.LONGEST_VALUE:
-            raise UsageError(f"{argument('names')}: a name of {address} has {len(text)} bytes, too many for a record")
+            raise UsageError(
+                f"{argument('names')}: a name of {address} has {len(text)} bytes, too many for a record", option="names"
+            )
         if len(value) + len(text) + 1 > option_lists.LONGEST_VALUE:
             yield record_type, value
             value = packed
@@ -178,7 +184,9 @@ def _name_address(address: object) -> tuple[int, bytes]:
         packed = _hardware_address(address)
     if packed is None or len(packed) not in (6, 8):
         raise UsageError(
-            f"{argument('names')}: {address!r:.80} is not an address; write 192.0.2.1, 2001:db8::1 or 02:00:5e:00:53:01"
+            f"{argument('names')}: {address!r:.80} is not an address; write 192.0.2.1, 2001:db8::1 or "
+            "02:00:5e:00:53:01",
+            option="names",
         )
     return (3 if len(packed) == 6 else 4), packed
 
@@ -188,14 +196,16 @@ def secrets_body(secrets_type: str | int, data: bytes | str) -> bytes:
     number = KEY_LOG_TYPES.get(secrets_type.lower()) if isinstance(secrets_type, str) else secrets_type
     if not isinstance(number, int) or not 0 <= number < 2**32:
         forms = f"{', '.join(KEY_LOG_TYPES)} or a number from 0 to 0x{2**32 - 1:x}"
-        raise UsageError(f"{argument('secrets_type', secrets_type)}: not a type of secrets; write {forms}")
+        raise UsageError(
+            f"{argument('secrets_type', secrets_type)}: not a type of secrets; write {forms}", option="secrets_type"
+        )
     if isinstance(data, str):
         data = data.encode(errors="surrogateescape")
     if not isinstance(data, bytes | bytearray | memoryview):
-        raise UsageError(f"{argument('data')}: secrets are bytes or text")
+        raise UsageError(f"{argument('data')}: secrets are bytes or text", option="data")
     most = LARGEST_RECORD - pcapng.BLOCK_OVERHEAD - pcapng.SECRETS_DATA_AT
     if memoryview(data).nbytes > most:
-        raise UsageError(f"{argument('data')}: secrets of {len(data)} bytes; a block holds {most}")
+        raise UsageError(f"{argument('data')}: secrets of {len(data)} bytes; a block holds {most}", option="data")
     return bodies.secrets_body(number, bytes(data), ORDER)
 
 

@@ -36,9 +36,12 @@ def _packed_flags(flags: int | None, direction: str | None, old: bytes | None) -
         return packed_number("flags", flags, 4)
     if flags is not None:
         raise UsageError(
-            f"{arguments(flags=None, direction=None)}: the direction is two bits of the flags; give one of them"
+            f"{arguments(flags=None, direction=None)}: the direction is two bits of the flags; give one of them",
+            option="flags",
         )
     if direction not in pcapng.DIRECTIONS:
-        raise UsageError(f"{argument('direction', direction)}: must be one of {', '.join(pcapng.DIRECTIONS)}")
+        raise UsageError(
+            f"{argument('direction', direction)}: must be one of {', '.join(pcapng.DIRECTIONS)}", option="direction"
+        )
     before = int.from_bytes(old, ORDER) if old is not None and len(old) == 4 else 0
     return (before & ~_DIRECTION_BITS | pcapng.DIRECTIONS[direction]).to_bytes(4, ORDER)

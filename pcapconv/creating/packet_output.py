@@ -111,7 +111,9 @@ class PacketOutput:
                 captured = batch.columns.captured_length[row]
                 raise UsageError(
                     f"{self._new.name}: packet {batch.number(row)} has {captured} bytes, more than the snaplen "
-                    f"{interface.snaplen} of its interface; declare it with a larger one, or without"
+                    f"{interface.snaplen} of its interface; declare it with a larger one, or without",
+                    path=self._new.name,
+                    packet_number=batch.number(row),
                 )
             if self._new.format == "pcapng":
                 self._new.report.add_warning(longer_packet_notice(batch, row, interface, "pcapng"))

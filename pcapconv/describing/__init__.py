@@ -1,10 +1,11 @@
-"""Describes what a capture holds: `info` in counts and lists, the text form packet by packet.
+"""Describes what a capture holds: `pcapconv.info` in counts and lists, the text form packet by packet.
 
 The files:
+  capture_info       what `info` returns: `CaptureInfo`, and the sidecar beside a pcap file
+  entries            what is in its lists, and the small values beside them
   census             counts and lists the items of a capture
   trial_conversion   finds what a conversion to pcap would lose, or why it would be refused
-  blocks             decides how `info` shows blocks that hold no packets, in JSON and on the page
-  document           makes the JSON form of `info`
+  blocks             decides how `info` shows blocks that hold no packets, in lists and on the page
   text_form          writes everything in a capture as lines of text
 """
 
@@ -15,7 +16,8 @@ from collections import Counter
 from contextlib import ExitStack
 from typing import Any
 
-from pcapconv.conversion import Conversion, ConversionSettings, apply_steps
+from pcapconv.conversion import Conversion, ConversionSettings, apply_steps, make_plan
+from pcapconv.describing.capture_info import CaptureInfo, SidecarInfo, UnusableSidecar
 from pcapconv.describing.census import Census
 from pcapconv.describing.trial_conversion import TrialSink
 from pcapconv.errors import PcapconvError
@@ -30,27 +32,39 @@ from pcapconv.time_zones import TimeZone
 def info(
     source: Readable,
     *,
+    filter: str | None = None,  # noqa: A002 - the command line's name
     fractions: str | None = None,
     timezone: str | None = None,
     salvage: bool = False,
-    plan: BasePlan | None = None,
-) -> dict[str, Any]:
-    """Return what a capture holds, and what the sidecar beside it keeps.
+) -> CaptureInfo:
+    """Find out what a capture holds, what a conversion to pcap would lose, and what the sidecar beside it keeps.
 
-    The fields are those that `docs/reference/json.md` describes, but `duration` is a `Duration`. `fractions` and
-    `salvage` are as for `convert`; `timezone` is the zone in which times are shown. The steps of `plan` select the
-    packets that count. Raises FormatError for a file that is not a capture, FileError, and UsageError for an unknown
-    zone.
+    * `source`: a path, `-` for stdin, or a binary file object, which stays open.
+    * `filter`: count only the packets that match this expression of libpcap, as for `convert`.
+    * `timezone`: the zone in which times are shown as text.
+    * `fractions`, `salvage`: as for `convert`.
+
+    Returns a `CaptureInfo`. Raises FormatError for a file that is not a capture, FileError, and UsageError for invalid
+    arguments.
     """
-    plan, zone = plan or BasePlan(), parse_timezone("timezone", timezone)
+    zone = parse_timezone("timezone", timezone)
+    return describe(source, make_plan({"filter": filter}), zone, fractions=fractions, salvage=salvage)
+
+
+def describe(
+    source: Readable, plan: BasePlan | None, zone: TimeZone, *, fractions: str | None, salvage: bool
+) -> CaptureInfo:
+    """What `info` returns, with checked arguments. The steps of `plan` select the packets that count."""
+    plan = plan or BasePlan()
     with open_source(source, fractions=fractions, salvage=salvage) as opened:
-        fields = {**_capture_fields(opened, plan, zone), "sidecar": None}
+        fields = _capture_fields(opened, plan, zone)
+        sidecar = None
         if fields["format"] == "pcap" and opened.seekable and isinstance(source, str | os.PathLike):
-            fields["sidecar"] = _sidecar_fields(opened, os.fspath(source), plan, zone)
-    return fields
+            sidecar = _sidecar_info(opened, os.fspath(source), plan, zone)
+    return CaptureInfo(**fields, sidecar=sidecar)
 
 
-def _sidecar_fields(source: Source, name: str, plan: BasePlan, zone: TimeZone) -> dict[str, Any] | None:
+def _sidecar_info(source: Source, name: str, plan: BasePlan, zone: TimeZone) -> SidecarInfo | UnusableSidecar | None:
     """Return what the sidecar beside a pcap file keeps, or why it cannot be used; None without a sidecar."""
     if not os.path.isfile(name + SIDECAR_SUFFIX):  # reading a pipe of that name could wait for ever
         return None
@@ -64,7 +78,7 @@ def _sidecar_fields(source: Source, name: str, plan: BasePlan, zone: TimeZone) -
             for item in apply_steps(plan.steps(Counter()), items):
                 census.add_item(item)
     except PcapconvError as error:
-        return {"file": name + SIDECAR_SUFFIX, "matches": False, "reason": str(error)}
+        return UnusableSidecar(name + SIDECAR_SUFFIX, str(error))
     header = document.header
     fields = {
         "kept": header.kept,
@@ -72,7 +86,7 @@ def _sidecar_fields(source: Source, name: str, plan: BasePlan, zone: TimeZone) -
         "damage_before": header.damage,
         "fingerprints": header.fingerprints,
     }
-    return {"file": document.name, "matches": True, **fields, **census.result()}
+    return SidecarInfo(file=document.name, matches=True, **fields, **census.result())
 
 
 def _capture_fields(source: Source, plan: BasePlan, zone: TimeZone) -> dict[str, Any]:

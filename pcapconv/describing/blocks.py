@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
+from pcapconv.describing.entries import CustomEntry, NameEntry, OptionEntry, SecretsEntry, StatisticsEntry
 from pcapconv.model import Block
 from pcapconv.report import MOST_LISTED
 from pcapconv.spec import ByteOrder, bodies, pcapng, readable_options
 from pcapconv.text import counted
 from pcapconv.time_zones import UTC, TimeZone
 
-Entry = dict[str, Any]
 # A function that returns the time unit of an interface of the section, by id.
 TimeUnits = Callable[[int], readable_options.TimeUnit | None]
 
@@ -30,9 +30,9 @@ class BlockList(NamedTuple):
 
     types: tuple[int, ...]
     name: str
-    entries: Callable[[Block, TimeUnits, TimeZone], Iterator[Entry]]
+    entries: Callable[[Block, TimeUnits, TimeZone], Iterator[Any]]
     label: str = ""
-    text: Callable[[Entry], str] = str
+    text: Callable[[Any], str] = str
     total: Callable[[Block], int] = lambda _: 1
 
 
@@ -42,49 +42,54 @@ def listed_options(
     block_type: int,
     time_unit: readable_options.TimeUnit | None = None,
     zone: TimeZone = UTC,
-) -> list[dict[str, Any]]:
+) -> list[OptionEntry]:
     """Return the first thousand options of a list, decoded."""
-    return [*islice(readable_options.decode_options(raw, order, block_type, time_unit, zone), MOST_LISTED)]
-
-
-def option_texts(options: list[Entry], leave_out: tuple[str, ...] = ()) -> list[str]:
-    """Return options as texts; comments, and the options named in `leave_out`, are left out."""
-    left_out = ("opt_comment", *leave_out)
+    decoded = islice(readable_options.decode_options(raw, order, block_type, time_unit, zone), MOST_LISTED)
     return [
-        f"{option['name']} {readable_options.value_text(option)}"
-        for option in options
-        if option["name"] not in left_out
+        OptionEntry(each["name"], each["value"] if "value" in each else bytes.fromhex(each["raw"])) for each in decoded
     ]
 
 
-def _names(block: Block, _: TimeUnits, _zone: TimeZone) -> Iterator[Entry]:
-    return readable_options.decode_names(block.body, block.byte_order)
+def option_texts(options: list[OptionEntry], leave_out: tuple[str, ...] = ()) -> list[str]:
+    """Return options as texts; comments, and the options named in `leave_out`, are left out."""
+    left_out = ("opt_comment", *leave_out)
+    return [f"{option.name} {option.text}" for option in options if option.name not in left_out]
 
 
-def _name_text(entry: Entry) -> str:
-    return f"{entry['address']} {' '.join(entry['names'])}" if "address" in entry else f"unknown record {entry['type']}"
+def _names(block: Block, _: TimeUnits, _zone: TimeZone) -> Iterator[NameEntry]:
+    for each in readable_options.decode_names(block.body, block.byte_order):
+        if "address" in each:
+            yield NameEntry(each["address"], each["names"])
+        else:
+            yield NameEntry(None, [], each["type"], bytes.fromhex(each["raw"]))
 
 
-def _secrets(block: Block, _: TimeUnits, _zone: TimeZone) -> Iterator[Entry]:
+def _name_text(entry: NameEntry) -> str:
+    if entry.address is None:
+        return f"unknown record {entry.type}"
+    return f"{entry.address} {' '.join(entry.names)}"
+
+
+def _secrets(block: Block, _: TimeUnits, _zone: TimeZone) -> Iterator[SecretsEntry]:
     secrets = bodies.secrets(block.body, block.byte_order)
-    yield {"section": block.section, "type": secrets.type_name, "bytes": len(secrets.data)}
+    yield SecretsEntry(block.section, secrets.type_name, len(secrets.data))
 
 
-def _statistics(block: Block, time_units: TimeUnits, zone: TimeZone) -> Iterator[Entry]:
+def _statistics(block: Block, time_units: TimeUnits, zone: TimeZone) -> Iterator[StatisticsEntry]:
     statistics = bodies.statistics(block.body, block.byte_order)
     number = statistics.interface if statistics.has_interface else None
     time_unit = None if number is None else time_units(number)
     options = listed_options(block.body[block.options_at :], block.byte_order, block.type, time_unit, zone)
-    yield {"section": block.section, "interface": number, "options": options}
+    yield StatisticsEntry(block.section, number, options)
 
 
-def _statistics_text(entry: Entry) -> str:
-    return f"{entry['section']}:{entry['interface']}: {', '.join(option_texts(entry['options']))}"
+def _statistics_text(entry: StatisticsEntry) -> str:
+    return f"{entry.section}:{entry.interface}: {', '.join(option_texts(entry.options))}"
 
 
-def _custom(block: Block, _: TimeUnits, _zone: TimeZone) -> Iterator[Entry]:
+def _custom(block: Block, _: TimeUnits, _zone: TimeZone) -> Iterator[CustomEntry]:
     pen, data = bodies.custom(block.body, block.byte_order)
-    yield {"section": block.section, "pen": pen, "bytes": len(data)}
+    yield CustomEntry(block.section, pen, len(data))
 
 
 BLOCK_LISTS = (
@@ -101,7 +106,7 @@ BLOCK_LISTS = (
         "secrets",
         _secrets,
         "secrets",
-        lambda entry: f"{entry['type']}, {counted(entry['bytes'], 'byte')}",
+        lambda entry: f"{entry.type}, {counted(entry.bytes, 'byte')}",
     ),
     BlockList((pcapng.INTERFACE_STATISTICS,), "statistics", _statistics, "statistics", _statistics_text),
     BlockList((pcapng.CUSTOM, pcapng.CUSTOM_DO_NOT_COPY), "custom", _custom),

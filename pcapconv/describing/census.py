@@ -1,4 +1,4 @@
-"""The census of a capture: counts and lists of all its items, as plain values for the page and for JSON.
+"""The census of a capture: counts and lists of all its items, as typed values for the page and for JSON.
 
 Strategy: a kernel counts packets and their options. Comments, the options of interfaces and sections, and the blocks
 that hold no packets are decoded item by item.
@@ -15,7 +15,16 @@ from typing import Any
 
 from pcapconv import timestamps
 from pcapconv.describing.blocks import BLOCK_LISTS, BY_TYPE, listed_options
-from pcapconv.describing.document import Duration
+from pcapconv.describing.entries import (
+    CommentEntry,
+    Duration,
+    Instant,
+    InterfaceEntry,
+    PacketOrder,
+    SectionEntry,
+    Totals,
+    WiresharkNumbers,
+)
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import OPTION_COUNTS, TOTALS, UNREADABLE
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
@@ -58,12 +67,12 @@ class _FrameNumbers:
         if self._blocks and self._from_packet is None:
             self._from_packet = batch.number(0)
 
-    def result(self) -> dict[str, Any] | None:
+    def result(self) -> WiresharkNumbers | None:
         """Return the first packet with another number in Wireshark, and the blocks that cause the difference; None if
         all numbers are equal."""
         if self._from_packet is None:
             return None
-        return {"from_packet": self._from_packet, "blocks": dict(self._blocks)}
+        return WiresharkNumbers(self._from_packet, dict(self._blocks))
 
 
 class Census:
@@ -108,20 +117,20 @@ class Census:
             case Block():
                 self._add_block(item)
             case Damage():
-                self._damage.add_entry(item._asdict())
+                self._damage.add_entry(item)
             case Notice():
-                self._warnings.add_entry(item._asdict())
+                self._warnings.add_entry(item)
 
     def result(self) -> dict[str, Any]:
-        """Return the counts and lists, after the last item."""
+        """Return the counts and lists, after the last item: the fields of `Contents`."""
         self._close_section()
         first, last = self._span or (None, None)
         times: dict[str, Any] = {"first_time": None, "last_time": None, "duration": None}
         if first is not None and last is not None:
-            times["first_time"] = timestamps.format_instant(first, self._decimal_places, self._zone)
-            times["last_time"] = timestamps.format_instant(last, self._decimal_places, self._zone)
+            for name, time in (("first_time", first), ("last_time", last)):
+                times[name] = Instant(time, timestamps.format_instant(time, self._decimal_places, self._zone))
             times["duration"] = Duration(last - first, self._decimal_places)
-        lists = {
+        lists: dict[str, Any] = {
             "sections": self._sections,
             "interfaces": self._interfaces,
             "comments": self._comments,
@@ -129,6 +138,8 @@ class Census:
             "damage": self._damage,
             "warnings": self._warnings,
         }
+        totals = {name: entries.total for name, entries in lists.items()}
+        lists["interfaces"] = [InterfaceEntry(**fields) for fields in self._interfaces]
         return {
             "packets": sum(self._types),
             "captured_bytes": self._captured,
@@ -136,9 +147,9 @@ class Census:
             "packets_without_time": self._types[pcapng.SIMPLE_PACKET],
             "wireshark_numbers": self._frame_numbers.result(),
             **times,
-            "order": self._order_fields(),
+            "order": self._packet_order(),
             **{name: list(entries) for name, entries in lists.items()},
-            "totals": {name: entries.total for name, entries in lists.items()},
+            "totals": Totals(**totals),
             "packet_options": self._packet_options(),
             "blocks": self._block_counts(),
         }
@@ -149,13 +160,13 @@ class Census:
         self._blocks[pcapng.SECTION_HEADER] += section.layout == "pcapng"
         order = section.byte_order
         self._sections.add_entry(
-            {
-                "number": section.number,
-                "byte_order": order,
-                "version": ".".join(map(str, section.version)),
-                "variant": section.variant,
-                "options": listed_options(section.raw_options, order, pcapng.SECTION_HEADER),
-            }
+            SectionEntry(
+                section.number,
+                order,
+                ".".join(map(str, section.version)),
+                section.variant,
+                listed_options(section.raw_options, order, pcapng.SECTION_HEADER),
+            )
         )
         self._add_comments(option_lists.OptionList(section.raw_options, order), f"section {section.number}")
 
@@ -188,7 +199,7 @@ class Census:
         for row in self._limits.rows_above(batch) if self._with_offsets else ():
             number = batch.columns.interface[row]
             self._warnings.add_entry(
-                longer_packet_notice(batch, row, self._section_interfaces[number][0], batch.layout)._asdict()
+                longer_packet_notice(batch, row, self._section_interfaces[number][0], batch.layout)
             )
             self._limits.raise_limit(number)
         self._kernels.count_packets(batch.columns, batch.rows, self._totals, self._types)
@@ -224,7 +235,7 @@ class Census:
 
     def _add_comments(self, options: option_lists.OptionList, where: str) -> None:
         for text in options.comments:
-            self._comments.add_entry({"where": where, "text": text})
+            self._comments.add_entry(CommentEntry(where, text))
 
     def _close_section(self) -> None:
         """Add the numbers and times of packets to the entries of the section's interfaces."""
@@ -238,9 +249,9 @@ class Census:
             if lowest > highest or interface.time_error:
                 continue
             time_unit = interface.ticks_per_second, interface.time_offset
-            entry["first_time"] = timestamps.format_time(lowest, *time_unit, self._zone)
-            entry["last_time"] = timestamps.format_time(highest, *time_unit, self._zone)
             first, last = timestamps.instant(lowest, *time_unit), timestamps.instant(highest, *time_unit)
+            entry["first_time"] = Instant(first, timestamps.format_time(lowest, *time_unit, self._zone))
+            entry["last_time"] = Instant(last, timestamps.format_time(highest, *time_unit, self._zone))
             earliest, latest = self._span or (first, last)
             self._span = min(earliest, first), max(latest, last)
             self._decimal_places = max(self._decimal_places, timestamps.digits(time_unit[0]))
@@ -249,14 +260,10 @@ class Census:
         self._order.begin_section()
         self._totals = array("Q")
 
-    def _order_fields(self) -> dict[str, Any]:
+    def _packet_order(self) -> PacketOrder:
         order = self._order
-        return {
-            "in_order": not order.places,
-            "places": order.places,
-            "first_packet": order.first_packet,
-            "goes_back": Duration(order.goes_back, self._decimal_places),
-        }
+        goes_back = Duration(order.goes_back, self._decimal_places)
+        return PacketOrder(not order.places, order.places, order.first_packet, goes_back)
 
     def _packet_options(self) -> dict[str, int]:
         """Return the number of packet options by name."""

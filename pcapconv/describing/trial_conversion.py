@@ -7,10 +7,11 @@ Strategy: a pcap writer converts the capture, and what it writes is discarded. S
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Self
 
 from pcapconv import formats
 from pcapconv.describing.census import Census
+from pcapconv.describing.entries import ToPcap
 from pcapconv.errors import NeedsNanosecondsError, TargetError
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.buffered_output import BufferedOutput
@@ -64,11 +65,11 @@ class TrialSink(Sink):
         """Set the losses of the report."""
         report.losses = dict(self._writer.losses)
 
-    def result(self, report: Report) -> dict[str, Any]:
+    def result(self, report: Report) -> ToPcap:
         """Return what the conversion would lose, by kind; or why it would be refused."""
         if self._refusal:
-            return {"possible": False, "reason": self._refusal}
-        return {"possible": True, "losses": report.losses}
+            return ToPcap(False, {}, self._refusal)
+        return ToPcap(True, report.losses)
 
     def _try(self, step: Callable[[], None]) -> None:
         try:

@@ -166,11 +166,11 @@ def recognise(
     if compression is not None and (not head or (damage is not None and len(head) < _FEW)):
         raise _nothing_inside(head, name, compression, damage)
     if not head:
-        raise NotACaptureError(f"{name}: the file is empty, not a pcap or pcapng capture")
+        raise NotACaptureError(f"{name}: the file is empty, not a pcap or pcapng capture", path=name)
     also = _damage_as_well(damage)
     if pcapng.from_text_transfer(head):
         how = f"it begins with {head[:4].hex(' ')}"
-        raise FormatError(damaged_transfers.TEXT_MODE.format(name=name, format="pcapng", how=how) + also)
+        raise FormatError(damaged_transfers.TEXT_MODE.format(name=name, format="pcapng", how=how) + also, path=name)
     identified = not_captures.identify(head, whole=whole)
     beginning = quoted(head, min_shown=16) or head[:16].hex(" ")
     subject = "it" if compression is None else f"the {compression} data in it"
@@ -178,6 +178,7 @@ def recognise(
         f"{name}: not a pcap or pcapng capture, {subject} begins with {beginning}"
         f"{f': it is {identified}' if identified else ''}{also}",
         known=identified is not None,
+        path=name,
     )
 
 
@@ -194,11 +195,15 @@ def _damage_as_well(damage: StreamDamage | None) -> str:
 def _nothing_inside(head: bytes, name: str, compression: str, damage: StreamDamage | None) -> NotACaptureError:
     """Return the error for a compressed file with no data, or with damage in its first bytes."""
     if damage is None:
-        return NotACaptureError(f"{name}: not a pcap or pcapng capture, the {compression} data in it is empty")
+        return NotACaptureError(
+            f"{name}: not a pcap or pcapng capture, the {compression} data in it is empty", path=name
+        )
     from pcapconv.formats.compressed_captures import damage_in_words
 
     found = f"only {head[:16].hex(' ')} could be decompressed" if head else "nothing could be decompressed"
-    return NotACaptureError(f"{name}: not a pcap or pcapng capture, {found}: {damage_in_words(damage)}", known=True)
+    return NotACaptureError(
+        f"{name}: not a pcap or pcapng capture, {found}: {damage_in_words(damage)}", known=True, path=name
+    )
 
 
 def format_at(source: Source) -> str:
@@ -223,7 +228,7 @@ def target_format(name: str | None, to: str | None) -> str:
     None and the suffix belongs to no format."""
     if to is not None:
         if to not in FORMATS:
-            raise UsageError(f"{argument('to', to)}: the format is one of {', '.join(FORMATS)}")
+            raise UsageError(f"{argument('to', to)}: the format is one of {', '.join(FORMATS)}", option="to")
         return to
     by_suffix = None if name is None else format_of(name)
     if by_suffix is None:
@@ -234,9 +239,9 @@ def target_format(name: str | None, to: str | None) -> str:
         if compression is not None:
             better = f"{stem}.pcapng{compression.suffix}"
             raise UsageError(
-                f"{name}: its suffix names a compression and no format; name it {better}, or give {choices}"
+                f"{name}: its suffix names a compression and no format; name it {better}, or give {choices}", path=name
             )
-        raise UsageError(f"{output}: its suffix names no format ({known}); give {choices}")
+        raise UsageError(f"{output}: its suffix names no format ({known}); give {choices}", path=output)
     return by_suffix
 
 

@@ -139,7 +139,7 @@ class CompressedReader:
                 yield item
         except FormatError as error:
             if (damage := self._content.damage) is not None:
-                raise FormatError(f"{error}; {damage_in_words(damage)}") from None
+                raise error.restated(f"{error}; {damage_in_words(damage)}") from None
             raise
         if (damage := self._content.damage) is not None:
             position, left_out = self._content.position, damage.bytes_left_out

@@ -35,7 +35,8 @@ def refuse_replacement_characters(head: bytes, name: str) -> None:
     if damaged_format:
         raise FormatError(
             f"{name}: a {damaged_format} capture that some program took for UTF-8 text: it has replacement characters "
-            "(ef bf bd) where other bytes were; it cannot be repaired; copy it again from its source"
+            "(ef bf bd) where other bytes were; it cannot be repaired; copy it again from its source",
+            path=name,
         )
 
 
@@ -43,7 +44,9 @@ def refuse_changed_line_ends(head: bytes, name: str, *, whole: bool) -> None:
     """Raise FormatError for a pcap file that a text-mode transfer changed. `head` is the beginning of the file, or the
     whole file if `whole`; `name` is for messages."""
     if _has_changed_line_ends(head, whole=whole):
-        raise FormatError(TEXT_MODE.format(name=name, format="pcap", how="every 0a in it has a 0d before it"))
+        raise FormatError(
+            TEXT_MODE.format(name=name, format="pcap", how="every 0a in it has a 0d before it"), path=name
+        )
 
 
 def _format_with_replacements(head: bytes) -> str | None:

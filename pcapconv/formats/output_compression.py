@@ -30,10 +30,12 @@ def check_compression(compress: str | None, level: int | None) -> None:
     """Check the arguments `compress` and `compress_level`, as far as they can be without an output. Raises
     UsageError."""
     if compress is not None and compress not in COMPRESSION_NAMES:
-        raise UsageError(f"{argument('compress', compress)}: must be one of {', '.join(COMPRESSION_NAMES)}")
+        raise UsageError(
+            f"{argument('compress', compress)}: must be one of {', '.join(COMPRESSION_NAMES)}", option="compress"
+        )
     if level is not None:
         if isinstance(level, bool) or not isinstance(level, int):
-            raise UsageError(f"{argument('compress_level', level)}: write a whole number")
+            raise UsageError(f"{argument('compress_level', level)}: write a whole number", option="compress_level")
         if compress == NO_COMPRESSION:
             raise _level_without_compression(level)
         if compress is not None:
@@ -90,7 +92,8 @@ def _chosen(compress: str | None, name: str | None) -> Compression | None:
         better = f"{stem}{'' if chosen is None else chosen.suffix}"
         raise UsageError(
             f"{name}: its suffix says {by_suffix.name}, and {argument('compress', compress)} something else; name it "
-            f"{better}, or leave out {argument('compress')}"
+            f"{better}, or leave out {argument('compress')}",
+            path=name,
         )
     return chosen
 
@@ -113,12 +116,14 @@ def _check_level(compression: Compression, level: int) -> None:
     levels = compression.levels
     if level not in levels:
         raise UsageError(
-            f"{argument('compress_level', level)}: {compression.name} has the levels {levels[0]} to {levels[-1]}"
+            f"{argument('compress_level', level)}: {compression.name} has the levels {levels[0]} to {levels[-1]}",
+            option="compress_level",
         )
 
 
 def _level_without_compression(level: int) -> UsageError:
     return UsageError(
         f"{argument('compress_level', level)}: the output is not compressed; give it a suffix, as in x.pcapng.gz, or "
-        f"say {argument('compress', 'gzip')}"
+        f"say {argument('compress', 'gzip')}",
+        option="compress_level",
     )

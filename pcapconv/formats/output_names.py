@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 from pcapconv import formats
-from pcapconv.errors import FileError
+from pcapconv.errors import FileDirectoryError
 from pcapconv.io.compression import COMPRESSIONS, split_suffix
 from pcapconv.io.paths import STDIO, Readable, Writable, base_name, create_error
 
@@ -44,8 +44,10 @@ def output_of(source: Readable, target: Writable, to: str | None, compress: str 
         return target
     name = base_name(source)
     if not name:
-        raise FileError(f"{path}: is a directory, and the input has no name that the output could take; name a file")
+        raise FileDirectoryError(
+            f"{path}: is a directory, and the input has no name that the output could take; name a file", path=path
+        )
     inside = os.path.join(path, with_suffix(name, to, compress))
     if os.path.isdir(inside):
-        raise FileError(f"{inside}: is a directory; name another file")
+        raise FileDirectoryError(f"{inside}: is a directory; name another file", path=inside)
     return inside

@@ -109,14 +109,16 @@ class PcapReader:
         window, size = self._window, header_size(self._magic)
         if not window.fill(size):
             raise FormatError(
-                f"{window.name}: the capture ends after {window.available} bytes, in the file header of {size}"
+                f"{window.name}: the capture ends after {window.available} bytes, in the file header of {size}",
+                path=window.name,
+                offset=window.available,
             )
         raw = bytes(window.buffer[window.start : window.start + size])
         window.take(size)
         try:
             stated = read_header(raw)
         except ValueError as error:
-            raise FormatError(f"{window.name}: {error}") from None
+            raise FormatError(f"{window.name}: {error}", path=window.name) from None
         variant = recognise_variant(stated, lambda distance, count: window.peek(distance, count) or b"")
         header = stated._replace(variant=variant)
         # The same header with the variant of its magic number, whatever the records are.

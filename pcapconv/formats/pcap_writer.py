@@ -208,7 +208,7 @@ class PcapWriter:
                 row += status == MORE
             if status not in (FULL, MORE):
                 interface = self._in_section[columns.interface[row]]
-                raise TimeRangeError(_out_of_range(batch, row, interface, before=status == BEFORE_1970))
+                raise _out_of_range(batch, row, interface, before=status == BEFORE_1970)
         self.packets += batch.rows
 
     def _write_long(self, batch: PacketBatch, columns: Columns, row: int, scales: array[int]) -> int:
@@ -351,12 +351,14 @@ class PcapWriter:
                 continue
             interface = self._in_section[columns.interface[row]]
             if interface.time_error:
-                raise TimeRangeError(f"packet {batch.number(row)}: {interface.time_error}")
+                raise TimeRangeError(
+                    f"packet {batch.number(row)}: {interface.time_error}", packet_number=batch.number(row)
+                )
             ticks, exact = timestamps.rescale(
                 columns.ticks[row], interface.ticks_per_second, interface.time_offset, per_second
             )
             if not 0 <= ticks < per_second << 32:
-                raise TimeRangeError(_out_of_range(batch, row, interface, before=ticks < 0))
+                raise _out_of_range(batch, row, interface, before=ticks < 0)
             columns.ticks[row] = ticks
             self._counts[_CUT] += not exact
         return columns, array("Q", [per_second, 1, 1, 0, 0, 0] * len(self._in_section))
@@ -374,8 +376,11 @@ def _fits_kernel(interface: Interface, per_second: int) -> bool:
     return not interface.time_error and interface.ticks_per_second * factor < 2**64
 
 
-def _out_of_range(batch: PacketBatch, row: int, interface: Interface, *, before: bool) -> str:
-    """The message for a time that pcap cannot hold; `before` is true if it is before 1970."""
+def _out_of_range(batch: PacketBatch, row: int, interface: Interface, *, before: bool) -> TimeRangeError:
+    """The error for a time that pcap cannot hold; `before` is true if it is before 1970."""
     time = timestamps.format_time(batch.columns.ticks[row], interface.ticks_per_second, interface.time_offset)
     limit = "before 1970" if before else "2^32 seconds or more after 1970"
-    return f"packet {batch.number(row)}: its time, {time}, is {limit}, which pcap cannot hold"
+    number = batch.number(row)
+    return TimeRangeError(
+        f"packet {number}: its time, {time}, is {limit}, which pcap cannot hold", packet_number=number
+    )

@@ -106,7 +106,7 @@ class PcapngReader:
                 yield from self._next_block(refused=status == NOT_A_RECORD)
         yield from self._end_section()
         if self._section is None:
-            raise FormatError(f"{window.name}: no section can be read: {self._first_fault}")
+            raise FormatError(f"{window.name}: no section can be read: {self._first_fault}", path=window.name)
 
     def _check_first_block(self) -> None:
         """Raise FormatError if the file does not begin with a Section Header Block, or shows a damaged transfer."""
@@ -115,11 +115,17 @@ class PcapngReader:
         damaged_transfers.refuse_replacement_characters(window.head(damaged_transfers.SECTION_HEADER_SIZE), window.name)
         first = window.head(pcapng.BLOCK_OVERHEAD)
         if window.available < 12:
-            raise FormatError(f"{window.name}: the capture ends after {window.available} bytes, in its first block")
+            raise FormatError(
+                f"{window.name}: the capture ends after {window.available} bytes, in its first block",
+                path=window.name,
+                offset=window.available,
+            )
         if first[8:] not in pcapng.BYTE_ORDERS:
             raise FormatError(
                 f"{window.name}: offset 8: the byte-order magic is 0x{first[8:].hex()}, "
-                "neither 0x1a2b3c4d nor 0x4d3c2b1a"
+                "neither 0x1a2b3c4d nor 0x4d3c2b1a",
+                path=window.name,
+                offset=8,
             )
 
     def _next_block(self, *, refused: bool) -> Iterator[Item]:

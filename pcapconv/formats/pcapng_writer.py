@@ -114,7 +114,8 @@ class PcapngWriter:
                 if made > LARGEST_RECORD and not (copy and columns.record_length[row]):
                     raise TargetError(
                         f"packet {batch.number(row)}: its block would have {made} bytes or so, more than the "
-                        f"{LARGEST_RECORD} that pcapconv reads"
+                        f"{LARGEST_RECORD} that pcapconv reads",
+                        packet_number=batch.number(row),
                     )
                 size = max(made, columns.record_length[row])  # a Simple Packet that is copied may be longer
                 if not output.make_room(size):

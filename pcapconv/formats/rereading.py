@@ -51,4 +51,4 @@ class SectionPackets:
 
     def changed(self) -> FileError:
         """See `StoredPackets.changed`."""
-        return FileError(f"{self._window.name}: was changed while it was read")
+        return FileError(f"{self._window.name}: was changed while it was read", path=self._window.name)

@@ -197,7 +197,7 @@ class BufferedOutput:
         """End the threads, and drop buffers that they have not written. For a pipe, wait only briefly: a pipe that
         nobody reads can hold a thread for ever."""
         for thread in self._threads:
-            thread.error = thread.error or FileError(f"{self.name}: writing was given up")
+            thread.error = thread.error or FileError(f"{self.name}: writing was given up", path=self.name)
         for thread in self._threads:
             thread.end(None if self.seekable else _PATIENCE)
 

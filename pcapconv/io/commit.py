@@ -36,7 +36,9 @@ def commit(targets: Sequence[Target], read: Sequence[Source] = (), *, fsync: boo
         try:
             for target in targets:
                 if signals.arrived and len(targets) > 1:  # a single output is published all the same
-                    raise FileError(f"{targets[0].name}: interrupted")  # in case the signal's handler raises nothing
+                    raise FileError(
+                        f"{targets[0].name}: interrupted", path=targets[0].name
+                    )  # in case the signal's handler raises nothing
                 _check_unchanged(target, read)
                 begun.append(target)
                 with hold_signals() if blocking and not target.may_block else contextlib.nullcontext():
@@ -67,7 +69,7 @@ def _undo_all(begun: Sequence[Target], error: BaseException) -> None:
         except FileError as undo_error:
             messages.append(str(undo_error))
     if messages:
-        raise FileError("; ".join([str(error), *messages])) from error
+        raise FileError("; ".join([str(error), *messages]), path=begun[0].path, cause=error) from error
 
 
 def _confirm_all(targets: Sequence[Target], *, fsync: bool) -> None:

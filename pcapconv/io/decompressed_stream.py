@@ -125,7 +125,7 @@ class DecompressedStream:
             self._thread.join(None if self._source.seekable else _PATIENCE)
             self._thread = None
         with suppress(Full):  # for a reader in another thread, which may wait
-            self._queue.put_nowait(FileError(f"{self.name}: {_CLOSED}"))
+            self._queue.put_nowait(FileError(f"{self.name}: {_CLOSED}", path=self.name))
 
     @property
     def _whole_file_read(self) -> bool:
@@ -134,7 +134,7 @@ class DecompressedStream:
     def _load_piece(self) -> None:
         """Take the next piece, or the end. Raises what the thread raised, also if it is asked again."""
         if self._closed:
-            raise FileError(f"{self.name}: {_CLOSED}")
+            raise FileError(f"{self.name}: {_CLOSED}", path=self.name)
         if self._thread is None and self.position and not self._whole_file_read:
             self._start()
         with name_in_errors(self.name):

@@ -17,7 +17,7 @@ import stat
 from collections.abc import Sequence
 from typing import Self
 
-from pcapconv.errors import FileError, UsageError
+from pcapconv.errors import FileError, FileExistingError, UsageError
 from pcapconv.io.commit import commit
 from pcapconv.io.final_names import UndoableNaming, exists, name_if_free, put_aside, temporary_name, unlink
 from pcapconv.io.held_signals import hold_signals
@@ -129,23 +129,23 @@ class FileSet:
             self._check_not_reserved(path, name)
             return path
         except (OSError, ValueError) as error:
-            raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
+            raise FileError(f"{name}: cannot create: {reason_of(error)}", path=name, cause=error) from error
         if not plain:
-            raise FileError(f"{name}: exists already, and is not a plain file")
+            raise FileExistingError(f"{name}: exists already, and is not a plain file", path=name)
         path = real_path(name)
         self._check_not_reserved(path, name)
         if not self._force:
-            raise FileError(exists_message(name))
+            raise FileExistingError(exists_message(name), path=name)
         return path
 
     def _check_not_reserved(self, path: str, name: str) -> None:
         """Check that no other file of the command has this path. Raises UsageError if one has."""
         if path in self._reserved:
-            raise UsageError(f"{name}: that is another file of the same run; give it a name of its own")
+            raise UsageError(f"{name}: that is another file of the same run; give it a name of its own", path=name)
         with writing(name), contextlib.suppress(FileNotFoundError):
             status = os.stat(path)
             if (status.st_dev, status.st_ino) in self._published:  # names that differ may mean the same file
-                raise UsageError(f"{name}: another part has this name; put {{index}} into the template")
+                raise UsageError(f"{name}: another part has this name; put {{index}} into the template", path=name)
 
     def commit(
         self,
@@ -176,9 +176,9 @@ class FileSet:
             self._check_not_reserved(file.path, file.name)
             status = self._give_name(file, file.path)
         except FileExistsError as error:
-            raise FileError(exists_message(file.name)) from error
+            raise FileExistingError(exists_message(file.name), path=file.name) from error
         except OSError as error:
-            raise FileError(f"{file.name}: cannot create: {reason_of(error)}") from error
+            raise FileError(f"{file.name}: cannot create: {reason_of(error)}", path=file.name, cause=error) from error
         self._published.add((status.st_dev, status.st_ino))
 
     def _give_name(self, file: _SetFile, path: str) -> os.stat_result:
@@ -210,7 +210,9 @@ class FileSet:
         except OSError as error:
             self._stuck.add(file.old)
             where = f"; the old file is {file.old}" if file.old else ""
-            raise FileError(f"{file.name}: cannot put back what was there: {reason_of(error)}{where}") from error
+            raise FileError(
+                f"{file.name}: cannot put back what was there: {reason_of(error)}{where}", path=file.name, cause=error
+            ) from error
 
     def confirm(self, *, fsync: bool) -> None:
         """Confirm that all files stay: remove the journal, and, with `fsync`, sync the directories. Raises FileError if

@@ -29,7 +29,7 @@ def real_path(name: str) -> str:
     try:
         return os.path.realpath(name)
     except OSError as error:  # the working directory is gone
-        raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
+        raise FileError(f"{name}: cannot create: {reason_of(error)}", path=name, cause=error) from error
 
 
 def comparable_path(file: object) -> str | None:
@@ -68,7 +68,7 @@ def base_name(target: Writable) -> str:
 
 def open_error(name: str, error: Exception) -> FileError:
     """Return the error for an input that cannot be opened."""
-    return FileError(f"{name}: cannot open: {_reason_for_name(name, error)}")
+    return FileError(f"{name}: cannot open: {_reason_for_name(name, error)}", path=name, cause=error)
 
 
 def create_error(name: str, error: Exception, directory: str | None = None) -> FileError:
@@ -77,8 +77,8 @@ def create_error(name: str, error: Exception, directory: str | None = None) -> F
         needed = [os.path.dirname(path) for path in (name, comparable_path(name) or "")]
         for each in needed if directory is None else [directory]:
             if each and not os.path.exists(each):
-                return FileError(f"there is no directory {each}; make it first")
-    return FileError(f"{name}: cannot create: {_reason_for_name(name, error)}")
+                return FileError(f"there is no directory {each}; make it first", path=each, cause=error)
+    return FileError(f"{name}: cannot create: {_reason_for_name(name, error)}", path=name, cause=error)
 
 
 def _reason_for_name(name: str, error: Exception) -> str:

@@ -35,7 +35,7 @@ def _file_errors(name: str, verb: str) -> Iterator[None]:
     except Exception as error:
         full = name == TEMPORARY_FILE and isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
         hint = "; set TMPDIR to a directory with more room" if full else ""
-        raise FileError(f"{name}: cannot {verb}: {reason_of(error)}{hint}") from error
+        raise FileError(f"{name}: cannot {verb}: {reason_of(error)}{hint}", path=name, cause=error) from error
 
 
 def read_all(file: Any, count: int) -> bytes:
@@ -96,14 +96,14 @@ def file_name(file: Any, otherwise: str, mode: str) -> str:
     if not hasattr(file, "read" if mode == "rb" else "write"):
         raise UsageError(f"{file!r:.80} is neither a path nor a file object")
     if isinstance(file, io.TextIOBase):
-        raise UsageError(f"{name} is open as text; open it with mode '{mode}'")
+        raise UsageError(f"{name} is open as text; open it with mode '{mode}'", path=name)
     return name
 
 
 def standard_stream(stream: Any, name: str, mode: str) -> Any:
     """Return the binary file under sys.stdin or sys.stdout. Raises FileError if it is closed."""
     if stream is None:
-        raise FileError(f"{name} is closed")
+        raise FileError(f"{name} is closed", path=name)
     try:
         descriptor = stream.fileno()
     except (OSError, ValueError, AttributeError):

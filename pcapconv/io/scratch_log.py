@@ -49,7 +49,7 @@ class ScratchLog:
             while len(data) < length and (piece := file.read(length - len(data))):
                 data += piece
         if len(data) < length:
-            raise FileError(f"{TEMPORARY_FILE}: it is shorter than what was written")
+            raise FileError(f"{TEMPORARY_FILE}: it is shorter than what was written", path=TEMPORARY_FILE)
         return bytes(data)
 
     def close(self) -> None:

@@ -164,7 +164,9 @@ class Source:
         with reading(self.name):
             now = os.stat(path)
         if _identity(now) != _identity(self._opened_as):
-            raise FileError(f"{name}: was changed while it was read, and is left as it is; run the command again")
+            raise FileError(
+                f"{name}: was changed while it was read, and is left as it is; run the command again", path=name
+            )
 
     def readinto(self, room: memoryview) -> int:
         """Read available bytes into `room`; return their number, 0 at the end. Raises FileError.
@@ -178,7 +180,9 @@ class Source:
             while self.size is not None and count < len(room) and (more := self._read(room[count:])):
                 count += more
         if not count and len(room) and self.size is not None:
-            raise FileError(f"{self.name}: became shorter while it was read: {self.position} of {self.size} bytes")
+            raise FileError(
+                f"{self.name}: became shorter while it was read: {self.position} of {self.size} bytes", path=self.name
+            )
         self.position += count
         return count
 
@@ -297,7 +301,9 @@ def open_again(source: Source, begin: int = 0, end: int | None = None) -> Source
         with contextlib.ExitStack() as stack:
             stack.callback(file.close)
             if source._opened_as is None or _identity(os.fstat(file.fileno())) != _identity(source._opened_as):
-                raise FileError(f"{source.name}: was changed while it was read; run the command again")
+                raise FileError(
+                    f"{source.name}: was changed while it was read; run the command again", path=source.name
+                )
             file.seek(start)
             again = Source(file, source.name, owned=True, path=source.path)
             stack.pop_all()
@@ -323,14 +329,16 @@ def _poll(file: Any) -> select.poll | None:
 def check_fractions(fractions: str | None) -> None:
     """Check the argument `fractions`. Raises UsageError for an unknown word."""
     if fractions is not None and fractions not in FRACTIONS:
-        raise UsageError(f"{argument('fractions', fractions)}: must be {' or '.join(FRACTIONS)}")
+        raise UsageError(f"{argument('fractions', fractions)}: must be {' or '.join(FRACTIONS)}", option="fractions")
 
 
 def check_salvage(*, salvage: bool, strict: bool) -> None:
     """Check the argument `salvage`. Raises UsageError with `strict`."""
     if salvage and strict:
         refusing, reading_on = argument("strict", True), argument("salvage", True)
-        raise UsageError(f"{refusing} refuses damage, {reading_on} reads on behind it; give one of them")
+        raise UsageError(
+            f"{refusing} refuses damage, {reading_on} reads on behind it; give one of them", option="salvage"
+        )
 
 
 def open_source(file: Readable, *, fractions: str | None = None, salvage: bool = False) -> Source:
@@ -373,7 +381,7 @@ def read_file(path: str, most: int = 16 * 2**20) -> bytes:
             while read < len(room) and (count := source.readinto(view[read:])):
                 read += count
     if read > most:
-        raise FileError(f"{path}: has more than {most} bytes")
+        raise FileError(f"{path}: has more than {most} bytes", path=path)
     return bytes(room[:read])
 
 

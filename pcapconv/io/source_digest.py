@@ -67,7 +67,8 @@ class Digest:
             if self._source.size is not None and self._position < self._source.size:
                 raise FileError(
                     f"{self._source.name}: became shorter while it was read: "
-                    f"{self._position} of {self._source.size} bytes"
+                    f"{self._position} of {self._source.size} bytes",
+                    path=self._source.name,
                 )
         return self._hash.hexdigest()
 

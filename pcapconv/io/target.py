@@ -20,7 +20,7 @@ import stat
 import sys
 from typing import Any, Self
 
-from pcapconv.errors import FileError
+from pcapconv.errors import FileError, FileExistingError
 from pcapconv.io import interruption
 from pcapconv.io.final_names import UndoableNaming, exists, name_if_free, put_aside, temporary_name, unlink
 from pcapconv.io.paths import STDIO, Writable, create_error, exists_message, real_path
@@ -225,9 +225,9 @@ class PlainFile(Target):
                 if self._temporary:
                     self._rename()
         except FileExistsError as error:
-            raise FileError(exists_message(self.name)) from error
+            raise FileExistingError(exists_message(self.name), path=self.name) from error
         except OSError as error:
-            raise FileError(f"{self.name}: cannot create: {reason_of(error)}") from error
+            raise FileError(f"{self.name}: cannot create: {reason_of(error)}", path=self.name, cause=error) from error
 
     def _link(self) -> None:
         """Link the nameless file to its final name; if that name is taken and `force` is set, to a temporary name."""
@@ -260,7 +260,9 @@ class PlainFile(Target):
                 self._naming.undo(self.path, old)
         except OSError as error:
             where = f"; the old file is {old}" if old else ""
-            raise FileError(f"{self.name}: cannot put back what was there: {reason_of(error)}{where}") from error
+            raise FileError(
+                f"{self.name}: cannot put back what was there: {reason_of(error)}{where}", path=self.name, cause=error
+            ) from error
 
     def confirm(self, *, fsync: bool) -> None:
         """See `Target.confirm`."""
@@ -309,7 +311,9 @@ def sync_directory(directory: int | None, name: str) -> None:
             os.fsync(directory)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some file systems cannot sync directories
-            raise FileError(f"{name}: is complete, but may not be on the disk yet: {reason_of(error)}") from error
+            raise FileError(
+                f"{name}: is complete, but may not be on the disk yet: {reason_of(error)}", path=name, cause=error
+            ) from error
 
 
 def open_target(
@@ -340,22 +344,22 @@ def open_target(
         return _spooled(_Stream(stdout, "stdout", owned=False), whole)
     name = os.fspath(output)
     if not os.path.basename(name):
-        raise FileError(f"{name!r} names no file")
+        raise FileError(f"{name!r} names no file", path=name)
     try:
         plain = stat.S_ISREG(os.stat(name).st_mode)
     except FileNotFoundError:
         return PlainFile(real_path(name), name, force=force, private=private)
     except (OSError, ValueError) as error:
-        raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
+        raise FileError(f"{name}: cannot create: {reason_of(error)}", path=name, cause=error) from error
     if plain:
         if not force:
-            raise FileError(exists_message(name))
+            raise FileExistingError(exists_message(name), path=name)
         # a symbolic link stays; the file that it leads to is replaced
         return PlainFile(real_path(name), name, force=force, private=private)
     try:
         return _spooled(_Stream(io.FileIO(name, "wb"), name, owned=True), whole)
     except OSError as error:
-        raise FileError(f"{name}: cannot write: {reason_of(error)}") from error
+        raise FileError(f"{name}: cannot write: {reason_of(error)}", path=name, cause=error) from error
 
 
 def _is_rewritable(file: Any) -> bool:

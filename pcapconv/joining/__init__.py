@@ -61,13 +61,13 @@ def join(
         document = open_document(os.fspath(sidecar), stack)
         target_name = name_of(target)
         if target_name is not None and formats.format_of(target_name) == "pcap":
-            raise UsageError(f"{target_name}: what join makes is pcapng; give it the suffix .pcapng")
+            raise UsageError(f"{target_name}: what join makes is pcapng; give it the suffix .pcapng", path=target_name)
         folder = os.path.dirname(os.fspath(sidecar))
         parts = [(part, _open_part(document, folder, part, stack)) for part in document.header.captures]
         inputs = [document.name, *(source.name for _, source in parts)]
         for file in (target, *taken):
             if comparable_path(file) in map(comparable_path, inputs) or any(is_file_at(name, file) for name in inputs):
-                raise UsageError(f"{file}: is the sidecar or one of the parts; name a different file")
+                raise UsageError(f"{file}: is the sidecar or one of the parts; name a different file", path=str(file))
         _check_link_types(document)
         settings = ConversionSettings(writer, fsync=fsync)
         conversion = stack.enter_context(_Joining(_Parts(document, parts, progress), settings))
@@ -82,25 +82,30 @@ def _check_link_types(document: Document) -> None:
     """Check that no two parts have packets of one link type. Raises SidecarError if two have."""
     link_types = [each.link_type for each in document.header.captures if each.packets]
     if len(set(link_types)) < len(link_types):
-        raise SidecarError(f"{document.name}: two of its captures have packets of one link type")
+        raise SidecarError(f"{document.name}: two of its captures have packets of one link type", path=document.name)
 
 
 def _open_part(document: Document, folder: str, part: CaptureFile, stack: ExitStack) -> Source:
     """Open a part beside its sidecar, or its content if it was compressed since. Raises SidecarError if its name or its
     size is wrong, or if its compressed data is damaged, and FileError."""
     if part.name != os.path.basename(part.name) or part.name in ("", ".", ".."):
-        raise SidecarError(f"{document.name}: it belongs to {part.name!r:.80}, which is no name of a file beside it")
+        raise SidecarError(
+            f"{document.name}: it belongs to {part.name!r:.80}, which is no name of a file beside it",
+            path=document.name,
+        )
     try:
         file = stack.enter_context(open_source(_path_of_part(os.path.join(folder or os.curdir, part.name))))
     except FileError as error:
-        raise FileError(f"{error}; the captures of {document.name} belong beside it, under their names") from None
+        message = f"{error}; the captures of {document.name} belong beside it, under their names"
+        raise error.restated(message) from None
     source = plain_content(file, stack)
     if source.decompressed is not None and (damage := source.decompressed.damage) is not None:
-        raise SidecarError(f"{document.name}: {part.name} is damaged: {damage_in_words(damage)}")
+        raise SidecarError(f"{document.name}: {part.name} is damaged: {damage_in_words(damage)}", path=document.name)
     if source.size != part.bytes:
         raise SidecarError(
             f"{document.name}: {part.name} was edited since, and join takes parts as they were: it has {source.size} "
-            f"bytes instead of {part.bytes}"
+            f"bytes instead of {part.bytes}",
+            path=document.name,
         )
     source.complete = True
     return source
@@ -178,12 +183,15 @@ class _PartsSidecar(Sidecars):
         for part, source in self._parts.parts:
             items = () if part.packets else self._parts.items(source)
             if any(isinstance(item, PacketBatch) for item in items):
-                raise SidecarError(f"{document.name}: it says that {part.name} has no packets, but it has")
+                raise SidecarError(
+                    f"{document.name}: it says that {part.name} has no packets, but it has", path=document.name
+                )
         for part, digest in self._digests:
             if digest.hexdigest() != part.sha256:
                 raise SidecarError(
                     f"{document.name}: {part.name} was edited since, and join takes parts as they were: its SHA-256 is "
-                    "different"
+                    "different",
+                    path=document.name,
                 )
 
     def finish_run(self, report: Report, files: list[CaptureFile]) -> None:  # noqa: ARG002 - none is written

@@ -38,7 +38,7 @@ def load(form: str) -> ModuleType:
             "or set PCAPCONV_KERNELS=interpreted"
         ) from error
     except ImportError as error:  # too many open files, for example
-        raise FileError(f"cannot load the compiled kernels: {error}") from error
+        raise FileError(f"cannot load the compiled kernels: {error}", cause=error) from error
 
 
 def choose() -> ModuleType:

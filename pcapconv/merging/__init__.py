@@ -82,7 +82,8 @@ def merge(
         raise UsageError(f"sources is the text {sources:.80}; give a list of paths")
     if append and separate_interfaces:
         raise UsageError(
-            f"{argument('separate_interfaces', True)} goes without {argument('append', True)}: sections stay whole"
+            f"{argument('separate_interfaces', True)} goes without {argument('append', True)}: sections stay whole",
+            option="separate_interfaces",
         )
     try:
         sources = list(sources)

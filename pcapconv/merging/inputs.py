@@ -260,14 +260,17 @@ class Inputs(Source):
                     continue
                 raise UsageError(
                     f"{path}: it lies in {directory}, an input, and would be replaced without being read; name it as "
-                    "an input, too, or write the output to another directory"
+                    "an input, too, or write the output to another directory",
+                    path=path,
                 )
             try:
                 self._add(path)
             except NotACaptureError:
                 others.append(name)
         if found == len(self.sources):
-            raise FileError(f"{directory}: there is no capture in it; files in directories below it are not read")
+            raise FileError(
+                f"{directory}: there is no capture in it; files in directories below it are not read", path=directory
+            )
         if others:
             fact = f"{counted(len(others), 'file is no capture', 'files are no captures')}, the first is {others[0]}"
             self.notices.append(Notice(None, f"{fact}; name it as an input to see why", directory))

@@ -1,4 +1,5 @@
-"""The normal form of captures, in which the same packets with the same meaning are the same bytes: `normalize`.
+"""The normal form of captures, in which the same packets with the same meaning are the same bytes:
+`pcapconv.normalize` and `pcapconv.check`.
 
 `docs/reference/normal-form.md` specifies it.
 
@@ -7,7 +8,8 @@
     survey            the first pass over a capture: collects everything that comes before the packets
     normalize_step    the second pass: yields what the survey collected, then the packets; and the step that masks times
     sort              the step that orders packets by time
-    check_reasons     explains why a capture is not in its normal form, for `check_normal_form`
+    check_reasons     explains why a capture is not in its normal form
+    check_result      what `check` returns
 """
 
 from __future__ import annotations
@@ -30,13 +32,14 @@ from pcapconv.io.source import Source, open_source, temporary_file
 from pcapconv.io.target import open_target
 from pcapconv.model import Item, Notice
 from pcapconv.normalizing.check_reasons import Gaps, find_reasons, first_difference
+from pcapconv.normalizing.check_result import CheckResult, result_of
 from pcapconv.normalizing.normal_form import KEPT, NormalForm
 from pcapconv.normalizing.normalize_step import MaskTimes, Normalize
 from pcapconv.normalizing.sort import Sort
 from pcapconv.normalizing.survey import Survey
 from pcapconv.report import Report, blocks_in_words
 from pcapconv.sinks import FileSink
-from pcapconv.steps import BasePlan, Step, argument_values
+from pcapconv.steps import BasePlan, Step, argument_values, typed_values
 from pcapconv.steps.strip import STRIP_KINDS
 from pcapconv.text import counted
 from pcapconv.timestamps import NANOSECONDS, format_time
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from pcapconv.normalizing.arguments import NormalizeArguments
+    from pcapconv.steps.typed_values import Time
 
 
 class NormalSettings(NamedTuple):
@@ -105,16 +109,15 @@ def normalize(
         return report
 
 
-def check_normal_form(
-    source: Readable,
-    *,
-    fractions: str | None = None,
-    on_report: Callable[[Report], object] = lambda _: None,
-    **arguments: Unpack[NormalizeArguments],
-) -> list[str]:
-    """Return the reasons, in words, why a capture is not in the normal form that `normalize` would give it; an empty
-    list if it is. Gaps in a damaged capture are passed over. `on_report` is called with the report of the conversion,
-    which has the damage and the warnings. Raises a `PcapconvError`."""
+def check(source: Readable, *, fractions: str | None = None, **arguments: Unpack[NormalizeArguments]) -> CheckResult:
+    """Check whether a capture is in the normal form that `normalize` would give it. Nothing is written.
+
+    * `source`, `fractions`: as for `convert`. Gaps in a damaged capture are passed over.
+    * `arguments`: `pcapconv.normalizing.arguments.NormalizeArguments`, as for `normalize`. Without `to`, the format is
+      that of the name's suffix, else pcapng. A project's `pyproject.toml` is not read.
+
+    Returns a `CheckResult`, which has `normal` and the `reasons`. Raises a `PcapconvError`, as `normalize` does.
+    """
     name = name_of(source) if isinstance(source, str | os.PathLike) else None
     settings = parse_normalize_arguments(name, **arguments)
     plan = _NormalizePlan(settings)
@@ -126,19 +129,20 @@ def check_normal_form(
             conversion.write_to(FileSink(open_target(file)))
             report = conversion.run()
             _check_left_out_blocks(report, settings)
-            on_report(report)
             conversion.commit()
         file.seek(0)
         gaps = Gaps(opened) if report.damage else None
         opened.rewind()
         same, position = first_difference(opened, Source(file, opened.name, owned=False), gaps)
         if same:
-            return []
+            return result_of(opened.name, "damaged" if report.damage else "normal", report, [])
         opened.rewind()
         reader = formats.open_reader(opened)
         if reader.format != settings.format:
-            return [f"it is {reader.format}, not {settings.format}"]
-        return find_reasons(reader.items(), report.left_out, plan.reasons(), position)
+            reasons = [f"it is {reader.format}, not {settings.format}"]
+        else:
+            reasons = find_reasons(reader.items(), report.left_out, plan.reasons(), position)
+        return result_of(opened.name, "different", report, reasons)
 
 
 def _open_conversion(
@@ -184,7 +188,7 @@ def parse_normalize_arguments(
     strict: bool = False,
     on_loss: OnLoss = "warn",
     sort: bool = False,
-    rebase_time: str | None = None,
+    rebase_time: Time | None = None,
     timezone: str | None = None,
     mask_time: bool = False,
     keep: Sequence[str] = (),
@@ -197,7 +201,9 @@ def parse_normalize_arguments(
     kept, stripped = _parse_kinds("keep", keep), _parse_kinds("strip", strip)
     both = sorted(kept & stripped)
     if both:
-        raise UsageError(f"{argument('keep')} and {argument('strip', both[0])}: it can be only one of them")
+        raise UsageError(
+            f"{argument('keep')} and {argument('strip', both[0])}: it can be only one of them", option="keep"
+        )
     kinds, start = (KEPT | kept) - stripped, _parse_start(rebase_time, timezone)
     return NormalSettings(target_format(name, to), kinds, sort, start, mask_time, strict, on_loss, keep_snaplen)
 
@@ -206,20 +212,21 @@ def _parse_kinds(name: str, texts: Sequence[str]) -> frozenset[str]:
     kinds = frozenset(kind for text in ([texts] if isinstance(texts, str) else texts) for kind in text.split(","))
     for kind in sorted(kinds):
         if kind not in STRIP_KINDS:
-            raise UsageError(f"{argument(name, kind)}: the kinds are {', '.join(STRIP_KINDS)}")
+            raise UsageError(f"{argument(name, kind)}: the kinds are {', '.join(STRIP_KINDS)}", option=name)
     return kinds
 
 
-def _parse_start(text: str | None, timezone: str | None) -> int | None:
+def _parse_start(time: Time | None, timezone: str | None) -> int | None:
     zone = argument_values.parse_timezone("timezone", timezone)
-    if text is None:
+    if time is None:
         return None
-    moment = argument_values.parse_moment("rebase_time", text, zone)
+    moment = typed_values.moment("rebase_time", time, zone)
     exact = moment.seconds * NANOSECONDS
     if moment.relative or exact.denominator != 1 or not 0 <= exact < 2**64:
         raise UsageError(
-            f"{argument('rebase_time', text)}: write a time from 1970 on in whole nanoseconds, "
-            "as in 2024-05-01T12:00:00Z"
+            f"{argument('rebase_time', time)}: write a time from 1970 on in whole nanoseconds, "
+            "as in 2024-05-01T12:00:00Z",
+            option="rebase_time",
         )
     return int(exact)
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, get_args, get_origin, get_type_hints
 
 from pcapconv.conversion import OnLoss
 from pcapconv.errors import FileError, UsageError
 from pcapconv.formats import FORMATS, is_suffix
 from pcapconv.io.read_write import reason_of
+
+if TYPE_CHECKING:
+    from pcapconv.steps.typed_values import Time
 
 _CHOICES = {"to": FORMATS, "on_loss": get_args(OnLoss)}
 _TABLE = ("tool", "pcapconv", "normalize")
@@ -18,11 +21,10 @@ _TABLE = ("tool", "pcapconv", "normalize")
 
 class NormalizeArguments(TypedDict, total=False):
     """The arguments that decide how `normalize` changes a capture; `docs/reference/python.md` describes each. `keep`
-    and `strip` are
-    lists of kinds of metadata; a text in them may also be several kinds, separated by commas."""
+    and `strip` are lists of kinds of metadata; a text in them may also be several kinds, separated by commas."""
 
     sort: bool
-    rebase_time: str | None
+    rebase_time: Time | None
     timezone: str | None
     mask_time: bool
     keep: Sequence[str]
@@ -54,13 +56,13 @@ def read_project_arguments() -> dict[str, Any]:
     try:
         table: Any = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise FileError(f"{path}: cannot read: {reason_of(error)}") from error
+        raise FileError(f"{path}: cannot read: {reason_of(error)}", path=str(path), cause=error) from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: {error}") from None
+        raise UsageError(f"{path}: {error}", path=str(path)) from None
     for name in _TABLE:
         table = table.get(name, {})
         if not isinstance(table, dict):
-            raise UsageError(f"{path}: {name} is not a table, as [{'.'.join(_TABLE)}] is")
+            raise UsageError(f"{path}: {name} is not a table, as [{'.'.join(_TABLE)}] is", path=str(path))
     known = {name.replace("_", "-"): name for name in NormalizeArguments.__annotations__}
     where = f"{path}: [{'.'.join(_TABLE)}]"
     arguments = {}
@@ -87,7 +89,7 @@ def arguments_for_output(name: str, project_arguments: Mapping[str, Any]) -> dic
 
 
 def _value_type(name: str) -> _ValueType:
-    hint = get_type_hints(NormalizeArguments)[name]
+    hint = get_type_hints(NormalizeArguments, localns={"Time": str})[name]  # in the file, a time is text
     if hint is bool:
         return _ValueType(bool, "true or false")
     if get_origin(hint) is Sequence:

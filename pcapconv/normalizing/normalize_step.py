@@ -148,7 +148,8 @@ class Normalize(Step):
         if scale.error or not 0 <= time < 2**64 or (remainder and not self._cut):
             raise TargetError(
                 f"offset {block.offset}: nanoseconds cannot hold the times of this statistics block, moved as the "
-                f"packets are; do not {argument('keep', 'statistics')}"
+                f"packets are; do not {argument('keep', 'statistics')}",
+                offset=block.offset,
             )
         return time
 
@@ -165,7 +166,8 @@ class MaskTimes(Step):
         stop = self._next + batch.rows * _MILLISECOND
         if stop - _MILLISECOND >= 2**64:
             raise TargetError(
-                f"packet {batch.first_number}: {argument('mask_time', True)} leads beyond what nanoseconds can hold"
+                f"packet {batch.first_number}: {argument('mask_time', True)} leads beyond what nanoseconds can hold",
+                packet_number=batch.first_number,
             )
         batch.columns = batch.columns.with_copies(0)
         batch.columns.ticks = array("Q", range(self._next, stop, _MILLISECOND))

@@ -82,15 +82,18 @@ def parse_sidecar_arguments(
     with the file `named`. Raises UsageError for arguments that contradict each other."""
     file = None if file is None else os.fspath(file)
     if file in ("", STDIO):
-        raise UsageError(f"{argument(named, file)}: a sidecar is a file; name one")
+        raise UsageError(f"{argument(named, file)}: a sidecar is a file; name one", option=named)
     if beside and file is not None:
         raise UsageError(
             f"{argument('sidecar', True)} uses the sidecar beside the pcap file, {argument('sidecar_file')} a "
-            "different one; give one of them"
+            "different one; give one of them",
+            option="sidecar",
         )
     if not beside and file is None:
-        given = argument("sidecar_secrets" if secrets else "sidecar_fingerprints", True)
-        raise UsageError(f"{given} goes with {argument('sidecar', True)} or {argument('sidecar_file')}")
+        given = "sidecar_secrets" if secrets else "sidecar_fingerprints"
+        raise UsageError(
+            f"{argument(given, True)} goes with {argument('sidecar', True)} or {argument('sidecar_file')}", option=given
+        )
     return SidecarSettings(beside, file, secrets, fingerprints)
 
 
@@ -191,7 +194,8 @@ def open_sidecars(
     if not from_pcap and target_format != "pcap":
         raise UsageError(
             f"{source.name}: it is pcapng, as is the target, and holds all itself; a sidecar goes with a pcap file "
-            "(editcap and mergecap write one with -F pcap)"
+            "(editcap and mergecap write one with -F pcap)",
+            path=source.name,
         )
     other_files = [*captures, source.file, *other_files]
     read: ReadSidecar | None = None
@@ -220,7 +224,7 @@ def check_name_differs(name: str, other_files: Sequence[object]) -> None:
     if comparable_path(name) in map(comparable_path, other_files) or any(
         is_file_at(name, each) for each in other_files
     ):
-        raise UsageError(f"{name}: the sidecar is another file of the same run; give that one another name")
+        raise UsageError(f"{name}: the sidecar is another file of the same run; give that one another name", path=name)
 
 
 def _is_pcap(source: Source) -> bool:
@@ -235,7 +239,8 @@ def _name_beside(capture: Readable | Writable, named: str = "sidecar_file") -> s
     if not isinstance(capture, str | os.PathLike) or os.fspath(capture) == STDIO:
         raise UsageError(
             "a pcap file on a pipe has no sidecar beside it; "
-            f"name that with {argument(named, 'FILE')}, or the pcap file"
+            f"name that with {argument(named, 'FILE')}, or the pcap file",
+            option=named,
         )
     return os.fspath(capture) + SIDECAR_SUFFIX
 

@@ -24,10 +24,12 @@ def open_single_document(name: str, stack: ExitStack, files: SidecarFiles = THIS
         writes, names = call("pcapconv.convert", sidecar=True), argument("sidecar_file")
         other = _renamed_sidecar(name, files)
         advice = f"{names} names a different one" if other is None else f"{names} names {other}, which is there"
-        raise FileError(f"{error}; {writes} to pcap writes one, {advice}") from None
+        raise error.restated(f"{error}; {writes} to pcap writes one, {advice}") from None
     if len(document.header.captures) > 1:
         count = len(document.header.captures)
-        raise SidecarError(f"{name}: it belongs to {count} captures; {call('pcapconv.join')} puts them together")
+        raise SidecarError(
+            f"{name}: it belongs to {count} captures; {call('pcapconv.join')} puts them together", path=name
+        )
     return document
 
 
@@ -64,7 +66,8 @@ def check_digest(document: Document, source: Source, digest: Digest) -> None:
 def wrong_capture(document: Document, source: Source, fact: str) -> SidecarError:
     """Return the error for a capture to which the sidecar does not belong; `fact` is the difference that was found."""
     return SidecarError(
-        f"{document.name}: {source.name} is not the capture that it belongs to, or was edited since: {fact}"
+        f"{document.name}: {source.name} is not the capture that it belongs to, or was edited since: {fact}",
+        path=document.name,
     )
 
 

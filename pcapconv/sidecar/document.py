@@ -157,7 +157,7 @@ class Document:
                 )
             self.header = self._read_header()
         except SidecarError as error:
-            raise SidecarError(f"{self.name}: {error}") from None
+            raise SidecarError(f"{self.name}: {error}", path=self.name) from None
 
     def entries(self) -> Iterator[tuple[str, dict[str, Value]]]:
         """The entries of the content, each as its type and its members. Raises SidecarError."""
@@ -170,7 +170,7 @@ class Document:
                 return
             entry = _parse_json(line.removesuffix(b"\n").removesuffix(b","), "an entry")
             if not isinstance(entry, dict) or len(entry) != 1 or not isinstance(next(iter(entry.values())), dict):
-                raise SidecarError(f"{self.name}: an entry is not an object with one member")
+                raise SidecarError(f"{self.name}: an entry is not an object with one member", path=self.name)
             yield from entry.items()
 
     def _read_header(self) -> Header:

@@ -124,7 +124,8 @@ class ReadSidecar:
             raise SidecarError(
                 f"{document.name}: it knows none of the {edited.packets} packets of {source.name} by time and length: "
                 "it belongs to another capture, or all times or lengths were changed since "
-                f"({argument('shift_time')} moves times back)"
+                f"({argument('shift_time')} moves times back)",
+                path=document.name,
             )
         self._edited = edited
 

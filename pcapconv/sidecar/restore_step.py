@@ -93,7 +93,9 @@ class RestoredMetadata:
             table[-NANOSECOND_SCALE:-NANOSECOND_SCALE] = array("Q", scale.entry(interface.id))
         row, _, status = choose().to_nanoseconds(batch.columns, 0, batch.rows, table, False)
         if status != MORE:
-            raise SidecarError(f"packet {batch.number(row)}: its interface cannot count its time")
+            raise SidecarError(
+                f"packet {batch.number(row)}: its interface cannot count its time", packet_number=batch.number(row)
+            )
 
     def with_headers_of_section(self, batch: PacketBatch) -> PacketBatch:
         """Return packets of a pcap file with their pseudo-headers in the byte order of the section."""
@@ -161,7 +163,10 @@ class RestoreFromSidecar(Step):
                 rows = next(changes, rows)
             capture = self._captures.get(link_type)
             if capture is None:
-                raise SidecarError(f"packet {self._packets + 1} is of link type {link_type}, and no capture has that")
+                raise SidecarError(
+                    f"packet {self._packets + 1} is of link type {link_type}, and no capture has that",
+                    packet_number=self._packets + 1,
+                )
             if not capture.has_more():
                 raise SidecarError(f"it has more packets than the capture, which has {self._packets}")
             batch = self._metadata.with_headers_of_section(capture.next_packets(rows))
@@ -215,7 +220,7 @@ def name_sidecar_in_errors(document: Document) -> Iterator[None]:
     except SidecarError as error:
         if str(error).startswith(f"{document.name}: "):
             raise
-        raise SidecarError(f"{document.name}: {error}") from None
+        raise SidecarError(f"{document.name}: {error}", path=document.name) from None
 
 
 def as_pcapng(batch: PacketBatch, metadata: RestoredMetadata, interfaces: array[int], first: int) -> PacketBatch:

@@ -183,7 +183,8 @@ class SaveToSidecar(Step):
         if self.headers_cut and self._headers_swapped:
             raise TargetError(
                 f"packet {batch.number(0)}: {argument('chop')} removes bytes of headers that follow the byte order, "
-                f"but not in all packets, which no sidecar can restore; leave out {argument('sidecar', True)}"
+                f"but not in all packets, which no sidecar can restore; leave out {argument('sidecar', True)}",
+                packet_number=batch.number(0),
             )
 
     def _metadata_of(self, batch: PacketBatch, first: int, stop: int) -> tuple[list[tuple[int, bytes]], dict[int, Any]]:

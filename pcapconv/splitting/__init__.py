@@ -41,15 +41,17 @@ from pcapconv.splitting.by_time import ByInterval
 from pcapconv.splitting.parts import MOST_PARTS, OpenParts
 from pcapconv.splitting.parts_sink import PartsSink
 from pcapconv.splitting.splitter import Splitter
-from pcapconv.steps import argument_values
+from pcapconv.steps import argument_values, typed_values
 from pcapconv.steps.plan import Plan
 from pcapconv.wording import argument, arguments
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from typing import Unpack
 
     from pcapconv.conversion import ConvertArguments
     from pcapconv.sidecar import Sidecars
+    from pcapconv.steps.typed_values import LengthOfTime
     from pcapconv.time_zones import TimeZone
 
 By = Literal["interface", "link-type", "section"]
@@ -70,7 +72,7 @@ def split(
     *,
     max_packets: int | None = None,
     max_bytes: str | int | None = None,
-    interval: str | None = None,
+    interval: LengthOfTime | None = None,
     align: bool = False,
     by: By | None = None,
     max_parts: int | None = None,
@@ -83,7 +85,7 @@ def split(
     sidecar: bool = False,
     sidecar_secrets: bool = False,
     stop_early: bool = False,
-    in_order: bool | str = False,
+    in_order: bool | str | timedelta = False,
     fsync: bool = True,
     progress: Callable[[int], object] | None = None,
     on_message: Callable[[str], object] | None = None,
@@ -100,7 +102,8 @@ def split(
       `{link_type}`, `{section}` and `{stem}`, the source's name without its suffix.
     * `max_packets`: begin a new part after so many packets.
     * `max_bytes`: begin a new part before a part exceeds this size in bytes: a number, or text such as `"100MB"`.
-    * `interval`: begin a new part after this length of time, such as `"1h"`, counted from the first packet.
+    * `interval`: begin a new part after this length of time, such as `"1h"` or `timedelta(hours=1)`, counted from the
+      first packet.
     * `align`: count intervals by the clock of `timezone`, from 1970.
     * `by`: make a part for each interface, link type or section.
     * `max_parts`: refuse to make more parts; None for 10,000.
@@ -168,16 +171,20 @@ def _open_sidecar(
 def _check_sidecar(sidecar: bool, secrets: bool, by: By | None, format_name: str) -> None:
     """If a sidecar is asked for, check that a split like this one can have one. Raises UsageError if not."""
     if secrets and not sidecar:
-        raise UsageError(f"{argument('sidecar_secrets', True)} goes with {argument('sidecar', True)}")
+        raise UsageError(
+            f"{argument('sidecar_secrets', True)} goes with {argument('sidecar', True)}", option="sidecar_secrets"
+        )
     if sidecar and (by != "link-type" or format_name != "pcap"):
         how = arguments(by="link-type", to="pcap")
-        raise UsageError(f"{argument('sidecar', True)}: a split by link type into pcap files has one ({how})")
+        raise UsageError(
+            f"{argument('sidecar', True)}: a split by link type into pcap files has one ({how})", option="sidecar"
+        )
 
 
 def _splitter_maker(
     max_packets: int | None,
     max_bytes: str | int | None,
-    interval: str | None,
+    interval: LengthOfTime | None,
     align_to: TimeZone | None,
     by: By | None,
 ) -> Callable[[OpenParts], Splitter]:
@@ -190,7 +197,9 @@ def _splitter_maker(
         raise UsageError(f"{problem}; give one of {', '.join(examples)} or {last}")
     if align_to is not None and interval is None:
         example = arguments(interval="1h", align=True)
-        raise UsageError(f"{argument('align', True)}: only intervals have limits to align; write {example}")
+        raise UsageError(
+            f"{argument('align', True)}: only intervals have limits to align; write {example}", option="align"
+        )
     if max_packets is not None:
         most = argument_values.parse_count("max_packets", max_packets)
         return lambda parts: ByCount(parts, most)
@@ -198,10 +207,8 @@ def _splitter_maker(
         size = argument_values.parse_size("max_bytes", max_bytes)
         return lambda parts: BySize(parts, size)
     if interval is not None:
-        if not isinstance(interval, str):
-            raise UsageError(f"{argument('interval', interval)}: write it as text, as in 90s or 1h")
-        length = argument_values.parse_duration("interval", interval, positive=True)
+        length = typed_values.duration("interval", interval, positive=True)
         return lambda parts: ByInterval(parts, length, align_to)
     if by not in KEYS:
-        raise UsageError(f"{argument('by', by)}: must be one of {', '.join(KEYS)}")
+        raise UsageError(f"{argument('by', by)}: must be one of {', '.join(KEYS)}", option="by")
     return lambda parts: open_splitter(parts, by)

@@ -241,7 +241,7 @@ def time_of_row(batch: PacketBatch, columns: Columns, row: int) -> Fraction:
     """The time of a row, in seconds since 1970. Raises FormatError if the time cannot be determined."""
     interface = batch.interfaces[columns.interface[row]]
     if interface.time_error:
-        raise FormatError(f"packet {batch.number(row)}: {interface.time_error}")
+        raise FormatError(f"packet {batch.number(row)}: {interface.time_error}", packet_number=batch.number(row))
     return timestamps.instant(columns.ticks[row], interface.ticks_per_second, interface.time_offset)
 
 

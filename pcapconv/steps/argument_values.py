@@ -120,7 +120,7 @@ def parse_timezone(name: str, text: object) -> TimeZone:
     if text is None:
         return UTC
     if not isinstance(text, str):
-        raise UsageError(f"{argument(name, text)}: must be text")
+        raise UsageError(f"{argument(name, text)}: must be text", option=name)
     try:
         return open_zone(text)
     except LookupError:
@@ -128,7 +128,9 @@ def parse_timezone(name: str, text: object) -> TimeZone:
     try:
         similar = similar_names(text)
     except LookupError:
-        raise UsageError(f"{argument(name, text)}: this system has no time zones; install tzdata") from None
+        raise UsageError(
+            f"{argument(name, text)}: this system has no time zones; install tzdata", option=name
+        ) from None
     raise _refusal(name, text, "no such time zone", " or ".join(similar) or f"UTC, {LOCAL} or one like Europe/Berlin")
 
 
@@ -164,7 +166,8 @@ def parse_window(name: str, text: str, most: int) -> tuple[int | None, Fraction 
         number = int(text) if len(text) <= _MOST_DIGITS else most + 1
         if not 0 < number <= most:
             raise UsageError(
-                f"{argument(name, text)}: a window has 1 to {most:,} packets, or is a length of time with a unit"
+                f"{argument(name, text)}: a window has 1 to {most:,} packets, or is a length of time with a unit",
+                option=name,
             )
         return number, None
     if not text[-1:].isalpha() or not text.lstrip("+-")[:1].isdigit():
@@ -184,22 +187,27 @@ def parse_chop(name: str, value: int | str, most: int) -> tuple[int, bool, int]:
     text = str(value) if not isinstance(value, int) or abs(value) <= most else str(most + 1)
     match = re.fullmatch(r"(?:([+-]?)([0-9]+):)?([+-]?)([0-9]+)", text, re.ASCII)
     if match is None:
-        raise UsageError(f"{argument(name, value)}: neither a number of bytes nor OFFSET:N; write 14, -4 or 12:4")
+        raise UsageError(
+            f"{argument(name, value)}: neither a number of bytes nor OFFSET:N; write 14, -4 or 12:4", option=name
+        )
     sign, offset_digits, number_sign, digits = match.groups(default="")
     if any(len(each) > _MOST_DIGITS or int(each or 0) > most for each in (offset_digits, digits)):
-        raise UsageError(f"{argument(name)}: packets have at most {most} bytes")
+        raise UsageError(f"{argument(name)}: packets have at most {most} bytes", option=name)
     offset, number = int(offset_digits or 0), int(number_sign + digits)
     if not number:
         place = f"{sign}{offset}:" if offset_digits else ""
         if not place:
             raise UsageError(
-                f"{argument(name, value)}: write 14 to remove bytes at the front, -4 at the end of each packet"
+                f"{argument(name, value)}: write 14 to remove bytes at the front, -4 at the end of each packet",
+                option=name,
             )
-        raise UsageError(f"{argument(name, value)}: no bytes; write {place}4 to remove 4 bytes there")
+        raise UsageError(f"{argument(name, value)}: no bytes; write {place}4 to remove 4 bytes there", option=name)
     if not offset_digits:
         return 0, number < 0, number
     if number < 0 and not offset:
-        raise UsageError(f"{argument(name, value)}: no bytes come before the first; write {number} to remove the last")
+        raise UsageError(
+            f"{argument(name, value)}: no bytes come before the first; write {number} to remove the last", option=name
+        )
     return offset, sign == "-" and offset > 0, number
 
 
@@ -241,9 +249,11 @@ def parse_count(name: str, value: int | str, *, least: int = 1) -> int:
     elif isinstance(value, int) and not isinstance(value, bool):
         number = value
         if abs(number) >= 10**_MOST_DIGITS:  # Python does not print a number of thousands of digits
-            raise UsageError(f"{argument(name)}: a number of more than {_MOST_DIGITS} digits; write {form}")
+            raise UsageError(
+                f"{argument(name)}: a number of more than {_MOST_DIGITS} digits; write {form}", option=name
+            )
     else:
-        raise UsageError(f"{argument(name, value)}: not a whole number; write {form}")
+        raise UsageError(f"{argument(name, value)}: not a whole number; write {form}", option=name)
     if number < least:
         raise _refusal(name, value, "too small", form)
     return number
@@ -331,7 +341,7 @@ def _refusal(name: str, value: int | str, fact: str, forms: str, *, numeric: boo
 
     if numeric and re.search(f"[0-9]{{{_MOST_DIGITS + 1}}}", str(value)):
         fact = f"a number of more than {_MOST_DIGITS} digits"
-    return UsageError(f"{argument(name, value)}: {fact}; write {forms}")
+    return UsageError(f"{argument(name, value)}: {fact}; write {forms}", option=name)
 
 
 def _is_number(text: str) -> bool:

@@ -7,11 +7,11 @@ same place are added up; a place at the front or at the end of packets needs no 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pcapconv.errors import UsageError
-from pcapconv.steps import argument_values
+from pcapconv.steps import argument_values, typed_values
 from pcapconv.steps.edit_packets import Cut, PacketEdits
 from pcapconv.steps.edit_times import TimeEdits
 from pcapconv.steps.relabel import encode_text
@@ -20,6 +20,7 @@ from pcapconv.wording import argument, arguments
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from pcapconv.steps.typed_values import LengthOfTime, Time
     from pcapconv.time_zones import TimeZone
 
 _MOST_BYTES = 2**32 - 1
@@ -34,7 +35,9 @@ def packet_edits(
     lengths = _chopped(() if chop is None else [chop] if isinstance(chop, int | str) else chop)
     if adjust_length and not lengths:
         example = arguments(chop=14, adjust_length=True)
-        raise UsageError(f"{argument('adjust_length', True)} goes with {argument('chop')}, as in {example}")
+        raise UsageError(
+            f"{argument('adjust_length', True)} goes with {argument('chop')}, as in {example}", option="adjust_length"
+        )
     front, end = lengths.pop((0, False, True), 0), lengths.pop((0, True, False), 0)
     cuts = tuple(
         Cut(offset, from_end, 0 if behind else length, length if behind else 0)
@@ -43,25 +46,40 @@ def packet_edits(
     if snaplen is not None:
         snaplen = argument_values.parse_count("snaplen", snaplen)
         if snaplen > 2**31 - 1:
-            raise UsageError(f"{argument('snaplen', snaplen)}: must be at most {2**31 - 1}")
+            raise UsageError(f"{argument('snaplen', snaplen)}: must be at most {2**31 - 1}", option="snaplen")
     return PacketEdits(front, end, cuts, adjust_length, snaplen, _comments(comments))
 
 
-def time_edits(shift: str | None, start: str | None, settings: Sequence[str], zone: TimeZone) -> TimeEdits:
-    """Return what to edit in times, for `shift_time` and `rebase_time`; `settings` are the texts `NUMBER:TIME`. Times
-    are those of the `zone`. Raises UsageError."""
+def time_edits(
+    shift: LengthOfTime | None, start: Time | None, settings: Sequence[str] | Mapping[int, Time], zone: TimeZone
+) -> TimeEdits:
+    """Return what to edit in times, for `shift_time` and `rebase_time`; `settings` are the texts `NUMBER:TIME`, or
+    times by packet number. Times without an offset are those of the `zone`. Raises UsageError."""
     if shift is not None and start is not None:
         raise UsageError(
             f"{argument('shift_time', shift)} and {argument('rebase_time', start)} both move all packets; "
-            "give one of them"
+            "give one of them",
+            option="shift_time",
         )
     moments: dict[int, Fraction] = {}
+    if isinstance(settings, Mapping):
+        for number, time in settings.items():
+            if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+                raise UsageError(
+                    f"{argument('set_time', settings)}: write times by packet number, as in "
+                    "{17: '2024-05-01T12:00Z'}; packets count from 1",
+                    option="set_time",
+                )
+            moments[number] = _moment("set_time", time, zone)
+        settings = ()
     for text in settings:
         number, time = _numbered("set_time", text, "2024-05-01T12:00Z", "NUMBER:TIME")
         if number in moments:
-            raise UsageError(f"{argument('set_time', text)}: packet {number} has a time already; give it one")
+            raise UsageError(
+                f"{argument('set_time', text)}: packet {number} has a time already; give it one", option="set_time"
+            )
         moments[number] = _moment("set_time", time, zone)
-    seconds = None if shift is None else argument_values.parse_duration("shift_time", shift, signed=True)
+    seconds = None if shift is None else typed_values.duration("shift_time", shift, signed=True)
     return TimeEdits(seconds or None, None if start is None else _moment("rebase_time", start, zone), moments)
 
 
@@ -84,7 +102,10 @@ def _comments(texts: Sequence[str]) -> dict[int, list[bytes]]:
             encode_text(f"{argument('packet_comment')} for packet {number}", comment)
         )
     if any(sum(map(len, of_packet)) > _MOST_COMMENTS for of_packet in comments.values()):
-        raise UsageError(f"{argument('packet_comment')}: a packet gets at most {_MOST_COMMENTS:,} bytes of comments")
+        raise UsageError(
+            f"{argument('packet_comment')}: a packet gets at most {_MOST_COMMENTS:,} bytes of comments",
+            option="packet_comment",
+        )
     return comments
 
 
@@ -93,16 +114,17 @@ def _numbered(name: str, text: str, example: str, form: str) -> tuple[int, str]:
     number, colon, rest = text.partition(":")
     sound = number.isdecimal() and number.isascii() and len(number) <= _MOST_DIGITS and int(number)
     if not colon or not sound:
-        raise UsageError(f"{argument(name, text)}: write {form}, as in 17:{example}; packets count from 1")
+        raise UsageError(f"{argument(name, text)}: write {form}, as in 17:{example}; packets count from 1", option=name)
     return int(number), rest
 
 
-def _moment(name: str, text: str, zone: TimeZone) -> Fraction:
+def _moment(name: str, time: Time, zone: TimeZone) -> Fraction:
     """Parse a time that does not depend on the capture. Raises UsageError."""
-    moment = argument_values.parse_moment(name, text, zone)
+    moment = typed_values.moment(name, time, zone)
     if moment.relative:
         raise UsageError(
-            f"{argument(name, text)}: counts from the first packet, whose time may change; write a time, as in "
-            "2024-05-01T12:00:00Z"
+            f"{argument(name, time)}: counts from the first packet, whose time may change; write a time, as in "
+            "2024-05-01T12:00:00Z",
+            option=name,
         )
     return moment.seconds

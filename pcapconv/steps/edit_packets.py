@@ -90,7 +90,8 @@ class EditPackets(Step):
             numbers = ", ".join(map(str, sorted(self._comments)[:20]))
             raise UsageError(
                 f"{argument('packet_comment')}: packet {numbers} of the input is not among those written; "
-                "write NUMBER:TEXT with the packet's number in the input, from 1"
+                "write NUMBER:TEXT with the packet's number in the input, from 1",
+                option="packet_comment",
             )
         return ()
 
@@ -190,7 +191,10 @@ class EditPackets(Step):
             if not cut and row not in comments:
                 continue
             if row in comments and columns.record_type[row] == SIMPLE_PACKET:
-                raise TargetError(f"packet {batch.number(row)}: a Simple Packet, which has no place for a comment")
+                raise TargetError(
+                    f"packet {batch.number(row)}: a Simple Packet, which has no place for a comment",
+                    packet_number=batch.number(row),
+                )
             add = [(option_lists.COMMENT, text) for text in comments.get(row, ())]
             if columns.record_type[row] == OBSOLETE_PACKET:
                 add += make_enhanced(batch, row)

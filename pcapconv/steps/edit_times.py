@@ -65,7 +65,8 @@ class EditTimes(Step):
             numbers = ", ".join(map(str, sorted(self._moments)[:_MOST_NAMED]))
             raise UsageError(
                 f"{argument('set_time')}: packet {numbers} of the input is not among those written; "
-                "write NUMBER:TIME with the packet's number in the input, from 1"
+                "write NUMBER:TIME with the packet's number in the input, from 1",
+                option="set_time",
             )
         return ()
 
@@ -100,7 +101,9 @@ class EditTimes(Step):
                 columns.record_type[other] = record_type
         if row < rows:
             interface = self._interfaces[columns.interface[row]]
-            raise TargetError(f"packet {batch.number(row)}: {self._beyond_ticks(interface)}")
+            raise TargetError(
+                f"packet {batch.number(row)}: {self._beyond_ticks(interface)}", packet_number=batch.number(row)
+            )
         batch.contiguous = False
         if OBSOLETE_PACKET in columns.record_type[:rows].tobytes():
             _replace_obsolete(batch, [row for row in range(rows) if columns.record_type[row] == OBSOLETE_PACKET])
@@ -133,19 +136,26 @@ class EditTimes(Step):
 
     def _set(self, batch: PacketBatch, row: int, moment: Fraction) -> None:
         """Set the time of a packet, in seconds since 1970."""
-        columns, packet = batch.columns, f"packet {batch.number(row)}"
+        columns, number = batch.columns, batch.number(row)
+        packet = f"packet {number}"
         if columns.record_type[row] == SIMPLE_PACKET:
-            raise TargetError(f"{packet}: a Simple Packet, which has no place for a time")
+            raise TargetError(f"{packet}: a Simple Packet, which has no place for a time", packet_number=number)
         interface = self._interfaces[columns.interface[row]]
         if interface.time_error:
-            raise FormatError(f"{packet}: {interface.time_error}")
+            raise FormatError(f"{packet}: {interface.time_error}", packet_number=number)
         ticks = (moment - interface.time_offset) * interface.ticks_per_second
         if ticks.denominator != 1:
-            raise UsageError(f"{packet}: {_steps_of(interface)}; give {argument('set_time')} a multiple of that")
+            raise UsageError(
+                f"{packet}: {_steps_of(interface)}; give {argument('set_time')} a multiple of that",
+                packet_number=number,
+                option="set_time",
+            )
         if not 0 <= ticks <= MOST_TICKS:
             raise TargetError(
                 f"{packet}: {argument('set_time')} gives it a time before the first or after the last that its "
-                f"interface can count (interface {interface.id} of section {interface.section})"
+                f"interface can count (interface {interface.id} of section {interface.section})",
+                packet_number=number,
+                option="set_time",
             )
         if ticks == columns.ticks[row]:  # the packet stays as it is
             return

@@ -58,21 +58,24 @@ class FilterExpression(NamedTuple):
         """Check an expression. Raises UsageError, in libpcap's words, and if the extra `filter` is not installed."""
         expression = cls(text)
         if not text.strip():
-            raise UsageError(f"{expression}: there is no expression; write one like 'tcp port 443'")
+            raise UsageError(f"{expression}: there is no expression; write one like 'tcp port 443'", option="filter")
         if not text.isascii() or "\0" in text:
-            raise UsageError(f"{expression}: an expression has ASCII characters only; write one like 'tcp port 443'")
+            raise UsageError(
+                f"{expression}: an expression has ASCII characters only; write one like 'tcp port 443'", option="filter"
+            )
         if len(text) > _MOST_CHARACTERS:
             size = f"an expression has at most {_MOST_CHARACTERS:,} characters, and this one {len(text):,}"
             raise UsageError(
-                f"{argument('filter')}: {size}; a network, such as net 10.0.0.0/8, is shorter than its hosts"
+                f"{argument('filter')}: {size}; a network, such as net 10.0.0.0/8, is shorter than its hosts",
+                option="filter",
             )
         name = _host_name(text)
         if name is not None:
             fact = f"{name} is no keyword, and names of hosts and networks are not looked up"
-            raise UsageError(f"{expression}: {fact}; write an address")
+            raise UsageError(f"{expression}: {fact}; write an address", option="filter")
         reason = _compile(text, _ETHERNET, "little")
         if isinstance(reason, str) and all(isinstance(_compile(text, each, "little"), str) for each in _LINK_TYPES):
-            raise UsageError(f"{expression}: {reason}")
+            raise UsageError(f"{expression}: {reason}", option="filter")
         return expression
 
     def __str__(self) -> str:
@@ -103,7 +106,9 @@ def _compile(text: str, link_type: int, byte_order: ByteOrder) -> tuple[int, ...
         with open(writable, "wb", buffering=0) as pipe:
             pipe.write(header)
     except OSError as error:
-        raise FileError(f"{argument('filter')}: cannot pass a header to libpcap: {error.strerror}") from error
+        raise FileError(
+            f"{argument('filter')}: cannot pass a header to libpcap: {error.strerror}", option="filter", cause=error
+        ) from error
     try:
         with cypcap.open_offline(f"/dev/fd/{readable}") as capture:
             program = capture.compile(text, optimize=len(text) <= _MOST_OPTIMIZED)
@@ -118,7 +123,9 @@ def _import_cypcap() -> Any:
     try:
         import cypcap
     except ImportError:
-        raise UsageError(f"{argument('filter')}: needs libpcap; install {extra_and_how_to_install('filter')}") from None
+        raise UsageError(
+            f"{argument('filter')}: needs libpcap; install {extra_and_how_to_install('filter')}", option="filter"
+        ) from None
     return cypcap
 
 

@@ -67,7 +67,7 @@ class PacketFilter:
             if isinstance(program, str):
                 named = f"interface {interface_label(interface)}, {link_type_name(interface.link_type)}"
                 advice = f"choose other interfaces with {argument('interface')}"
-                raise UsageError(f"{expression}: {named}: {program}; {advice}")
+                raise UsageError(f"{expression}: {named}: {program}; {advice}", option="filter")
             self._known[key] = self._filter.add(program)
         return self._known[key]
 

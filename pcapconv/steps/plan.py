@@ -4,8 +4,10 @@ How to add a selecting or editing argument, in this order:
 
 1. `StepArguments` here: add a field for the argument. Add its name to `_WHOLE_NUMBERS` if its value is a number, and to
    `REPEATABLE` if the argument may be given several times.
-2. `steps/argument_values.py`: a function that parses the text, if the text has a form of its own. A time is parsed in
-   the zone of `timezone`; add the argument to `_TIMES` in `batching/arguments.py` and in `cli/zone_note.py`.
+2. `steps/argument_values.py`: a function that parses the text, if the text has a form of its own, and
+   `steps/typed_values.py`, if the value may also be in a type of Python; then add it to `_TYPED` or `_LISTS`. A time
+   is parsed in the zone of `timezone`; add the argument to `_TIMES` in `batching/arguments.py` and in
+   `cli/zone_note.py`.
 3. The step: a criterion in `select.Criteria`, which `select.Select` applies; an edit in `edit_packets.PacketEdits` or
    `edit_times.TimeEdits`, which `edit_packets.EditPackets` or `edit_times.EditTimes` carries out; or a new module with
    a `Step`. Code that looks at every packet belongs in a kernel, in both forms (`kernels/interpreted.py`,
@@ -28,7 +30,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from pcapconv.errors import UsageError
@@ -37,7 +39,7 @@ from pcapconv.io.read_write import write_all, writing
 from pcapconv.io.target import Target
 from pcapconv.model import Interface, Item, Notice
 from pcapconv.spec import pcapng
-from pcapconv.steps import BasePlan, Step, argument_values
+from pcapconv.steps import BasePlan, Step, argument_values, typed_values
 from pcapconv.steps.duplicates import IGNORABLE, MOST_PACKETS, DedupRule
 from pcapconv.steps.edit_arguments import packet_edits, time_edits
 from pcapconv.steps.edit_packets import EditPackets, PacketEdits
@@ -51,6 +53,7 @@ from pcapconv.text import counted
 from pcapconv.wording import argument, arguments, call
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from fractions import Fraction
 
     from pcapconv.model import Packet
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
     from pcapconv.steps.argument_values import Moment
     from pcapconv.steps.filter_expression import FilterExpression
     from pcapconv.steps.select import OrderBreach, SelectionEnd
+    from pcapconv.steps.typed_values import LengthOfTime, PacketNumbers, Time
     from pcapconv.time_zones import TimeZone
 
 _MOST_INTERFACES_SHOWN = 20
@@ -66,6 +70,8 @@ _MOST_BYTES = 2**32 - 1
 _SLACK = "1s"  # by how much times may go back, if `in_order` does not say it
 _MOST_COMMENTS = 16 * 2**20  # characters of comments for the capture
 _WHOLE_NUMBERS = {"first", "last", "dedup_skip", "snaplen", "chop"}
+_LISTS = {"packets", "drop_packets"}  # which `typed_values` checks, as the next ones
+_TYPED = {"after", "before", "rebase_time", "shift_time", "dedup"}
 _FLAGS = {"invert", "sort", "adjust_length"}
 REPEATABLE = {
     "interface",
@@ -83,15 +89,16 @@ REPEATABLE = {
 class StepArguments(TypedDict, total=False):
     """The selecting and editing arguments of `convert`, `split` and `batch`; `docs/reference/python.md` describes each.
 
-    Times and durations are text. An argument that may be given several times is a sequence.
+    Times, lengths of time and packet numbers are text or in Python's types, see `pcapconv.steps.typed_values`. An
+    argument that may be given several times is a sequence; `set_time` may also be a mapping of times by packet number.
     """
 
     sort: bool
     timezone: str | None
-    after: str | None
-    before: str | None
-    packets: str | None
-    drop_packets: str | None
+    after: Time | None
+    before: Time | None
+    packets: PacketNumbers | None
+    drop_packets: PacketNumbers | None
     first: int | None
     last: int | None
     interface: Sequence[str]
@@ -99,16 +106,16 @@ class StepArguments(TypedDict, total=False):
     direction: Literal["in", "out"] | None
     filter: str | None
     where: Callable[[Packet], object] | None
-    dedup: int | str | None
+    dedup: int | str | timedelta | None
     dedup_ignore: Sequence[str]
     dedup_skip: int | None
     invert: bool
     snaplen: int | None
     chop: Sequence[int | str]
     adjust_length: bool
-    shift_time: str | None
-    rebase_time: str | None
-    set_time: Sequence[str]
+    shift_time: LengthOfTime | None
+    rebase_time: Time | None
+    set_time: Sequence[str] | Mapping[int, Time]
     capture_comment: Sequence[str]
     packet_comment: Sequence[str]
     set_interface: Sequence[str]
@@ -133,7 +140,7 @@ class Plan(BasePlan):
         *,
         divided: bool = False,
         stop_early: bool = False,
-        in_order: bool | str = False,
+        in_order: bool | str | timedelta = False,
     ) -> None:
         self._divided = divided
         _check_types(step_arguments)
@@ -150,7 +157,9 @@ class Plan(BasePlan):
         )
         shift, start = step_arguments.get("shift_time"), step_arguments.get("rebase_time")
         zone = argument_values.parse_timezone("timezone", step_arguments.get("timezone"))
-        self._time_edits = time_edits(shift, start, _texts(step_arguments, "set_time"), zone)
+        moments = step_arguments.get("set_time")
+        settings = moments if isinstance(moments, Mapping) else _texts(step_arguments, "set_time")
+        self._time_edits = time_edits(shift, start, settings, zone)
         self._interface_settings = [
             argument_values.parse_interface_setting("set_interface", text, SETTING_KEYS)
             for text in _texts(step_arguments, "set_interface")
@@ -158,14 +167,18 @@ class Plan(BasePlan):
         self._capture_comments = _texts(step_arguments, "capture_comment")
         if sum(map(len, self._capture_comments)) > _MOST_COMMENTS:
             raise UsageError(
-                f"{argument('capture_comment')}: a capture gets at most {_MOST_COMMENTS:,} characters of comments"
+                f"{argument('capture_comment')}: a capture gets at most {_MOST_COMMENTS:,} characters of comments",
+                option="capture_comment",
             )
         link_type = step_arguments.get("link_type")
         self._link_type = None if link_type is None else argument_values.parse_link_type("link_type", link_type)
         self._strip_kinds = _strip_kinds(_texts(step_arguments, "strip"))
         injected = [parse_secrets(text) for text in _texts(step_arguments, "inject_secrets")]
         if any(path == STDIO for _, path in injected):
-            raise UsageError(f"{argument('inject_secrets')}: a key log is read from a file; - is for captures")
+            raise UsageError(
+                f"{argument('inject_secrets')}: a key log is read from a file; - is for captures",
+                option="inject_secrets",
+            )
         self.injected_from = [path for _, path in injected]
         self._injected_secrets = [(secrets_type, read_secrets(path)) for secrets_type, path in injected]
         self.extract_to = step_arguments.get("extract_secrets")
@@ -216,25 +229,28 @@ class Plan(BasePlan):
         """The first packet of the current run that `in_order` does not allow."""
         return None if self._select is None else self._select.breach
 
-    def _check_ends(self, stop_early: bool, in_order: bool | str) -> None:
+    def _check_ends(self, stop_early: bool, in_order: bool | str | timedelta) -> None:
         """Raise UsageError if `stop_early` or `in_order` is given, but nothing can end the selection."""
         if in_order is not False and self._criteria.before is None:
             example = arguments(before="+1h", in_order=True)
-            raise UsageError(f"{argument('in_order', in_order)} goes with {argument('before')}, as in {example}")
+            raise UsageError(
+                f"{argument('in_order', in_order)} goes with {argument('before')}, as in {example}", option="in_order"
+            )
         if stop_early and not self._criteria.can_end:
             example = arguments(first=1000, stop_early=True)
             raise UsageError(
                 f"{argument('stop_early', True)}: nothing tells which selected packet is the last; {argument('first')} "
                 f"does, {argument('packets')} with an end, and {argument('before')} with {argument('in_order', True)}, "
-                f"as in {example}"
+                f"as in {example}",
+                option="stop_early",
             )
 
     def survey(self, items: Iterator[Item]) -> None:
         """Count the packets for `last`, and check that the capture has the interfaces that arguments name. Raises
         UsageError for an interface that the capture does not have."""
         settings = self._interface_settings
-        names = [(argument("interface", text), text) for text in self._criteria.interfaces]
-        names += [(argument("set_interface", f"{identity}.{key}"), identity) for identity, key, _ in settings]
+        names = [("interface", text, text) for text in self._criteria.interfaces]
+        names += [("set_interface", f"{identity}.{key}", identity) for identity, key, _ in settings]
         interface_check = _InterfaceCheck(names)
         if self._criteria.last is not None:
             without_last = self._criteria._replace(first=None, last=None, invert=False)
@@ -313,17 +329,17 @@ class Plan(BasePlan):
 
 
 class _InterfaceCheck(Step):
-    """Checks that a capture has certain interfaces, and passes everything on. `names` has (argument, interface) for
-    each: the argument as messages name it, and the interface's name or number."""
+    """Checks that a capture has certain interfaces, and passes everything on. `names` has (argument, its value,
+    interface) for each: the argument's name and value, and the interface's name or number."""
 
-    def __init__(self, names: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, names: Sequence[tuple[str, str, str]]) -> None:
         super().__init__()
         self._missing = list(names)
         self._shown: list[Interface] = []  # the first interfaces, for a message
         self._not_shown = 0
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
-        self._missing = [named for named in self._missing if not names_interface(named[1], interface)]
+        self._missing = [named for named in self._missing if not names_interface(named[2], interface)]
         if len(self._shown) < _MOST_INTERFACES_SHOWN:
             self._shown.append(interface)
         else:
@@ -335,7 +351,10 @@ class _InterfaceCheck(Step):
         if self._missing:
             more = f" and {self._not_shown:,} more" if self._not_shown else ""
             listed = ", ".join(map(interface_label, self._shown)) + more
-            raise UsageError(f"{self._missing[0][0]}: there is no such interface; there are {listed or 'none'}")
+            name, value, _ = self._missing[0]
+            raise UsageError(
+                f"{argument(name, value)}: there is no such interface; there are {listed or 'none'}", option=name
+            )
 
 
 def _check_types(step_arguments: StepArguments) -> None:
@@ -343,24 +362,24 @@ def _check_types(step_arguments: StepArguments) -> None:
     for name, value in step_arguments.items():
         if name not in StepArguments.__annotations__:
             raise TypeError(f"{name!r} is no argument")
-        if value is None or name in _FLAGS:
+        if value is None or name in _FLAGS or name in _LISTS or (name == "set_time" and isinstance(value, Mapping)):
             continue
         if name == "where":
             if not callable(value):
-                raise UsageError(f"{argument(name, value)}: must be a function of a packet")
+                raise UsageError(f"{argument(name, value)}: must be a function of a packet", option=name)
             continue
         several = isinstance(value, list | tuple)
-        if name == "dedup" and isinstance(value, int) and not isinstance(value, bool):
-            value = str(value)
         expected_type: type = int if name in _WHOLE_NUMBERS else str
         if several and name not in REPEATABLE:
-            raise UsageError(f"{argument(name, value)}: it can be given once only")
+            raise UsageError(f"{argument(name, value)}: it can be given once only", option=name)
+        if name in _TYPED:
+            continue
         for each in value if isinstance(value, list | tuple) else [value]:
             if name == "chop" and isinstance(each, str):
                 continue  # OFFSET:N
             if not isinstance(each, expected_type) or isinstance(each, bool):
                 expected = "a whole number" if expected_type is int else "text"
-                raise UsageError(f"{argument(name, each)}: must be {expected}")
+                raise UsageError(f"{argument(name, each)}: must be {expected}", option=name)
 
 
 def _texts(step_arguments: StepArguments, name: str) -> Sequence[str]:
@@ -381,17 +400,19 @@ def _criteria(step_arguments: StepArguments) -> Criteria:
     if after and before and after.relative == before.relative and before.seconds <= after.seconds:
         late, early = argument("before", step_arguments["before"]), argument("after", step_arguments["after"])
         example = arguments(after="+1h", before="+2h")
-        raise UsageError(f"{late} is not later than {early}; they select after <= time < before, as in {example}")
+        raise UsageError(
+            f"{late} is not later than {early}; they select after <= time < before, as in {example}", option="before"
+        )
     packets, dropped = step_arguments.get("packets"), step_arguments.get("drop_packets")
     first, last = step_arguments.get("first"), step_arguments.get("last")
     direction = step_arguments.get("direction")
     if direction is not None and direction not in pcapng.DIRECTIONS:
-        raise UsageError(f"{argument('direction', direction)}: must be in or out")
+        raise UsageError(f"{argument('direction', direction)}: must be in or out", option="direction")
     criteria = Criteria(
         after=after,
         before=before,
-        packets=None if packets is None else argument_values.parse_packet_ranges("packets", packets),
-        drop_packets=() if dropped is None else argument_values.parse_packet_ranges("drop_packets", dropped),
+        packets=None if packets is None else typed_values.packet_ranges("packets", packets),
+        drop_packets=() if dropped is None else typed_values.packet_ranges("drop_packets", dropped),
         first=None if first is None else argument_values.parse_count("first", first),
         last=None if last is None else argument_values.parse_count("last", last),
         interfaces=_texts(step_arguments, "interface"),
@@ -404,12 +425,14 @@ def _criteria(step_arguments: StepArguments) -> Criteria:
     )
     if criteria == Criteria(invert=True):
         nothing, example = argument("invert", True), arguments(packets="1-100", invert=True)
-        raise UsageError(f"{nothing}: there is nothing to invert; give a selection too, as in {example}")
+        raise UsageError(
+            f"{nothing}: there is nothing to invert; give a selection too, as in {example}", option="invert"
+        )
     return criteria
 
 
-def _parse_moment(name: str, text: str | None, zone: TimeZone) -> Moment | None:
-    return None if text is None else argument_values.parse_moment(name, text, zone)
+def _parse_moment(name: str, time: Time | None, zone: TimeZone) -> Moment | None:
+    return None if time is None else typed_values.moment(name, time, zone)
 
 
 def _expression(text: str | None) -> FilterExpression | None:
@@ -428,24 +451,44 @@ def _dedup_rule(step_arguments: StepArguments) -> DedupRule | None:
         for name, value in (("dedup_ignore", ",".join(sorted(ignore)) or None), ("dedup_skip", skip)):
             if value is not None:
                 example = arguments(dedup=4, **{name: value})
-                raise UsageError(f"{argument(name, value)} goes with {argument('dedup')}, as in {example}")
+                raise UsageError(f"{argument(name, value)} goes with {argument('dedup')}, as in {example}", option=name)
         return None
-    packets, seconds = argument_values.parse_window("dedup", str(window), MOST_PACKETS)
+    packets, seconds = _parse_window(window)
     for kind in sorted(ignore.difference(IGNORABLE)):
-        raise UsageError(f"{argument('dedup_ignore', kind)}: must be {' or '.join(IGNORABLE)}, or both with a comma")
+        raise UsageError(
+            f"{argument('dedup_ignore', kind)}: must be {' or '.join(IGNORABLE)}, or both with a comma",
+            option="dedup_ignore",
+        )
     if skip is not None and skip > _MOST_BYTES:
-        raise UsageError(f"{argument('dedup_skip')}: packets have at most {_MOST_BYTES} bytes")
+        raise UsageError(f"{argument('dedup_skip')}: packets have at most {_MOST_BYTES} bytes", option="dedup_skip")
     skip = 0 if skip is None else argument_values.parse_count("dedup_skip", skip)
     return DedupRule(packets, seconds, frozenset(ignore), skip)
 
 
-def _parse_slack(in_order: bool | str) -> Fraction | None:
+def _parse_window(window: int | str | timedelta) -> tuple[int | None, Fraction | None]:
+    """Return how many packets, or how many seconds, a packet is held against. Raises UsageError."""
+    if isinstance(window, int) and not isinstance(window, bool):
+        window = str(window)
+    if isinstance(window, str):
+        return argument_values.parse_window("dedup", window, MOST_PACKETS)
+    if isinstance(window, bool | float):
+        raise UsageError(
+            f"{argument('dedup', window)}: must be a number of packets, or a length of time as a timedelta or as text",
+            option="dedup",
+        )
+    return None, typed_values.duration("dedup", window)
+
+
+def _parse_slack(in_order: bool | str | timedelta) -> Fraction | None:
     """By how many seconds times may go back, None without `in_order`. Raises UsageError."""
     if in_order is False:
         return None
-    if in_order is not True and not isinstance(in_order, str):
-        raise UsageError(f"{argument('in_order', in_order)}: write True, or a length of time as text, as in '5s'")
-    return argument_values.parse_duration("in_order", _SLACK if in_order is True else in_order)
+    if isinstance(in_order, int) and in_order is not True:
+        raise UsageError(
+            f"{argument('in_order', in_order)}: write True, or a length of time: a timedelta, or text, as in '5s'",
+            option="in_order",
+        )
+    return typed_values.duration("in_order", _SLACK if in_order is True else in_order)
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:
@@ -456,7 +499,8 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
             return re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(
-            f"{argument('comment_matches', text)}: not a regular expression: {error}; write one like 'retry|drop'"
+            f"{argument('comment_matches', text)}: not a regular expression: {error}; write one like 'retry|drop'",
+            option="comment_matches",
         ) from None
 
 

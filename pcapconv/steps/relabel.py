@@ -69,7 +69,10 @@ class Relabel(Step):
         self._settings = [_setting(*each) for each in settings]
         self._link_type = link_type
         if link_type is not None and not 0 <= link_type <= _LAST_LINK_TYPE:
-            raise UsageError(f"{argument('link_type', link_type)}: link types are numbers from 0 to {_LAST_LINK_TYPE}")
+            raise UsageError(
+                f"{argument('link_type', link_type)}: link types are numbers from 0 to {_LAST_LINK_TYPE}",
+                option="link_type",
+            )
         self._labels: list[str] = []  # labels of the first interfaces, for a message
         self._total = 0
         self._used: set[int] = set()  # indexes of settings
@@ -83,7 +86,9 @@ class Relabel(Step):
         for index, setting in enumerate(self._settings):
             if index not in self._used:
                 raise UsageError(
-                    f"{argument('set_interface', setting.shown)}: there is no such interface; {self._list_interfaces()}"
+                    f"{argument('set_interface', setting.shown)}: there is no such interface; "
+                    f"{self._list_interfaces()}",
+                    option="set_interface",
                 )
         return ()
 
@@ -123,7 +128,8 @@ class Relabel(Step):
             if length != captured:
                 raise TargetError(
                     f"packet {batch.number(row)}: the length of a Simple Packet follows from the snaplen of "
-                    f"interface 0; with snaplen {snaplen} it would be {length} instead of {captured} bytes"
+                    f"interface 0; with snaplen {snaplen} it would be {length} instead of {captured} bytes",
+                    packet_number=batch.number(row),
                 )
 
     def _list_interfaces(self) -> str:
@@ -167,7 +173,9 @@ def _setting(identity: str, key: str, value: str) -> _Setting:
     """Check a setting, and encode its value. Raises UsageError."""
     shown = f"{identity}.{key}={value}"[:_MOST_SHOWN]
     if key not in SETTING_KEYS:
-        raise UsageError(f"{argument('set_interface', shown)}: the key is one of {', '.join(SETTING_KEYS)}")
+        raise UsageError(
+            f"{argument('set_interface', shown)}: the key is one of {', '.join(SETTING_KEYS)}", option="set_interface"
+        )
     parse_interface_id("set_interface", identity)
     if key not in _NUMBER_SIZES:
         beginning = argument("set_interface", f"{identity}.{key}"[:_MOST_SHOWN])
@@ -177,7 +185,10 @@ def _setting(identity: str, key: str, value: str) -> _Setting:
     decimal = value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS
     if not decimal or int(value) > most:
         example = f"{identity}.{key}={_EXAMPLE_NUMBERS[key]}"
-        raise UsageError(f"{argument('set_interface', shown)}: not a whole number from 0 to {most}; write {example}")
+        raise UsageError(
+            f"{argument('set_interface', shown)}: not a whole number from 0 to {most}; write {example}",
+            option="set_interface",
+        )
     return _Setting(identity, key, b"", int(value), shown)
 
 

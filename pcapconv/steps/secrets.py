@@ -43,10 +43,13 @@ class InjectSecrets(Step):
         for secrets_type, data in entries:
             if not 0 <= secrets_type <= _LARGEST_TYPE:
                 named = argument("inject_secrets", secrets_type)
-                raise UsageError(f"{named}: types of secrets are numbers from 0 to {_LARGEST_TYPE}")
+                raise UsageError(
+                    f"{named}: types of secrets are numbers from 0 to {_LARGEST_TYPE}", option="inject_secrets"
+                )
             if len(data) > _LARGEST_DATA:
                 raise UsageError(
-                    f"{argument('inject_secrets')}: secrets of {len(data)} bytes; a block holds {_LARGEST_DATA}"
+                    f"{argument('inject_secrets')}: secrets of {len(data)} bytes; a block holds {_LARGEST_DATA}",
+                    option="inject_secrets",
                 )
 
     def _section(self, section: Section) -> Iterator[Item]:
@@ -92,7 +95,9 @@ class ExtractSecrets(Step):
         self._remaining -= len(secrets.data) + _OVERHEAD
         if self._remaining < 0:
             raise TargetError(
-                f"offset {block.offset}: the capture holds more secrets than pcapconv extracts, {_MOST_BYTES >> 20} MiB"
+                f"offset {block.offset}: the capture holds more secrets than pcapconv extracts, "
+                f"{_MOST_BYTES >> 20} MiB",
+                offset=block.offset,
             )
         self.logs.setdefault(secrets_type, []).append(bytes(secrets.data))
 
@@ -104,11 +109,16 @@ def parse_secrets(text: str) -> tuple[int, str]:
     """
     word, comma, path = text.partition(",")
     if not comma or not path:
-        raise UsageError(f"{argument('inject_secrets', text)}: not TYPE,FILE; write tls,keys.log")
+        raise UsageError(
+            f"{argument('inject_secrets', text)}: not TYPE,FILE; write tls,keys.log", option="inject_secrets"
+        )
     secrets_type = KEY_LOG_TYPES.get(word.lower(), _number(word))
     if secrets_type is None or secrets_type > _LARGEST_TYPE:
         forms = f"{', '.join(KEY_LOG_TYPES)} or a number from 0 to 0x{_LARGEST_TYPE:x}"
-        raise UsageError(f"{argument('inject_secrets', text)}: not a type of secrets; write {forms} before the comma")
+        raise UsageError(
+            f"{argument('inject_secrets', text)}: not a type of secrets; write {forms} before the comma",
+            option="inject_secrets",
+        )
     return secrets_type, path
 
 

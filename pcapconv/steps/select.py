@@ -50,7 +50,8 @@ PacketRanges = Sequence[tuple[int, int | None]]
 
 
 class Criteria(NamedTuple):
-    """Which packets to select. A criterion that is None or empty selects all. `after` ≤ time < `before`; `packets` and
+    """Which packets to select. A criterion that is None or empty selects all, but
+    `packets` without a range selects none. `after` ≤ time < `before`; `packets` and
     `drop_packets` are ascending ranges of packet numbers without overlaps; `expression` is the filter of libpcap.
     `where` returns whether it selects a packet; it is asked only about packets that the criteria listed before it
     select, but for `first` and `last`. `dedup` looks only at packets that all other criteria but these two select. A
@@ -76,7 +77,7 @@ class Criteria(NamedTuple):
     @property
     def can_end(self) -> bool:
         """Whether there may be a packet after which no further one can be selected, whatever follows."""
-        bounded = self.packets is not None and self.packets[-1][1] is not None
+        bounded = self.packets is not None and (not self.packets or self.packets[-1][1] is not None)
         return not self.invert and self.last is None and (self.first is not None or bounded or self.ends_by_time)
 
     @property
@@ -200,7 +201,9 @@ class Select(Step):
         stop = self._find_end(batch, mask)
         if unknown < stop:
             interface = batch.interfaces[batch.columns.interface[unknown]]
-            raise error or FormatError(f"packet {batch.number(unknown)}: {interface.time_error}")
+            raise error or FormatError(
+                f"packet {batch.number(unknown)}: {interface.time_error}", packet_number=batch.number(unknown)
+            )
         if self.duplicates is not None:
             last = rows if self.end is None else max(0, self.end.number + 1 - batch.first_number)
             self.duplicates.note(batch, min(rows, last))
@@ -287,8 +290,9 @@ class Select(Step):
         if self.end is None and self._ascending and criteria.can_end:
             if criteria.first is not None and self.selected >= criteria.first:
                 last = mask.rfind(1)
-            if criteria.packets is not None and (number := criteria.packets[-1][1]) is not None:
-                last = min(last, max(0, number - batch.first_number))
+            if criteria.packets is not None:
+                number = criteria.packets[-1][1] if criteria.packets else 0
+                last = last if number is None else min(last, max(0, number - batch.first_number))
             ends = min(last, self._first_late_row(batch))
         self._check_order(batch, min(rows, ends + 1) if self._stops else rows)
         row = ends if self._order is not None else last

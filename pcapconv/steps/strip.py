@@ -201,7 +201,9 @@ class Strip(_LeaveOutStep):
     def __init__(self, kinds: Collection[str], left_out: Counter[str]) -> None:
         for kind in sorted(kinds):
             if kind not in STRIP_KINDS + NARROW_KINDS:
-                raise UsageError(f"{argument('strip', kind)}: the kinds are {', '.join(STRIP_KINDS + NARROW_KINDS)}")
+                raise UsageError(
+                    f"{argument('strip', kind)}: the kinds are {', '.join(STRIP_KINDS + NARROW_KINDS)}", option="strip"
+                )
 
         def kind_of(which: pcapng.BlockType | option_lists.OptionType, block_type: int) -> str | None:
             kind = which.kind if which.specified else _UNKNOWN

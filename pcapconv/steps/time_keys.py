@@ -114,7 +114,9 @@ class TimeKeys:
             for row, interface in enumerate(columns.interface[:rows]):
                 if interface in self._unknown and columns.record_type[row] != SIMPLE_PACKET:
                     if not pass_over_unknown:
-                        raise FormatError(f"packet {batch.number(row)}: {self._unknown[interface]}")
+                        raise FormatError(
+                            f"packet {batch.number(row)}: {self._unknown[interface]}", packet_number=batch.number(row)
+                        )
                     columns.record_type[row] = SIMPLE_PACKET
         types = columns.record_type[:rows].tobytes()
         timeless = types.count(SIMPLE_PACKET)

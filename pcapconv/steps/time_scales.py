@@ -104,7 +104,7 @@ class TimeScales:
         try:
             return scale.time(columns.ticks[row])
         except FormatError as error:
-            raise FormatError(f"packet {batch.number(row)}: {error}") from None
+            raise FormatError(f"packet {batch.number(row)}: {error}", packet_number=batch.number(row)) from None
 
     def refusal(self, batch: PacketBatch, row: int, status: int) -> PcapconvError:
         """Return the error for a row at which the kernel stopped. Raises FormatError if the row's time cannot be
@@ -112,13 +112,15 @@ class TimeScales:
         if status == FINER:
             return TargetError(
                 f"packet {batch.number(row)}: its time has digits finer than a nanosecond; "
-                f"{argument('on_loss', 'ignore')} cuts them"
+                f"{argument('on_loss', 'ignore')} cuts them",
+                packet_number=batch.number(row),
             )
         assert status in (UNKNOWN, BEYOND)
         return TargetError(
             f"packet {batch.number(row)}: its time would be {self.time(batch, row) // 1} ns since 1970; "
             f"nanoseconds hold 0 to {MOST_TICKS}; {argument('rebase_time')} moves it, "
-            f"{argument('mask_time', True)} replaces it"
+            f"{argument('mask_time', True)} replaces it",
+            packet_number=batch.number(row),
         )
 
 
@@ -129,7 +131,9 @@ def first_time(batch: PacketBatch) -> Fraction | None:
         if record_type != SIMPLE_PACKET:
             interface = batch.interfaces[batch.columns.interface[row]]
             if interface.time_error:
-                raise FormatError(f"packet {batch.number(row)}: {interface.time_error}")
+                raise FormatError(
+                    f"packet {batch.number(row)}: {interface.time_error}", packet_number=batch.number(row)
+                )
             ticks = batch.columns.ticks[row]
             return instant(ticks, interface.ticks_per_second, interface.time_offset)
     return None

@@ -103,7 +103,7 @@ def _normalize(random: Random) -> Options:
 def _diff(random: Random) -> Options:
     ignorable = ["time", "lengths", "interfaces", "comments", "direction", "names", "secrets"]
     ignore = random.sample(ignorable, random.randint(1, 3))
-    return _some(random, ignore=[ignore], time_tolerance=["1ms", "1s", "1ns"], everything=True, most=[0, 1, 1000])
+    return _some(random, ignore=[ignore], time_tolerance=["1ms", "1s", "1ns"], all=True, show=[0, 1, 1000])
 
 
 def _split(random: Random) -> Options:

@@ -17,7 +17,7 @@ from fuzz.case import Case
 from fuzz.routes import Route, other_routes
 from fuzz.targets import Outcome, run, suffix
 from pcapconv import PcapconvError
-from pcapconv.normalizing import check_normal_form
+from pcapconv.normalizing import check as check_normal_form
 
 Runner = Callable[[Case, Route], Outcome]
 SELECTING = {"after", "before", "packets", "drop_packets", "first", "last", "interface", "comment_matches", "direction"}
@@ -228,7 +228,7 @@ def _of_normalize(case: Case, outcome: Outcome, runner: Runner) -> None:
     options = {**case.options, "on_loss": "warn"}
     again = runner(Case("normalize", options, (out,)), Route())
     hold("normal form of a normal form", again.files.get("out", again.error), out)
-    hold("check of a normal form", check_normal_form(io.BytesIO(out), **options), [])
+    hold("check of a normal form", check_normal_form(io.BytesIO(out), **options).reasons, [])
 
 
 def _of_diff(case: Case, outcome: Outcome, runner: Runner) -> None:

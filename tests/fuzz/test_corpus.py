@@ -28,7 +28,7 @@ def test_the_corpus_is_small_and_has_cases_of_every_target() -> None:
 
 
 def test_a_case_is_the_same_in_a_file() -> None:
-    case = Case("diff", {"ignore": ["time"], "most": 3}, (b"\n{}\n", b"", b"two"))
+    case = Case("diff", {"ignore": ["time"], "show": 3}, (b"\n{}\n", b"", b"two"))
     assert read_case(case.as_bytes()) == case
 
 

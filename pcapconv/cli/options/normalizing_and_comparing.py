@@ -91,12 +91,11 @@ _COMPARED = (
         manual="Allow times to differ by up to DURATION. Default: 0.",
     ),
     Option(
-        "everything",
+        "all",
         "flag",
         "Also compare hosts, statistics, packet ids, ...",
         COMPARED,
         DIFF,
-        flag_name="all",
         manual="Also compare hosts, applications, interface addresses, statistics, packet ids, processes, custom and "
         "unknown blocks.",
     ),
@@ -104,14 +103,13 @@ _COMPARED = (
 
 _SHOWN = (
     Option(
-        "most",
+        "show",
         "number",
         "Show the first N different packets; default 10",
         SHOWN,
         DIFF,
         "N",
         example="100",
-        flag_name="show",
         manual="Show the first N packets that differ. Default: 10.",
     ),
     Option(
