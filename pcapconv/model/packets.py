@@ -1,0 +1,213 @@
+"""Packets: a row of a batch as an object of its own, as users of the library get it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from pcapconv import timestamps
+from pcapconv.errors import FormatError, UsageError
+from pcapconv.model.sections import Interface, Section
+from pcapconv.spec import ByteOrder, option_lists, pcapng
+from pcapconv.spec.decoded_options import Options
+from pcapconv.wording import argument
+
+if TYPE_CHECKING:
+    from datetime import datetime as DateTime  # noqa: N812 - `datetime` is a property of packets
+    from fractions import Fraction
+
+
+class _PacketFields(NamedTuple):
+    number: int
+    data: bytes
+    original_length: int
+    ticks: int | None
+    interface: Interface
+    raw_options: bytes
+    section: Section
+    time_ns: int | None
+    captured_length: int
+
+
+class Packet(_PacketFields):
+    """One packet, as a loop over a capture or a batch yields it. Immutable; two packets are equal if all that they hold
+    is equal. A packet holds a copy of its own bytes, so that it can be kept, hashed and pickled.
+
+    * `number`: the packet's number in the capture, from 1.
+    * `data`: the bytes that were captured.
+    * `original_length`: the length of the packet on the wire, in bytes.
+    * `ticks`: the timestamp in the interface's own time unit; None for a packet without a time (a Simple Packet).
+    * `interface`: the packet's `Interface`. `section` is its `Section`.
+    * `raw_options`: the packet's pcapng options, as bytes; empty in pcap.
+    * `time_ns`: the time in whole nanoseconds since 1970, rounded down; None for a packet without a time. Raises
+      FormatError if the interface's times cannot be determined.
+    * `captured_length`: the number of bytes that were captured.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        number: int,
+        data: bytes,
+        original_length: int,
+        ticks: int | None,
+        interface: Interface,
+        raw_options: bytes,
+        section: Section,
+    ) -> Packet:
+        """A packet; its `time_ns` follows from its ticks and its interface."""
+        packet_type, time_ns = Packet, None
+        if ticks is not None:
+            if interface.time_error:
+                packet_type = UndatedPacket
+            else:
+                unit = interface.ticks_per_second, interface.time_offset
+                time_ns = timestamps.rescale(ticks, *unit, timestamps.NANOSECONDS)[0]
+        fields = number, data, original_length, ticks, interface, raw_options, section, time_ns, len(data)
+        return tuple.__new__(packet_type, fields)
+
+    @property
+    def time(self) -> Fraction | None:
+        """The exact time in seconds since 1970; None for a packet without a time. Raises FormatError if the interface's
+        times cannot be determined."""
+        return None if self.ticks is None else timestamps.instant(self.ticks, *self._time_unit())
+
+    @property
+    def datetime(self) -> DateTime | None:
+        """The time in UTC, cut to whole microseconds; None for a packet without a time. Raises FormatError if the
+        interface's times cannot be determined, or the time is outside the years 1 to 9999."""
+        if self.ticks is None:
+            return None
+        unit = self._time_unit()
+        time = timestamps.utc_datetime(timestamps.rescale(self.ticks, *unit, timestamps.MICROSECONDS)[0])
+        if time is None:
+            shown = timestamps.format_time(self.ticks, *unit)
+            raise FormatError(f"packet {self.number}: its time, {shown}, is outside the years 1 to 9999")
+        return time
+
+    def _time_unit(self) -> tuple[int, int]:
+        if self.interface.time_error:
+            raise FormatError(f"packet {self.number}: {self.interface.time_error}")
+        return self.interface.ticks_per_second, self.interface.time_offset
+
+    @property
+    def options(self) -> Options:
+        """The packet's pcapng options, decoded, by name; empty in pcap. `raw_options` has their bytes."""
+        return Options(self.raw_options, self.section.byte_order, pcapng.ENHANCED_PACKET)
+
+    @property
+    def comments(self) -> list[str]:
+        """The packet's comments; bytes that are not UTF-8 are shown as `\\xNN`."""
+        if not self.raw_options:  # nearly always, and this is faster
+            return []
+        return list(option_lists.OptionList(self.raw_options, self.section.byte_order).comments)
+
+    @property
+    def direction(self) -> Literal["in", "out"] | None:
+        """Whether the interface received (`"in"`) or sent (`"out"`) the packet, by its flags; None if they do not
+        state it."""
+        match pcapng.direction(self.raw_options, self.section.byte_order):
+            case 1:
+                return "in"
+            case 2:
+                return "out"
+        return None
+
+    def replace(
+        self,
+        *,
+        data: bytes | bytearray | memoryview | None = None,
+        original_length: int | None = None,
+        time_ns: int | None = None,
+        ticks: int | None = None,
+        interface: Interface | None = None,
+        comments: Sequence[str] | None = None,
+        raw_options: bytes | None = None,
+        number: int | None = None,
+        section: Section | None = None,
+    ) -> Packet:
+        """A packet with other values for these fields, and with this packet's values for all others.
+
+        With `data`, the original length of a packet that was captured whole becomes the length of the new data; that of
+        any other packet stays, but is at least the length of the new data. `time_ns` and `ticks` are two ways to give
+        the time. With another `interface`, the time stays the same. `comments` takes the place of all comments.
+
+        Raises UsageError for both times at once, for a time that the interface's ticks cannot state exactly, and for a
+        comment that is longer than an option.
+        """
+        new_data = self.data if data is None else memoryview(data).tobytes()
+        if original_length is None:
+            original_length = self.original_length
+            if data is not None:
+                whole = original_length == len(self.data)
+                original_length = len(new_data) if whole else max(original_length, len(new_data))
+        options = self.raw_options if raw_options is None else raw_options
+        if comments is not None:
+            options = _with_comments(options, (section or self.section).byte_order, comments)
+        new_interface = self.interface if interface is None else interface
+        if time_ns is not None:
+            if ticks is not None:
+                raise UsageError(f"{argument('time_ns')} and {argument('ticks')} exclude each other")
+            ticks = _ticks(time_ns, timestamps.NANOSECONDS, 0, new_interface)
+        elif ticks is None:
+            ticks = self.ticks
+            if ticks is not None and new_interface.time_unit != self.interface.time_unit:
+                ticks = _ticks(ticks, *self._time_unit(), new_interface)
+        return Packet(
+            self.number if number is None else number,
+            new_data,
+            original_length,
+            ticks,
+            new_interface,
+            options,
+            self.section if section is None else section,
+        )
+
+    __replace__ = replace
+
+    def __reduce__(self) -> tuple[type[Packet], tuple[object, ...]]:
+        return Packet, self[:7]
+
+    def __repr__(self) -> str:
+        unit = self.interface.time_unit
+        time = "no time" if self.ticks is None or unit is None else timestamps.format_time(self.ticks, *unit)
+        lengths = f"{len(self.data)} of {self.original_length} bytes"
+        return f"<Packet {self.number}: {time}, {lengths}, interface {self.interface.id}>"
+
+
+class UndatedPacket(Packet):
+    """A packet whose time cannot be determined, although it has one."""
+
+    __slots__ = ()
+
+    @property
+    def time_ns(self) -> int | None:
+        """Raises FormatError; None for a packet without a time."""
+        return None if self.ticks is None else self._time_unit()[0]
+
+
+def _ticks(time: int, per_second: int, offset: int, interface: Interface) -> int:
+    """A time in an interface's ticks. Raises UsageError if they cannot state it exactly."""
+    unit = interface.time_unit
+    if unit is None:
+        raise UsageError(interface.time_error)
+    ticks, exact = timestamps.rescale(time, per_second, offset - unit[1], unit[0])
+    if not exact:
+        unit_text = timestamps.format_resolution(unit[0])
+        raise UsageError(f"a time of {time}/{per_second} s has digits finer than the interface's {unit_text} s")
+    if not 0 <= ticks < 2**64:
+        raise UsageError(f"a time of {time}/{per_second} s would be {ticks} ticks; 64 bits hold 0 to {2**64 - 1}")
+    return ticks
+
+
+def _with_comments(raw_options: bytes, byte_order: ByteOrder, comments: Sequence[str]) -> bytes:
+    texts = [text.encode() for text in comments]
+    if any(len(text) > option_lists.LONGEST_VALUE for text in texts):
+        raise UsageError(f"{argument('comments')}: an option has at most {option_lists.LONGEST_VALUE} bytes")
+    return option_lists.edit(
+        raw_options,
+        byte_order,
+        keep=lambda option: option.code != option_lists.COMMENT,
+        add=[(option_lists.COMMENT, text) for text in texts],
+    )
