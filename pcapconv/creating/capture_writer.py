@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pcapconv.capture import Capture
     from pcapconv.creating.exact_times import Time
     from pcapconv.io.paths import Readable
-    from pcapconv.kernels.interpreted import BytesLike
+    from pcapconv.kernels.contract import BytesLike
 
 _MOST_TICKS = 2**64 - 1
 

@@ -334,7 +334,7 @@ class PcapWriter:
         return NANOSECONDS if self._nanoseconds else MICROSECONDS
 
     def _add_scale(self, interface: Interface) -> None:
-        """Add an interface's entry to the table for the kernel; see `encode_pcap` in `kernels/interpreted.py`."""
+        """Add an interface's entry to the table for the kernel; see `encode_pcap` in `kernels/interpreted/`."""
         if not _fits_kernel(interface, self._ticks_per_second):
             self._all_fit = False
             self._scales.extend([1] * SCALE)  # never used: `_with_times` converts the ticks of such a section

@@ -1,11 +1,13 @@
-"""The types of the compiled kernels, which `interpreted.py` documents."""
+"""The types of the compiled kernels, which `interpreted` documents."""
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pcapconv.columns import Columns
-from pcapconv.kernels.interpreted import BytesLike, ByteStore, Description
+from pcapconv.kernels.contract import BytesLike
+from pcapconv.kernels.interpreted.packet_rows import Description
+from pcapconv.kernels.interpreted.repeat_window import ByteStore
 
 NAME: str
 

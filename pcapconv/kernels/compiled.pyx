@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""The kernels, compiled. `interpreted.py` is the reference, which documents them; both must do the same.
+"""The kernels, compiled. The modules of `interpreted` are the reference, which documents them; both must do the same.
 
 Strategy: each kernel gets a raw pointer to each column that it uses, and loops without the GIL. Before every read it
 checks that the bytes are inside the buffer. Offsets are Py_ssize_t; lengths from the file are widened before anything

@@ -1,10 +1,12 @@
-"""Constants of both forms of the kernels: why a kernel stops, and how many values its tables have.
+"""Constants and types of both forms of the kernels: why a kernel stops, and how many values its tables have.
 
 `interpreted` says what each kernel takes and gives. A table is an array of unsigned 64-bit values with one entry for
 each interface, or for each value that is counted.
 """
 
 from __future__ import annotations
+
+BytesLike = bytes | bytearray | memoryview
 
 # Why a kernel stopped.
 MORE = 0  # an index kernel reached the end of the buffer, and needs more of it; any other kernel has done all rows
