@@ -1,13 +1,14 @@
 """Makes captures from Python: `pcapconv.create`.
 
-capture_writer   `CaptureWriter`, to which packets and metadata are written
-packet_output    the packets on their way there: a batch to which they are appended
-packet_options   the options of packets, with what the caller replaces
-new_capture      the items of the new capture on their way to its file: whole or not at all
-foreign          interfaces and packets of other captures, brought into the new capture's section
-metadata         another capture's names, secrets and comments
-exact_times      times in Python's types, as integers
-packed_values    options, names and secrets in Python's types, as bytes
+capture_writer        `CaptureWriter`, to which packets and metadata are written
+packet_output         the packets on their way there: a batch to which they are appended
+packet_options        the options of packets, with what the caller replaces
+declared_interfaces   the interfaces: declared by the caller, or those of other captures
+new_capture           the items of the new capture on their way to its file: whole or not at all
+foreign               interfaces and packets of other captures, brought into the new capture's section
+metadata              another capture's names, secrets and comments
+exact_times           times in Python's types, as integers
+packed_values         options, names and secrets in Python's types, as bytes
 
 Strategy: the writers of conversions write the capture, so a `CaptureWriter` makes what a reader makes: a section,
 interfaces, batches of packets, and blocks, always in the layout `pcapng`. The writer of pcap counts what pcap cannot

@@ -10,22 +10,20 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from pcapconv.creating import packed_values
+from pcapconv.creating.declared_interfaces import DeclaredInterfaces
 from pcapconv.creating.exact_times import check_resolution, exact_time
-from pcapconv.creating.foreign import ForeignPackets
 from pcapconv.creating.metadata import add_metadata
 from pcapconv.creating.new_capture import NewCapture
 from pcapconv.creating.packed_values import ORDER, Texts
 from pcapconv.creating.packet_options import changed_options
 from pcapconv.creating.packet_output import PacketOutput
-from pcapconv.errors import TimeRangeError, UsageError
-from pcapconv.formats.pcapng_items import parse_interface
+from pcapconv.errors import UsageError
 from pcapconv.model import Block, Interface, Packet, PacketBatch
 from pcapconv.report import Report
 from pcapconv.spec import bodies, option_lists, pcapng
-from pcapconv.spec.link_types import link_type_name
 from pcapconv.steps.argument_values import parse_link_type
-from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, rescale, resolution_in_words, tsresol_byte
-from pcapconv.wording import argument, call
+from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, tsresol_byte
+from pcapconv.wording import argument
 
 if TYPE_CHECKING:
     from pcapconv.capture import Capture
@@ -41,7 +39,6 @@ class CaptureWriter:
     nothing appears if an exception ends it.
 
     * `name`: the target's name in messages. `format`: `"pcap"` or `"pcapng"`.
-    * `interfaces`: the interfaces declared so far, by id.
     """
 
     def __init__(self, new: NewCapture, per_second: int) -> None:
@@ -49,28 +46,25 @@ class CaptureWriter:
         self._per_second = per_second
         self.name: str = new.name
         self.format: str = new.format
-        self.interfaces: list[Interface] = new.interfaces
-        self._own: dict[int, Interface] = {}  # those that `add_interface` declared, by the object's id
-        self._only: Interface | None = None  # the one that packets without an interface belong to
-        # Interfaces whose ticks are nanoseconds since 1970: their ids by the object's id, and the one in `_only`, or -1
+        # Interfaces whose ticks are nanoseconds since 1970: their ids by the object's id, and the default one's, or -1
         self._quick_ids: dict[int, int] = {}
         self._quick_id = -1
-        self._output = PacketOutput(new, self._own, self._end_quick_way)
+        own: dict[int, Interface] = {}
+        self._output = PacketOutput(new, own, self._end_quick_way)
         self._append = self._output.try_append
-        self._foreign = ForeignPackets(
-            new.section,
-            new.interfaces,
-            self._declare,
-            new.losses,
-            microseconds=per_second == MICROSECONDS,
-            to_pcap=new.format == "pcap",
-        )
+        self._declared = DeclaredInterfaces(new, self._output, own, per_second)
+        self._foreign = self._declared.foreign
 
     @property
     def report(self) -> Report | None:
         """The report, as `convert` returns it, after the `with` block; None before. `losses` has what pcap could not
         hold."""
         return self._new.report if self._new.is_complete else None
+
+    @property
+    def interfaces(self) -> list[Interface]:
+        """The interfaces declared so far, by id."""
+        return list(self._new.interfaces)
 
     @property
     def packets(self) -> int:
@@ -155,12 +149,10 @@ class CaptureWriter:
         }
         options = option_lists.pack(packed_values.interface_options(comments, values), ORDER)
         words = number.to_bytes(2, ORDER) + bytes(2) + packed_values.packed_number("snaplen", snaplen, 4)
-        interface = self._declare(words + options)
-        self._only = None if self._own else interface
-        self._own[id(interface)] = interface
+        interface = self._declared.declare_own(words + options)
         if interface.time_unit == (NANOSECONDS, 0):
             self._quick_ids[id(interface)] = interface.id
-        self._quick_id = -1 if self._only is None else self._quick_ids.get(id(interface), -1)
+        self._quick_id = -1 if self._declared.only is None else self._quick_ids.get(id(interface), -1)
         return interface
 
     def write(
@@ -230,30 +222,30 @@ class CaptureWriter:
         old: Packet | None = None
         if isinstance(packet, Packet):
             old = packet
-            here = self._here(old.interface) if interface is None else self._declared(interface)
+            here = self._declared.of_packet(old) if interface is None else self._declared.given(interface)
             content = self._foreign.data(old, old.data if data is None else _checked(data))
             length = old.original_length
             if data is not None:
                 length = len(content) if length == len(old.data) else max(length, len(content))
-            ticks = self._ticks_of_packet(old, here) if time is None else self._ticks(time, here)
+            ticks = self._declared.ticks_of_packet(old, here) if time is None else self._declared.ticks(time, here)
             options = self._foreign.options(old)
         else:
             if data is not None:
                 raise UsageError(f"{argument('data')}: replaces the bytes of a Packet, and here the bytes come first")
             content = _checked(packet)
-            here = self._default() if interface is None else self._declared(interface)
+            here = self._declared.default() if interface is None else self._declared.given(interface)
             if time is None:
                 raise UsageError(f"a packet has a time: give {argument('time_ns')}, an int, or {argument('time')}")
-            length, ticks, options = len(content), self._ticks(time, here), b""
+            length, ticks, options = len(content), self._declared.ticks(time, here), b""
         if original_length is not None:
             length = int.from_bytes(packed_values.packed_number("original_length", original_length, 4), ORDER)
         if length < len(content) and (old is None or original_length is not None or data is not None):
             raise UsageError(
                 f"{argument('original_length', length)}: less than the {len(content)} bytes that the packet has"
             )
-        cut = data is not None and old is not None and content != old.data
-        if cut or comments is not None or flags is not None or direction is not None:
-            options, hashes = changed_options(options, comments, flags, direction, cut=cut)
+        changed = data is not None and old is not None and _checked(data) != old.data
+        if changed or comments is not None or flags is not None or direction is not None:
+            options, hashes = changed_options(options, comments, flags, direction, new_bytes=changed)
             self._new.left_out["packet-hashes"] += hashes
         self._output.append(content, ticks, here, length, options)
 
@@ -301,7 +293,7 @@ class CaptureWriter:
         `time_ns` or `time` is when they were counted, by default the time of the interface's last packet. `start` and
         `end` are when the capture began and ended; the forms are those of `time`. Raises UsageError.
         """
-        here = self._default() if interface is None else self._declared(interface)
+        here = self._declared.default() if interface is None else self._declared.given(interface)
         counts = {
             "received": received,
             "dropped": dropped,
@@ -310,16 +302,16 @@ class CaptureWriter:
             "delivered": delivered,
         }
         times = {
-            name: self._ticks(exact, here, name)
+            name: self._declared.ticks(exact, here, name)
             for name, moment in (("isb_starttime", start), ("isb_endtime", end))
             if (exact := exact_time(None, moment)) is not None
         }
         options = packed_values.statistics_options(comments, counts, times)
         counted_at = exact_time(time_ns, time)
         self._output.hand_over()
-        ticks = (
-            self._output.latest.get(here.id, 0) if counted_at is None else self._ticks(counted_at, here, "statistics")
-        )
+        ticks = self._output.latest.get(here.id, 0)
+        if counted_at is not None:
+            ticks = self._declared.ticks(counted_at, here, "statistics")
         body = bodies.statistics_body(here.id, ticks, ORDER, options)
         self._add_block(pcapng.INTERFACE_STATISTICS, body)
 
@@ -333,88 +325,6 @@ class CaptureWriter:
     def _add_block(self, block_type: int, body: bytes) -> None:
         self._output.hand_over()
         self._new.write(Block(block_type, body, ORDER, 0, 0))
-
-    def _declare(self, body: bytes, time_error: str = "") -> Interface:
-        """Declare the next interface. Raises UsageError for a second link type if the capture is pcap."""
-        self._new.check_open()
-        interface = parse_interface(body, ORDER, 0, len(self.interfaces))
-        interface = interface._replace(time_error=time_error or interface.time_error)
-        if self.format == "pcap" and self.interfaces and interface.link_type != self.interfaces[0].link_type:
-            first, second = (link_type_name(each.link_type) for each in (self.interfaces[0], interface))
-            raise UsageError(
-                f"{self.name}: a pcap file holds one link type, here {first}, and not {second}, too; write pcapng "
-                f"({argument('to', 'pcapng')}), or a file for each link type"
-            )
-        self._output.hand_over()
-        self.interfaces.append(interface)
-        self._output.limits.add_interface(interface.snaplen)
-        self._new.write(interface)
-        return interface
-
-    def _default(self) -> Interface:
-        """The interface of packets for which none is given."""
-        if self._only is not None:
-            return self._only
-        if not self._own:
-            raise UsageError(
-                f"{self.name}: no interface is declared; give {argument('link_type', 'ethernet')} to "
-                f"{call('pcapconv.create')}, or call add_interface"
-            )
-        raise UsageError(
-            f"{self.name}: {len(self._own)} interfaces are declared; say which one with {argument('interface')}"
-        )
-
-    def _here(self, interface: Interface) -> Interface:
-        """What a packet's interface is in this capture: one of its own, for instance by `Packet.replace`, or that of
-        another capture."""
-        return interface if id(interface) in self._own else self._foreign.interface(interface)
-
-    def _declared(self, interface: Interface) -> Interface:
-        """Check an interface that the caller gives."""
-        if id(interface) in self._own:
-            return interface
-        if isinstance(interface, Interface) and self._foreign.is_declared(interface):
-            return self._foreign.interface(interface)
-        raise UsageError(
-            f"{argument('interface', interface)}: not an interface of this capture; give one that "
-            "add_interface returned"
-        )
-
-    def _ticks(self, time: tuple[int, int], interface: Interface, what: str = "") -> int:
-        """The ticks of a time since 1970, which must be exact. `what` has the time, by default the next packet."""
-        what = what or f"packet {self.packets + 1}"
-        own = id(interface) in self._own
-        if interface.time_error:
-            raise UsageError(f"{interface.time_error}; give {argument('interface')}, one that add_interface returned")
-        per_second, offset = interface.ticks_per_second, interface.time_offset
-        number, of_second = time
-        ticks, exact = rescale(number, of_second, -offset, per_second)
-        if not exact:
-            finer = "round it"
-            if own and per_second != NANOSECONDS:
-                create = "declare the interface" if self._per_second == NANOSECONDS else "create the capture"
-                finer = f"{create} with {argument('resolution', 'ns')}, or round the time"
-            elif not own:
-                finer = f"round it, or give {argument('interface')}, one that add_interface returned"
-            raise UsageError(
-                f"{what}: its time has digits finer than the {resolution_in_words(per_second) or 'ticks'} of interface "
-                f"{interface.id}; {finer}"
-            )
-        if not 0 <= ticks <= _MOST_TICKS:
-            fact = "before 1970" if ticks < 0 and not offset else "outside what 64 bits hold"
-            raise TimeRangeError(f"{self.name}: {what}: its time is {fact}, which interface {interface.id} cannot hold")
-        return ticks
-
-    def _ticks_of_packet(self, packet: Packet, interface: Interface) -> int | None:
-        """The ticks that a packet of another capture has here; None if it has no time."""
-        ticks, there = packet.ticks, packet.interface
-        if there.time_error and not interface.time_error and ticks is not None:
-            raise UsageError(f"packet {packet.number}: {there.time_error}; give {argument('time_ns')}")
-        same = there.ticks_per_second == interface.ticks_per_second and there.time_offset == interface.time_offset
-        if ticks is None or same:
-            return ticks
-        number = ticks + there.time_offset * there.ticks_per_second
-        return self._ticks((number, there.ticks_per_second), interface)
 
 
 def _checked(data: BytesLike) -> bytes:

@@ -11,10 +11,10 @@ _DIRECTION_BITS = 3
 
 
 def changed_options(
-    options: bytes, comments: Texts | None, flags: int | None, direction: str | None, *, cut: bool
+    options: bytes, comments: Texts | None, flags: int | None, direction: str | None, *, new_bytes: bool
 ) -> tuple[bytes, int]:
-    """A packet's options with what the arguments replace, and how many hashes were left out, since a packet that was
-    `cut` has other bytes. Raises UsageError."""
+    """A packet's options with what the arguments replace, and how many hashes were left out, since a packet with
+    `new_bytes` has another one. Raises UsageError."""
     left_out, added, hashes = set[int](), list[tuple[int, bytes]](), 0
     listed = option_lists.OptionList(options, ORDER)
     if comments is not None:
@@ -23,7 +23,7 @@ def changed_options(
     if flags is not None or direction is not None:
         left_out.add(pcapng.PACKET_FLAGS)
         added.append((pcapng.PACKET_FLAGS, _packed_flags(flags, direction, listed.first(pcapng.PACKET_FLAGS))))
-    if cut and (hashes := sum(option.code == pcapng.PACKET_HASH for option in listed)):
+    if new_bytes and (hashes := sum(option.code == pcapng.PACKET_HASH for option in listed)):
         left_out.add(pcapng.PACKET_HASH)
     if not left_out:
         return options, 0

@@ -130,8 +130,9 @@ class Packet(_PacketFields):
         """A packet with other values for these fields, and with this packet's values for all others.
 
         With `data`, the original length of a packet that was captured whole becomes the length of the new data; that of
-        any other packet stays, but is at least the length of the new data. `time_ns` and `ticks` are two ways to give
-        the time. With another `interface`, the time stays the same. `comments` takes the place of all comments.
+        any other packet stays, but is at least the length of the new data. Hashes of other data are left out. `time_ns`
+        and `ticks` are two ways to give the time. With another `interface`, the time stays the same. `comments` takes
+        the place of all comments.
 
         Raises UsageError for both times at once, for a time that the interface's ticks cannot state exactly, and for a
         comment that is longer than an option.
@@ -143,8 +144,13 @@ class Packet(_PacketFields):
                 whole = original_length == len(self.data)
                 original_length = len(new_data) if whole else max(original_length, len(new_data))
         options = self.raw_options if raw_options is None else raw_options
+        left_out: set[int] = set()
+        if raw_options is None and new_data != self.data:
+            left_out.add(pcapng.PACKET_HASH)
         if comments is not None:
-            options = _with_comments(options, (section or self.section).byte_order, comments)
+            left_out.add(option_lists.COMMENT)
+        if left_out:
+            options = _edited(options, (section or self.section).byte_order, left_out, comments or ())
         new_interface = self.interface if interface is None else interface
         if time_ns is not None:
             if ticks is not None:
@@ -201,13 +207,14 @@ def _ticks(time: int, per_second: int, offset: int, interface: Interface) -> int
     return ticks
 
 
-def _with_comments(raw_options: bytes, byte_order: ByteOrder, comments: Sequence[str]) -> bytes:
+def _edited(raw_options: bytes, byte_order: ByteOrder, left_out: set[int], comments: Sequence[str]) -> bytes:
+    """Options without those of these codes, and with these comments behind all others."""
     texts = [text.encode() for text in comments]
     if any(len(text) > option_lists.LONGEST_VALUE for text in texts):
         raise UsageError(f"{argument('comments')}: an option has at most {option_lists.LONGEST_VALUE} bytes")
     return option_lists.edit(
         raw_options,
         byte_order,
-        keep=lambda option: option.code != option_lists.COMMENT,
+        keep=lambda option: option.code not in left_out,
         add=[(option_lists.COMMENT, text) for text in texts],
     )

@@ -55,8 +55,8 @@ class Section(NamedTuple):
     def __hash__(self) -> int:
         return hash(self[:7] + self[8:])  # without the counts, which are a dictionary
 
-    def __reduce__(self) -> tuple[type[Section], tuple[object, ...]]:
-        return Section, (*self[:7], dict(self.format_only), *self[8:])
+    def __reduce__(self) -> tuple[object, ...]:
+        return _unpickled_section, (*self[:7], tuple(self.format_only.items()), *self[8:])
 
 
 class Interface(NamedTuple):
@@ -127,6 +127,12 @@ class Interface(NamedTuple):
     def _text(self, code: int) -> str | None:
         value = option_lists.OptionList(self.raw_options, self.byte_order).first(code)
         return None if value is None else option_lists.text(value)
+
+
+@lru_cache(maxsize=4096)
+def _unpickled_section(*fields: Any) -> Section:
+    """A section from a pickle: equal ones are one object, as all packets of a section have the same one."""
+    return Section(*fields)._replace(format_only=dict(fields[7]))
 
 
 @lru_cache(maxsize=4096)
