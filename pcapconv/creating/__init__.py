@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import SupportsIndex
 
 from pcapconv import formats
 from pcapconv.conversion import OnLoss, check_on_loss
@@ -36,8 +37,8 @@ from pcapconv.sinks import FileSink
 def create(
     target: Writable,
     *,
-    link_type: str | int | None = None,
-    snaplen: int = 0,
+    link_type: str | SupportsIndex | None = None,
+    snaplen: SupportsIndex = 0,
     resolution: str = "ns",
     to: str | None = None,
     force: bool = False,
@@ -53,7 +54,7 @@ def create(
     """Create a capture, to be written in a `with` block.
 
     * `target`: a path, `-` for stdout, or a binary file object, which stays open. It gets the capture when the block
-      ends, and nothing after an exception.
+      ends, and nothing after an exception. Only a pipe gets packets before, see `CaptureWriter.flush`.
     * `link_type`, `snaplen`: those of an interface that is declared at once, for captures that need only one. Without
       `link_type`, `CaptureWriter.add_interface` declares interfaces.
     * `resolution`: `"ns"` or `"us"`, the unit of times. Finer times than that are refused. Interfaces of other captures
@@ -74,7 +75,9 @@ def create(
     )
     settings = choose_compression(settings, target)
     with ExitStack() as stack:
-        opened = open_target(target, force=force, whole=True, compressed=settings.compress is not None)
+        opened = open_target(
+            target, force=force, whole=on_loss == "fail", hidden=True, compressed=settings.compress is not None
+        )
         sink = stack.enter_context(FileSink(opened, base_name(target)))
         capture = CaptureWriter(NewCapture(sink, settings, options, on_loss, fsync=fsync), per_second)
         if link_type is not None:

@@ -1,13 +1,15 @@
 """`CaptureWriter`, which `create` returns: packets and metadata go in, and a capture comes out.
 
 Strategy: `write` has a quick way for the most frequent call, `write(data, time_ns=…)`, which calls the kernel at once;
-`_write` does all others. `packet_output` collects the packets.
+`_write` does all others. `packet_output` collects the packets. Several threads may write: all but the quick way takes a
+lock, and the kernel appends no packets while others are handed over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 
 from pcapconv.creating import packed_values
 from pcapconv.creating.declared_interfaces import DeclaredInterfaces
@@ -36,7 +38,7 @@ _MOST_TICKS = 2**64 - 1
 
 class CaptureWriter:
     """A new capture, which `create` returns. Use it in a `with` block: the capture appears when the block ends, and
-    nothing appears if an exception ends it.
+    nothing appears if an exception ends it. Several threads may write to it.
 
     * `name`: the target's name in messages. `format`: `"pcap"` or `"pcapng"`.
     """
@@ -49,6 +51,7 @@ class CaptureWriter:
         # Interfaces whose ticks are nanoseconds since 1970: their ids by the object's id, and the default one's, or -1
         self._quick_ids: dict[int, int] = {}
         self._quick_id = -1
+        self._lock = RLock()
         own: dict[int, Interface] = {}
         self._output = PacketOutput(new, own, self._end_quick_way)
         self._append = self._output.try_append
@@ -77,36 +80,37 @@ class CaptureWriter:
 
     def __exit__(self, error_type: object, *_: object) -> None:
         self._end_quick_way()
-        try:
-            if error_type is None:
-                self._output.hand_over()
-                self._new.finish()
-        finally:
-            self._new.discard()
+        with self._lock:
+            try:
+                if error_type is None:
+                    self._output.close()
+                    self._new.finish()
+            finally:
+                self._new.discard()
 
     def add_interface(
         self,
-        link_type: str | int,
+        link_type: str | SupportsIndex,
         *,
         name: str | None = None,
         description: str | None = None,
-        snaplen: int = 0,
+        snaplen: SupportsIndex = 0,
         resolution: str | None = None,
         comments: Texts = (),
         ipv4addr: Texts | None = None,
         ipv6addr: Texts | None = None,
         macaddr: str | bytes | None = None,
         euiaddr: str | bytes | None = None,
-        speed: int | None = None,
-        txspeed: int | None = None,
-        rxspeed: int | None = None,
-        tzone: int | None = None,
+        speed: SupportsIndex | None = None,
+        txspeed: SupportsIndex | None = None,
+        rxspeed: SupportsIndex | None = None,
+        tzone: SupportsIndex | None = None,
         iana_tzname: str | None = None,
-        tsoffset: int | None = None,
+        tsoffset: SupportsIndex | None = None,
         filter: str | None = None,  # noqa: A002 - the option's name
         os: str | None = None,
         hardware: str | None = None,
-        fcslen: int | None = None,
+        fcslen: SupportsIndex | None = None,
     ) -> Interface:
         """Declare an interface, and return it; `write` takes it as `interface`.
 
@@ -121,7 +125,9 @@ class CaptureWriter:
 
         Raises UsageError; also for a second link type if the capture is pcap.
         """
-        number = parse_link_type("link_type", link_type if isinstance(link_type, str) else str(link_type))
+        if not isinstance(link_type, str):
+            link_type = str(int.from_bytes(packed_values.packed_number("link_type", link_type, 2), ORDER))
+        number = parse_link_type("link_type", link_type)
         per_second = self._per_second if resolution is None else check_resolution(resolution)
         if per_second > self._per_second:
             raise UsageError(
@@ -149,10 +155,11 @@ class CaptureWriter:
         }
         options = option_lists.pack(packed_values.interface_options(comments, values), ORDER)
         words = number.to_bytes(2, ORDER) + bytes(2) + packed_values.packed_number("snaplen", snaplen, 4)
-        interface = self._declared.declare_own(words + options)
-        if interface.time_unit == (NANOSECONDS, 0):
-            self._quick_ids[id(interface)] = interface.id
-        self._quick_id = -1 if self._declared.only is None else self._quick_ids.get(id(interface), -1)
+        with self._lock:
+            interface = self._declared.declare_own(words + options)
+            if interface.time_unit == (NANOSECONDS, 0):
+                self._quick_ids[id(interface)] = interface.id
+            self._quick_id = -1 if self._declared.only is None else self._quick_ids.get(id(interface), -1)
         return interface
 
     def write(
@@ -161,12 +168,12 @@ class CaptureWriter:
         /,
         *,
         data: BytesLike | None = None,
-        time_ns: int | None = None,
+        time_ns: SupportsIndex | None = None,
         time: Time | None = None,
         interface: Interface | None = None,
-        original_length: int | None = None,
+        original_length: SupportsIndex | None = None,
         comments: Texts | None = None,
-        flags: int | None = None,
+        flags: SupportsIndex | None = None,
         direction: str | None = None,
     ) -> None:
         """Write a packet: the bytes of a new one, or a `Packet` of another capture.
@@ -201,7 +208,9 @@ class CaptureWriter:
             number = self._quick_id if interface is None else self._quick_ids.get(id(interface), -1)
             if number >= 0 and self._append(packet, time_ns, number):
                 return
-        self._write(packet, data, exact_time(time_ns, time), interface, original_length, comments, flags, direction)
+        at = exact_time(time_ns, time)
+        with self._lock:
+            self._write(packet, data, at, interface, original_length, comments, flags, direction)
 
     def _end_quick_way(self) -> None:
         """Let `write` look whether the capture still takes packets."""
@@ -213,9 +222,9 @@ class CaptureWriter:
         data: BytesLike | None,
         time: tuple[int, int] | None,
         interface: Interface | None,
-        original_length: int | None,
+        original_length: SupportsIndex | None,
         comments: Texts | None,
-        flags: int | None,
+        flags: SupportsIndex | None,
         direction: str | None,
     ) -> None:
         self._new.check_open()
@@ -252,13 +261,13 @@ class CaptureWriter:
     def write_batch(self, batch: PacketBatch) -> None:
         """Write all packets of a batch of another capture, with their options, as `write` does each, but faster. The
         batch stays as it is. Raises as `write` does."""
-        self._new.check_open()
         if not isinstance(batch, PacketBatch):
             raise UsageError(f"{argument('batch', batch)}: is no PacketBatch; `Capture.batches` gives them")
-        if not batch.rows:
-            return
-        self._output.hand_over()
-        self._output.pass_on(self._foreign.batch(batch, self.packets + 1))
+        with self._lock:
+            self._new.check_open()
+            if batch.rows:
+                self._output.hand_over()
+                self._output.pass_on(self._foreign.batch(batch, self.packets + 1))
 
     def add_names(self, names: Mapping[Any, Texts]) -> None:
         """Add names of addresses: a mapping of addresses to a name, or to several. Addresses are IPv4, IPv6, MAC or
@@ -266,7 +275,7 @@ class CaptureWriter:
         for body in list(packed_values.name_bodies(names)):
             self._add_block(pcapng.NAME_RESOLUTION, body)
 
-    def add_secrets(self, secrets_type: str | int, data: bytes | str) -> None:
+    def add_secrets(self, secrets_type: str | SupportsIndex, data: BytesLike | str) -> None:
         """Add secrets, with which readers decrypt the packets: `data` are the bytes or the text of a key log. The type
         is `"tls"`, `"ssh"`, `"wireguard"`, `"opcua"` or a number. They belong before the packets that need them. Raises
         UsageError."""
@@ -276,12 +285,12 @@ class CaptureWriter:
         self,
         interface: Interface | None = None,
         *,
-        received: int | None = None,
-        dropped: int | None = None,
-        accepted: int | None = None,
-        dropped_by_os: int | None = None,
-        delivered: int | None = None,
-        time_ns: int | None = None,
+        received: SupportsIndex | None = None,
+        dropped: SupportsIndex | None = None,
+        accepted: SupportsIndex | None = None,
+        dropped_by_os: SupportsIndex | None = None,
+        delivered: SupportsIndex | None = None,
+        time_ns: SupportsIndex | None = None,
         time: Time | None = None,
         start: Time | None = None,
         end: Time | None = None,
@@ -293,7 +302,6 @@ class CaptureWriter:
         `time_ns` or `time` is when they were counted, by default the time of the interface's last packet. `start` and
         `end` are when the capture began and ended; the forms are those of `time`. Raises UsageError.
         """
-        here = self._declared.default() if interface is None else self._declared.given(interface)
         counts = {
             "received": received,
             "dropped": dropped,
@@ -301,38 +309,46 @@ class CaptureWriter:
             "dropped_by_os": dropped_by_os,
             "delivered": delivered,
         }
-        times = {
-            name: self._declared.ticks(exact, here, name)
-            for name, moment in (("isb_starttime", start), ("isb_endtime", end))
-            if (exact := exact_time(None, moment)) is not None
-        }
-        options = packed_values.statistics_options(comments, counts, times)
-        counted_at = exact_time(time_ns, time)
-        self._output.hand_over()
-        ticks = self._output.latest.get(here.id, 0)
-        if counted_at is not None:
-            ticks = self._declared.ticks(counted_at, here, "statistics")
-        body = bodies.statistics_body(here.id, ticks, ORDER, options)
-        self._add_block(pcapng.INTERFACE_STATISTICS, body)
+        with self._lock:
+            here = self._declared.default() if interface is None else self._declared.given(interface)
+            times = {
+                f"isb_{name}time": self._declared.ticks(exact, here, name)
+                for name, moment in (("start", start), ("end", end))
+                if (exact := exact_time(None, moment, name)) is not None
+            }
+            options = packed_values.statistics_options(comments, counts, times)
+            counted_at = exact_time(time_ns, time)
+            self._output.hand_over()
+            ticks = self._output.latest.get(here.id, 0)
+            if counted_at is not None:
+                ticks = self._declared.ticks(counted_at, here, "statistics")
+            self._add_block(pcapng.INTERFACE_STATISTICS, bodies.statistics_body(here.id, ticks, ORDER, options))
 
     def add_metadata_of(self, other: Capture | Readable) -> None:
         """Add another capture's names, secrets and comments on the whole capture. The other capture is read to its end,
         from its beginning: give its path, or what `open` returned, which stays where it is. Call this before the first
         packet. Raises UsageError, FormatError and FileError."""
-        self._output.hand_over()
-        add_metadata(self._new, other)
+        with self._lock:
+            self._output.hand_over()
+            add_metadata(self._new, other)
+
+    def flush(self) -> None:
+        """Send all packets so far to the reader of a pipe, a socket or a device, whether or not a buffer is full. Any
+        other capture appears only when it is complete, and so does every one with `on_loss="fail"`. Raises FileError,
+        and what `write` raises."""
+        with self._lock:
+            self._output.hand_over()
+            self._new.flush()
 
     def _add_block(self, block_type: int, body: bytes) -> None:
-        self._output.hand_over()
-        self._new.write(Block(block_type, body, ORDER, 0, 0))
+        with self._lock:
+            self._output.hand_over()
+            self._new.write(Block(block_type, body, ORDER, 0, 0))
 
 
 def _checked(data: BytesLike) -> bytes:
-    """Return the bytes of any object that has contiguous bytes. Raises UsageError."""
-    if isinstance(data, bytes):
-        return data
-    try:
-        with memoryview(data) as view:
-            return view.tobytes()
-    except TypeError:
-        raise UsageError(f"{argument('data', data)}: is neither bytes nor a Packet") from None
+    """Return the bytes of any object that has some. Raises UsageError."""
+    content = packed_values.bytes_of(data)
+    if content is None:
+        raise UsageError(f"{argument('data', data)}: is neither bytes nor a Packet")
+    return content

@@ -10,13 +10,16 @@ from __future__ import annotations
 import ipaddress
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from pcapconv.errors import UsageError
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
 from pcapconv.steps.secrets import KEY_LOG_TYPES
 from pcapconv.wording import argument
+
+if TYPE_CHECKING:
+    from pcapconv.kernels.contract import BytesLike
 
 ORDER: ByteOrder = "little"  # of the whole new capture
 _MOST_NAMES = 2**20  # bytes of the records in a block; more names go into further blocks
@@ -33,8 +36,8 @@ _STATISTICS = {
 Texts = str | Sequence[str]
 
 
-def packed_text(name: str, text: object) -> bytes:
-    """The bytes of a text in an option."""
+def packed_text(name: str, text: object, longest: int = option_lists.LONGEST_VALUE) -> bytes:
+    """The bytes of a text in an option, which are at most `longest`."""
     if not isinstance(text, str):
         raise UsageError(f"{argument(name, text)}: must be text")
     try:
@@ -43,8 +46,8 @@ def packed_text(name: str, text: object) -> bytes:
         raise UsageError(f"{argument(name)}: has a character that UTF-8 does not have") from None
     if b"\0" in value:
         raise UsageError(f"{argument(name)}: readers end a text at its first zero byte; leave it out")
-    if len(value) > option_lists.LONGEST_VALUE:
-        raise UsageError(f"{argument(name)}: has {len(value)} bytes; an option holds {option_lists.LONGEST_VALUE}")
+    if len(value) > longest:
+        raise UsageError(f"{argument(name)}: has {len(value)} bytes; the option holds {longest}")
     return value
 
 
@@ -55,15 +58,35 @@ def packed_texts(name: str, texts: Texts) -> list[bytes]:
 
 def packed_number(name: str, number: object, size: int, *, signed: bool = False) -> bytes:
     """A number of so many bytes."""
+    whole = whole_number(number)
+    if whole is None:
+        raise UsageError(f"{argument(name, number)}: must be a whole number")
     try:
-        if isinstance(number, bool):
-            raise TypeError
-        return operator.index(number).to_bytes(size, ORDER, signed=signed)  # type: ignore[arg-type]
-    except TypeError:
-        raise UsageError(f"{argument(name, number)}: must be a whole number") from None
+        return whole.to_bytes(size, ORDER, signed=signed)
     except OverflowError:
         first, last = (-(256**size // 2), 256**size // 2 - 1) if signed else (0, 256**size - 1)
         raise UsageError(f"{argument(name)}: must be a number from {first} to {last}") from None
+
+
+def whole_number(number: Any) -> int | None:
+    """An int, or a number of another type that stands for an int, as NumPy's do; None for anything else, also for a
+    bool."""
+    try:
+        return None if isinstance(number, bool) else operator.index(number)
+    except TypeError:
+        return None
+
+
+def bytes_of(data: Any) -> bytes | None:
+    """The bytes of any object that has some, such as a `memoryview` or an array of NumPy; None for anything else, also
+    for an array of Python objects, whose bytes are addresses."""
+    if isinstance(data, bytes):
+        return data
+    try:
+        with memoryview(data) as view:
+            return None if "O" in view.format else view.tobytes()
+    except TypeError:
+        return None
 
 
 def section_options(comment: Texts, hardware: str | None, os: str | None, application: str | None) -> bytes:
@@ -86,7 +109,7 @@ def interface_options(comments: Texts, values: Mapping[str, object]) -> list[tup
         if option_type.value_type == option_lists.TEXT:
             options.append((option_type.code, packed_text(name, value)))
         elif option_type.value_type == option_lists.FILTER:
-            options.append((option_type.code, b"\0" + packed_text(name, value)))
+            options.append((option_type.code, b"\0" + packed_text(name, value, option_lists.LONGEST_VALUE - 1)))
         elif option_type.value_type in option_lists.NUMBERS:
             size, signed = option_lists.NUMBERS[option_type.value_type]
             options.append((option_type.code, packed_number(name, value, size, signed=signed)))
@@ -100,12 +123,14 @@ def _packed_address(name: str, value: object) -> bytes:
     try:
         match name:
             case "ipv4addr":
-                address = ipaddress.IPv4Interface(value)
+                address = ipaddress.IPv4Interface(_not_a_number(value))
                 return address.packed + address.netmask.packed
             case "ipv6addr":
-                address_6 = ipaddress.IPv6Interface(value)
+                address_6 = ipaddress.IPv6Interface(_not_a_number(value))
+                if address_6.scope_id is not None:  # for which the option has no room
+                    raise ValueError
                 return address_6.packed + bytes([address_6.network.prefixlen])
-    except ValueError:
+    except (ValueError, TypeError):
         form = "192.0.2.1/24" if name == "ipv4addr" else "2001:db8::1/64"
         raise UsageError(f"{argument(name, value)}: not an address with its prefix length; write {form}") from None
     size, form = (6, "02:00:5e:00:53:01") if name == "macaddr" else (8, "02:00:5e:ff:fe:00:53:01")
@@ -115,9 +140,16 @@ def _packed_address(name: str, value: object) -> bytes:
     return packed
 
 
+def _not_a_number(value: Any) -> Any:
+    """Return what `ipaddress` is to parse. Raises TypeError for a number, which `ipaddress` takes, too."""
+    if isinstance(value, int):
+        raise TypeError
+    return value
+
+
 def _hardware_address(value: object) -> bytes | None:
-    if isinstance(value, bytes):
-        return value
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
     pairs = str(value).replace("-", ":").split(":")
     if any(len(pair) != 2 for pair in pairs):
         return None
@@ -143,6 +175,8 @@ def statistics_options(comments: Texts, counts: Mapping[str, object], times: Map
 
 def name_bodies(names: Mapping[Any, Texts]) -> Iterator[bytes]:
     """The bodies of Name Resolution Blocks: address (IPv4, IPv6, MAC or EUI-64) → its names."""
+    if not isinstance(names, Mapping):
+        raise UsageError(f"{argument('names', names)}: must be a mapping of addresses to names")
     records, size = list[tuple[int, bytes]](), 0
     for address, texts in names.items():
         for record in _name_records(address, packed_texts("names", texts)):
@@ -172,9 +206,11 @@ def _name_records(address: object, texts: Sequence[bytes]) -> Iterator[tuple[int
 
 def _name_address(address: object) -> tuple[int, bytes]:
     try:
-        parsed = ipaddress.ip_address(address)  # type: ignore[arg-type]
-        return (1 if parsed.version == 4 else 2), parsed.packed
-    except ValueError:
+        parsed = ipaddress.ip_address(_not_a_number(address))
+        if getattr(parsed, "scope_id", None) is None:  # for which a record has no room
+            return (1 if parsed.version == 4 else 2), parsed.packed
+        packed = None
+    except (ValueError, TypeError):
         packed = _hardware_address(address)
     if packed is None or len(packed) not in (6, 8):
         raise UsageError(
@@ -183,23 +219,27 @@ def _name_address(address: object) -> tuple[int, bytes]:
     return (3 if len(packed) == 6 else 4), packed
 
 
-def secrets_body(secrets_type: str | int, data: bytes | str) -> bytes:
+def secrets_body(secrets_type: str | SupportsIndex, data: BytesLike | str) -> bytes:
     """The body of a Decryption Secrets Block."""
-    number = KEY_LOG_TYPES.get(secrets_type.lower()) if isinstance(secrets_type, str) else secrets_type
-    if not isinstance(number, int) or not 0 <= number < 2**32:
+    number = KEY_LOG_TYPES.get(secrets_type.lower()) if isinstance(secrets_type, str) else whole_number(secrets_type)
+    if number is None or not 0 <= number < 2**32:
         forms = f"{', '.join(KEY_LOG_TYPES)} or a number from 0 to 0x{2**32 - 1:x}"
         raise UsageError(f"{argument('secrets_type', secrets_type)}: not a type of secrets; write {forms}")
     if isinstance(data, str):
-        data = data.encode(errors="surrogateescape")
-    if not isinstance(data, bytes | bytearray | memoryview):
+        try:
+            data = data.encode(errors="surrogateescape")
+        except UnicodeEncodeError:
+            raise UsageError(f"{argument('data')}: has a character that UTF-8 does not have") from None
+    packed = bytes_of(data)
+    if packed is None:
         raise UsageError(f"{argument('data')}: secrets are bytes or text")
     most = LARGEST_RECORD - pcapng.BLOCK_OVERHEAD - pcapng.SECRETS_DATA_AT
-    if memoryview(data).nbytes > most:
-        raise UsageError(f"{argument('data')}: secrets of {len(data)} bytes; a block holds {most}")
-    return bodies.secrets_body(number, bytes(data), ORDER)
+    if len(packed) > most:
+        raise UsageError(f"{argument('data')}: secrets of {len(packed)} bytes; a block holds {most}")
+    return bodies.secrets_body(number, packed, ORDER)
 
 
 def _listed(value: Any) -> Iterable[Any]:
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray | memoryview):
         return value
     return (value,)

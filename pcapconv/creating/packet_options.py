@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import SupportsIndex
+
 from pcapconv.creating.packed_values import ORDER, Texts, packed_number, packed_texts
 from pcapconv.errors import UsageError
 from pcapconv.spec import option_lists, pcapng
@@ -11,7 +13,7 @@ _DIRECTION_BITS = 3
 
 
 def changed_options(
-    options: bytes, comments: Texts | None, flags: int | None, direction: str | None, *, new_bytes: bool
+    options: bytes, comments: Texts | None, flags: SupportsIndex | None, direction: str | None, *, new_bytes: bool
 ) -> tuple[bytes, int]:
     """A packet's options with what the arguments replace, and how many hashes were left out, since a packet with
     `new_bytes` has another one. Raises UsageError."""
@@ -30,7 +32,7 @@ def changed_options(
     return option_lists.edit(options, ORDER, keep=lambda option: option.code not in left_out, add=added), hashes
 
 
-def _packed_flags(flags: int | None, direction: str | None, old: bytes | None) -> bytes:
+def _packed_flags(flags: SupportsIndex | None, direction: str | None, old: bytes | None) -> bytes:
     """The value of a packet's flags. `old` is the value so far, of which a direction changes only its bits."""
     if direction is None:
         return packed_number("flags", flags, 4)
@@ -38,7 +40,7 @@ def _packed_flags(flags: int | None, direction: str | None, old: bytes | None) -
         raise UsageError(
             f"{arguments(flags=None, direction=None)}: the direction is two bits of the flags; give one of them"
         )
-    if direction not in pcapng.DIRECTIONS:
+    if not isinstance(direction, str) or direction not in pcapng.DIRECTIONS:
         raise UsageError(f"{argument('direction', direction)}: must be one of {', '.join(pcapng.DIRECTIONS)}")
     before = int.from_bytes(old, ORDER) if old is not None and len(old) == 4 else 0
     return (before & ~_DIRECTION_BITS | pcapng.DIRECTIONS[direction]).to_bytes(4, ORDER)

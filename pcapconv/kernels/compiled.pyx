@@ -1323,6 +1323,7 @@ cdef class PacketAppender:
     cdef unsigned char *bytes_out
     cdef int64_t size, end
     cdef Py_ssize_t room
+    cdef bint paused
     cdef list held
 
     def __cinit__(self, buffer, columns):
@@ -1344,7 +1345,7 @@ cdef class PacketAppender:
         PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
         try:
             captured = view.len
-            if row == self.room or captured > self.size - self.end:
+            if self.paused or row == self.room or captured > self.size - self.end:
                 return False
             if options is not None:
                 PyObject_GetBuffer(options, &options_view, PyBUF_SIMPLE)
@@ -1370,8 +1371,12 @@ cdef class PacketAppender:
         self.rows = row + 1
         return True
 
+    def pause(self):
+        self.paused = True
+
     def clear(self):
         self.rows = self.end = 0
+        self.paused = False
 
 
 cdef struct MergedStream:

@@ -6,7 +6,12 @@ each interface, or for each value that is counted.
 
 from __future__ import annotations
 
-BytesLike = bytes | bytearray | memoryview
+TYPE_CHECKING = False  # not from `typing`, which takes long to import
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as BytesLike  # bytes, or any object that has bytes
+
+    __all__ = ["BytesLike"]
 
 # Why a kernel stopped.
 MORE = 0  # an index kernel reached the end of the buffer, and needs more of it; any other kernel has done all rows
