@@ -11,7 +11,7 @@ from pcapconv import timestamps
 from pcapconv.columns import Columns
 from pcapconv.errors import FileError, FormatError
 from pcapconv.kernels import choose
-from pcapconv.model.packets import Packet, UndatedPacket
+from pcapconv.model.packets import Packet, UndatedPacket, use_kernels
 from pcapconv.model.sections import NO_COUNTS, Interface, Layout, Section
 from pcapconv.spec import ByteOrder, pcapng
 
@@ -135,7 +135,9 @@ class PacketBatch:
 
     def packet_rows(self) -> PacketRows:
         """The packets of the batch: one loop over them, which knows how many it gave. See the kernel `PacketRows`."""
-        rows: PacketRows = choose().PacketRows(
+        kernels = choose()
+        use_kernels(kernels)
+        rows: PacketRows = kernels.PacketRows(
             self._describe, self.buffer, self.columns, self.rows, self.section, self.first_number, self.numbers
         )
         return rows

@@ -15,6 +15,7 @@ from pcapconv.wording import argument
 if TYPE_CHECKING:
     from datetime import datetime as DateTime  # noqa: N812 - `datetime` is a property of packets
     from fractions import Fraction
+    from types import ModuleType
 
 
 class _PacketFields(NamedTuple):
@@ -99,9 +100,7 @@ class Packet(_PacketFields):
     @property
     def comments(self) -> list[str]:
         """The packet's comments; bytes that are not UTF-8 are shown as `\\xNN`."""
-        if not self.raw_options:  # nearly always, and this is faster
-            return []
-        return list(option_lists.OptionList(self.raw_options, self.section.byte_order).comments)
+        return _comments(self)
 
     @property
     def direction(self) -> Literal["in", "out"] | None:
@@ -180,6 +179,24 @@ class Packet(_PacketFields):
         time = "no time" if self.ticks is None or unit is None else timestamps.format_time(self.ticks, *unit)
         lengths = f"{len(self.data)} of {self.original_length} bytes"
         return f"<Packet {self.number}: {time}, {lengths}, interface {self.interface.id}>"
+
+
+_FORMS: set[str] = set()
+
+
+def use_kernels(kernels: ModuleType) -> None:
+    """Let this form of the kernels read a packet's fields: the compiled form takes a quarter of the time that the
+    attributes of a named tuple take."""
+    if kernels.NAME not in _FORMS:
+        _FORMS.add(kernels.NAME)
+        for name, field in zip(Packet._fields, kernels.tuple_fields(Packet, Packet._fields)):
+            setattr(Packet, name, field)
+        comments = kernels.list_of_item(Packet._fields.index("raw_options"), _comments)
+        setattr(Packet, "comments", property(comments, doc=Packet.comments.__doc__))  # noqa: B010 - mypy refuses it
+
+
+def _comments(packet: Packet) -> list[str]:
+    return list(option_lists.OptionList(packet.raw_options, packet.section.byte_order).comments)
 
 
 class UndatedPacket(Packet):

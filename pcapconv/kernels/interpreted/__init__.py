@@ -47,7 +47,7 @@ from pcapconv.kernels.interpreted.ordering import argsort, count_falls, extremes
 from pcapconv.kernels.interpreted.packet_appender import PacketAppender
 from pcapconv.kernels.interpreted.packet_filter import Filter
 from pcapconv.kernels.interpreted.packet_merger import PacketMerger
-from pcapconv.kernels.interpreted.packet_rows import PacketRows, exact_times
+from pcapconv.kernels.interpreted.packet_rows import PacketRows, exact_times, list_of_item, tuple_fields
 from pcapconv.kernels.interpreted.repeat_window import RepeatWindow
 from pcapconv.kernels.interpreted.selecting import (
     clear_numbers,
@@ -93,6 +93,7 @@ __all__ = [
     "gather_rows",
     "index_pcap",
     "index_pcapng",
+    "list_of_item",
     "match_keys",
     "move_offsets",
     "remove_bytes",
@@ -104,4 +105,5 @@ __all__ = [
     "sum_options",
     "swap_headers",
     "to_nanoseconds",
+    "tuple_fields",
 ]

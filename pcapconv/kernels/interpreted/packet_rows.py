@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import operator
 from array import array
-from collections import deque
+from collections import (  # type: ignore[attr-defined]  # what `namedtuple` uses
+    _tuplegetter,
+    deque,
+)
 from itertools import repeat
 from typing import TYPE_CHECKING
 
@@ -86,6 +89,26 @@ class PacketRows:
     def stop(self) -> None:
         """Make no more packets."""
         deque(self._numbers, maxlen=0)
+
+
+def tuple_fields(tuple_type: type, names: Sequence[str]) -> list[Any]:
+    """Return descriptors for a subclass of `tuple`: attributes of these names, which have the first items. All objects
+    of the type must have as many items. The compiled ones are as fast as attributes with a slot."""
+    if not issubclass(tuple_type, tuple):
+        raise ValueError("fields of a type that is not a tuple")
+    return [_tuplegetter(index, "") for index in range(len(names))]
+
+
+def list_of_item(index: int, decode: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any]]:
+    """Return a function of tuples: it gives a new empty list if the item at this index is empty, else what `decode`
+    makes of the tuple. The function raises ValueError for any other object."""
+
+    def get(items: Any) -> list[Any]:
+        if not isinstance(items, tuple) or not 0 <= index < len(items):
+            raise ValueError(f"no tuple with an item {index}")
+        return decode(items) if items[index] else []
+
+    return get
 
 
 def exact_times(describe: Callable[[int], Description], columns: Columns, rows: int, times: array[int]) -> int:
