@@ -16,13 +16,14 @@ from pcapconv.creating.declared_interfaces import DeclaredInterfaces
 from pcapconv.creating.exact_times import check_resolution, exact_time
 from pcapconv.creating.metadata import add_metadata
 from pcapconv.creating.new_capture import NewCapture
-from pcapconv.creating.packed_values import ORDER, Texts
+from pcapconv.creating.packed_values import ORDER
 from pcapconv.creating.packet_options import changed_options
 from pcapconv.creating.packet_output import PacketOutput
 from pcapconv.errors import UsageError
 from pcapconv.model import Block, Interface, Packet, PacketBatch
 from pcapconv.report import Report
 from pcapconv.spec import bodies, option_lists, pcapng
+from pcapconv.spec.given_values import Texts, bytes_of, number_between
 from pcapconv.steps.argument_values import parse_link_type
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, tsresol_byte
 from pcapconv.wording import argument
@@ -57,6 +58,9 @@ class CaptureWriter:
         self._append = self._output.try_append
         self._declared = DeclaredInterfaces(new, self._output, own, per_second)
         self._foreign = self._declared.foreign
+
+    def __repr__(self) -> str:
+        return f"<CaptureWriter {self.name!r}, {self.format}, {self.packets} packets>"
 
     @property
     def report(self) -> Report | None:
@@ -126,7 +130,7 @@ class CaptureWriter:
         Raises UsageError; also for a second link type if the capture is pcap.
         """
         if not isinstance(link_type, str):
-            link_type = str(int.from_bytes(packed_values.packed_number("link_type", link_type, 2), ORDER))
+            link_type = str(number_between("link_type", link_type, 0, 0xFFFF))
         number = parse_link_type("link_type", link_type)
         per_second = self._per_second if resolution is None else check_resolution(resolution)
         if per_second > self._per_second:
@@ -247,7 +251,7 @@ class CaptureWriter:
                 raise UsageError(f"a packet has a time: give {argument('time_ns')}, an int, or {argument('time')}")
             length, ticks, options = len(content), self._declared.ticks(time, here), b""
         if original_length is not None:
-            length = int.from_bytes(packed_values.packed_number("original_length", original_length, 4), ORDER)
+            length = number_between("original_length", original_length, 0, 2**32 - 1)
         if length < len(content) and (old is None or original_length is not None or data is not None):
             raise UsageError(
                 f"{argument('original_length', length)}: less than the {len(content)} bytes that the packet has"
@@ -348,7 +352,7 @@ class CaptureWriter:
 
 def _checked(data: BytesLike) -> bytes:
     """Return the bytes of any object that has some. Raises UsageError."""
-    content = packed_values.bytes_of(data)
+    content = bytes_of(data)
     if content is None:
         raise UsageError(f"{argument('data', data)}: is neither bytes nor a Packet")
     return content

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, SupportsIndex
 
-from pcapconv.creating.packed_values import whole_number
 from pcapconv.errors import UsageError
+from pcapconv.spec.given_values import whole_number
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 from pcapconv.wording import argument, arguments
 

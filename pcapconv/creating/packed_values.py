@@ -9,12 +9,21 @@ from __future__ import annotations
 
 import ipaddress
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from pcapconv.errors import UsageError
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
+from pcapconv.spec.given_values import (
+    Texts,
+    bytes_of,
+    number_between,
+    one_or_several,
+    text_bytes,
+    texts_bytes,
+    whole_number,
+)
 from pcapconv.steps.secrets import KEY_LOG_TYPES
 from pcapconv.wording import argument
 
@@ -33,88 +42,39 @@ _STATISTICS = {
     "delivered": "isb_usrdeliv",
 }
 
-Texts = str | Sequence[str]
-
-
-def packed_text(name: str, text: object, longest: int = option_lists.LONGEST_VALUE) -> bytes:
-    """The bytes of a text in an option, which are at most `longest`."""
-    if not isinstance(text, str):
-        raise UsageError(f"{argument(name, text)}: must be text")
-    try:
-        value = text.encode()
-    except UnicodeEncodeError:
-        raise UsageError(f"{argument(name)}: has a character that UTF-8 does not have") from None
-    if b"\0" in value:
-        raise UsageError(f"{argument(name)}: readers end a text at its first zero byte; leave it out")
-    if len(value) > longest:
-        raise UsageError(f"{argument(name)}: has {len(value)} bytes; the option holds {longest}")
-    return value
-
-
-def packed_texts(name: str, texts: Texts) -> list[bytes]:
-    """The bytes of one text or of several."""
-    return [packed_text(name, text) for text in _listed(texts)]
-
 
 def packed_number(name: str, number: object, size: int, *, signed: bool = False) -> bytes:
     """A number of so many bytes."""
-    whole = whole_number(number)
-    if whole is None:
-        raise UsageError(f"{argument(name, number)}: must be a whole number")
-    try:
-        return whole.to_bytes(size, ORDER, signed=signed)
-    except OverflowError:
-        first, last = (-(256**size // 2), 256**size // 2 - 1) if signed else (0, 256**size - 1)
-        raise UsageError(f"{argument(name)}: must be a number from {first} to {last}") from None
-
-
-def whole_number(number: Any) -> int | None:
-    """An int, or a number of another type that stands for an int, as NumPy's do; None for anything else, also for a
-    bool."""
-    try:
-        return None if isinstance(number, bool) else operator.index(number)
-    except TypeError:
-        return None
-
-
-def bytes_of(data: Any) -> bytes | None:
-    """The bytes of any object that has some, such as a `memoryview` or an array of NumPy; None for anything else, also
-    for an array of Python objects, whose bytes are addresses."""
-    if isinstance(data, bytes):
-        return data
-    try:
-        with memoryview(data) as view:
-            return None if "O" in view.format else view.tobytes()
-    except TypeError:
-        return None
+    first, last = (-(256**size // 2), 256**size // 2 - 1) if signed else (0, 256**size - 1)
+    return number_between(name, number, first, last).to_bytes(size, ORDER, signed=signed)
 
 
 def section_options(comment: Texts, hardware: str | None, os: str | None, application: str | None) -> bytes:
     """The options of a section's header."""
-    options = [(option_lists.COMMENT, text) for text in packed_texts("comment", comment)]
+    options = [(option_lists.COMMENT, text) for text in texts_bytes("comment", comment)]
     texts = ((pcapng.SHB_HARDWARE, "hardware", hardware), (pcapng.SHB_OS, "os", os), (4, "application", application))
-    options += [(code, packed_text(name, text)) for code, name, text in texts if text is not None]
+    options += [(code, text_bytes(name, text)) for code, name, text in texts if text is not None]
     return option_lists.pack(options, ORDER)
 
 
 def interface_options(comments: Texts, values: Mapping[str, object]) -> list[tuple[int, bytes]]:
     """The options of an interface in the order of their codes. `values` are by the names that the specification gives
     the options, in lower case and without `if_`; None for an option that is not given."""
-    options = [(option_lists.COMMENT, text) for text in packed_texts("comments", comments)]
+    options = [(option_lists.COMMENT, text) for text in texts_bytes("comments", comments)]
     for option_type in pcapng.option_types(pcapng.INTERFACE_DESCRIPTION).values():
         name = option_type.name.removeprefix("if_").lower()
         value = values.get(name)
         if value is None or option_type.name == "opt_comment":
             continue
         if option_type.value_type == option_lists.TEXT:
-            options.append((option_type.code, packed_text(name, value)))
+            options.append((option_type.code, text_bytes(name, value)))
         elif option_type.value_type == option_lists.FILTER:
-            options.append((option_type.code, b"\0" + packed_text(name, value, option_lists.LONGEST_VALUE - 1)))
+            options.append((option_type.code, b"\0" + text_bytes(name, value, option_lists.LONGEST_VALUE - 1)))
         elif option_type.value_type in option_lists.NUMBERS:
             size, signed = option_lists.NUMBERS[option_type.value_type]
             options.append((option_type.code, packed_number(name, value, size, signed=signed)))
         else:
-            options += [(option_type.code, _packed_address(name, each)) for each in _listed(value)]
+            options += [(option_type.code, _packed_address(name, each)) for each in one_or_several(value)]
     return sorted(options, key=operator.itemgetter(0))
 
 
@@ -163,7 +123,7 @@ def statistics_options(comments: Texts, counts: Mapping[str, object], times: Map
     """The options of statistics; `counts` are by the names of `add_statistics`, None for one that is not given, `times`
     are ticks by the names of options."""
     types = {each.name: each for each in pcapng.option_types(pcapng.INTERFACE_STATISTICS).values()}
-    options = [(option_lists.COMMENT, text) for text in packed_texts("comments", comments)]
+    options = [(option_lists.COMMENT, text) for text in texts_bytes("comments", comments)]
     options += [(types[name].code, bodies.ticks_bytes(ticks, ORDER)) for name, ticks in times.items()]
     options += [
         (types[_STATISTICS[name]].code, packed_number(name, count, 8))
@@ -179,7 +139,7 @@ def name_bodies(names: Mapping[Any, Texts]) -> Iterator[bytes]:
         raise UsageError(f"{argument('names', names)}: must be a mapping of addresses to names")
     records, size = list[tuple[int, bytes]](), 0
     for address, texts in names.items():
-        for record in _name_records(address, packed_texts("names", texts)):
+        for record in _name_records(address, texts_bytes("names", texts)):
             records.append(record)
             size += len(record[1]) + 8
             if size > _MOST_NAMES:
@@ -237,9 +197,3 @@ def secrets_body(secrets_type: str | SupportsIndex, data: BytesLike | str) -> by
     if len(packed) > most:
         raise UsageError(f"{argument('data')}: secrets of {len(packed)} bytes; a block holds {most}")
     return bodies.secrets_body(number, packed, ORDER)
-
-
-def _listed(value: Any) -> Iterable[Any]:
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray | memoryview):
-        return value
-    return (value,)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import SupportsIndex
 
-from pcapconv.creating.packed_values import ORDER, Texts, packed_number, packed_texts
+from pcapconv.creating.packed_values import ORDER, packed_number
 from pcapconv.errors import UsageError
 from pcapconv.spec import option_lists, pcapng
+from pcapconv.spec.given_values import Texts, texts_bytes
 from pcapconv.wording import argument, arguments
 
 _DIRECTION_BITS = 3
@@ -21,7 +22,7 @@ def changed_options(
     listed = option_lists.OptionList(options, ORDER)
     if comments is not None:
         left_out.add(option_lists.COMMENT)
-        added += [(option_lists.COMMENT, text) for text in packed_texts("comments", comments)]
+        added += [(option_lists.COMMENT, text) for text in texts_bytes("comments", comments)]
     if flags is not None or direction is not None:
         left_out.add(pcapng.PACKET_FLAGS)
         added.append((pcapng.PACKET_FLAGS, _packed_flags(flags, direction, listed.first(pcapng.PACKET_FLAGS))))

@@ -14,6 +14,7 @@ from pcapconv.kernels import choose
 from pcapconv.model.packets import Packet, UndatedPacket, use_kernels
 from pcapconv.model.sections import NO_COUNTS, Interface, Layout, Section
 from pcapconv.spec import ByteOrder, pcapng
+from pcapconv.text import counted
 
 _HAS_TIME = bytes(code != pcapng.SIMPLE_PACKET for code in range(256))  # by record type
 
@@ -126,6 +127,9 @@ class PacketBatch:
         self.buffer_offset = 0
         self.format_only = format_only
         self.count_format_only = count_format_only
+
+    def __repr__(self) -> str:
+        return f"<PacketBatch: {counted(self.rows, 'packet')} of section {self.section.number}>"
 
     def __len__(self) -> int:
         return self.rows

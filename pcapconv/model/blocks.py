@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pcapconv.spec import ByteOrder, option_lists, pcapng
+from pcapconv.spec.decoded_options import Options
 
 
 class Block(NamedTuple):
@@ -22,6 +23,9 @@ class Block(NamedTuple):
     byte_order: ByteOrder
     section: int
     offset: int
+
+    def __repr__(self) -> str:
+        return f"<Block {self.name}: {len(self.body)} bytes, at offset {self.offset}>"
 
     @property
     def kind(self) -> str:
@@ -55,6 +59,12 @@ class Block(NamedTuple):
         """The block's options, each with `code` and `value`; empty for a block type that has no options, and for an
         unknown type."""
         return option_lists.OptionList(memoryview(self.body)[self.options_at :], self.byte_order)
+
+    @property
+    def options(self) -> Options:
+        """The block's options, decoded, by name; empty for a block type that has no options, and for an unknown
+        type."""
+        return Options(self.body[self.options_at :], self.byte_order, self.type)
 
     @property
     def process_options_at(self) -> int:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, SupportsIndex
 
 from pcapconv import timestamps
 from pcapconv.errors import FormatError, UsageError
 from pcapconv.model.sections import Interface, Section
-from pcapconv.spec import ByteOrder, option_lists, pcapng
+from pcapconv.spec import option_lists, pcapng
 from pcapconv.spec.decoded_options import Options
+from pcapconv.spec.given_values import Texts, bytes_of, number_between, texts_bytes, whole_number
 from pcapconv.wording import argument
 
 if TYPE_CHECKING:
     from datetime import datetime as DateTime  # noqa: N812 - `datetime` is a property of packets
     from fractions import Fraction
     from types import ModuleType
+
+    from pcapconv.kernels.contract import BytesLike
 
 
 class _PacketFields(NamedTuple):
@@ -116,14 +118,14 @@ class Packet(_PacketFields):
     def replace(
         self,
         *,
-        data: bytes | bytearray | memoryview | None = None,
-        original_length: int | None = None,
-        time_ns: int | None = None,
-        ticks: int | None = None,
+        data: BytesLike | None = None,
+        original_length: SupportsIndex | None = None,
+        time_ns: SupportsIndex | None = None,
+        ticks: SupportsIndex | None = None,
         interface: Interface | None = None,
-        comments: Sequence[str] | None = None,
-        raw_options: bytes | None = None,
-        number: int | None = None,
+        comments: Texts | None = None,
+        raw_options: BytesLike | None = None,
+        number: SupportsIndex | None = None,
         section: Section | None = None,
     ) -> Packet:
         """A packet with other values for these fields, and with this packet's values for all others.
@@ -133,41 +135,58 @@ class Packet(_PacketFields):
         and `ticks` are two ways to give the time. With another `interface`, the time stays the same. `comments` takes
         the place of all comments.
 
-        Raises UsageError for both times at once, for a time that the interface's ticks cannot state exactly, and for a
-        comment that is longer than an option.
+        Raises UsageError for both times at once, for a time that the interface's ticks cannot state exactly, and for
+        values that a field cannot have.
         """
-        new_data = self.data if data is None else memoryview(data).tobytes()
-        if original_length is None:
-            original_length = self.original_length
-            if data is not None:
-                whole = original_length == len(self.data)
-                original_length = len(new_data) if whole else max(original_length, len(new_data))
-        options = self.raw_options if raw_options is None else raw_options
-        left_out: set[int] = set()
-        if raw_options is None and new_data != self.data:
+        _check_kinds(interface=(interface, Interface), section=(section, Section))
+        new_data = self.data if data is None else _bytes("data", data)
+        length = self.original_length
+        if original_length is not None:
+            length = number_between("original_length", original_length, 0, 2**32 - 1)
+        elif data is not None:
+            whole = length == len(self.data)
+            length = len(new_data) if whole else max(length, len(new_data))
+        left_out, options = set[int](), self.raw_options
+        if raw_options is not None:
+            options = _bytes("raw_options", raw_options)
+        elif new_data != self.data:
             left_out.add(pcapng.PACKET_HASH)
         if comments is not None:
             left_out.add(option_lists.COMMENT)
         if left_out:
-            options = _edited(options, (section or self.section).byte_order, left_out, comments or ())
-        new_interface = self.interface if interface is None else interface
+            options = option_lists.edit(
+                options,
+                (section or self.section).byte_order,
+                keep=lambda option: option.code not in left_out,
+                add=[(option_lists.COMMENT, text) for text in texts_bytes("comments", comments or ())],
+            )
+        new_interface = interface or self.interface
+        return Packet(
+            self.number if number is None else number_between("number", number, 0, 2**64 - 1),
+            new_data,
+            length,
+            self._replaced_ticks(time_ns, ticks, new_interface),
+            new_interface,
+            options,
+            section or self.section,
+        )
+
+    def _replaced_ticks(
+        self, time_ns: SupportsIndex | None, ticks: SupportsIndex | None, interface: Interface
+    ) -> int | None:
+        """The ticks that state one of these times, or else this packet's time, in the units of an interface."""
         if time_ns is not None:
             if ticks is not None:
                 raise UsageError(f"{argument('time_ns')} and {argument('ticks')} exclude each other")
-            ticks = _ticks(time_ns, timestamps.NANOSECONDS, 0, new_interface)
-        elif ticks is None:
-            ticks = self.ticks
-            if ticks is not None and new_interface.time_unit != self.interface.time_unit:
-                ticks = _ticks(ticks, *self._time_unit(), new_interface)
-        return Packet(
-            self.number if number is None else number,
-            new_data,
-            original_length,
-            ticks,
-            new_interface,
-            options,
-            self.section if section is None else section,
-        )
+            nanoseconds = whole_number(time_ns)
+            if nanoseconds is None:
+                raise UsageError(f"{argument('time_ns', time_ns)}: must be an int, the nanoseconds since 1970")
+            return _ticks(nanoseconds, timestamps.NANOSECONDS, 0, interface)
+        if ticks is not None:
+            return number_between("ticks", ticks, 0, 2**64 - 1)
+        if self.ticks is None or interface.time_unit == self.interface.time_unit:
+            return self.ticks
+        return _ticks(self.ticks, *self._time_unit(), interface)
 
     __replace__ = replace
 
@@ -224,14 +243,15 @@ def _ticks(time: int, per_second: int, offset: int, interface: Interface) -> int
     return ticks
 
 
-def _edited(raw_options: bytes, byte_order: ByteOrder, left_out: set[int], comments: Sequence[str]) -> bytes:
-    """Options without those of these codes, and with these comments behind all others."""
-    texts = [text.encode() for text in comments]
-    if any(len(text) > option_lists.LONGEST_VALUE for text in texts):
-        raise UsageError(f"{argument('comments')}: an option has at most {option_lists.LONGEST_VALUE} bytes")
-    return option_lists.edit(
-        raw_options,
-        byte_order,
-        keep=lambda option: option.code not in left_out,
-        add=[(option_lists.COMMENT, text) for text in texts],
-    )
+def _check_kinds(**values: tuple[object, type]) -> None:
+    """Check that each of these arguments is of its type, if it is given."""
+    for name, (value, kind) in values.items():
+        if value is not None and not isinstance(value, kind):
+            raise UsageError(f"{argument(name, value)}: must be of the type {kind.__name__}")
+
+
+def _bytes(name: str, data: BytesLike) -> bytes:
+    content = bytes_of(data)
+    if content is None:
+        raise UsageError(f"{argument(name, data)}: has no bytes")
+    return content

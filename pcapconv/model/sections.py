@@ -42,6 +42,10 @@ class Section(NamedTuple):
     changed: bool = False
     offset: int = 0
 
+    def __repr__(self) -> str:
+        version = ".".join(map(str, self.version))
+        return f"<Section {self.number}: {self.layout} {version}, {self.byte_order}-endian>"
+
     @property
     def options(self) -> Options:
         """The section's options, decoded, by name; empty for pcap. `raw_options` has their bytes."""
@@ -93,6 +97,10 @@ class Interface(NamedTuple):
 
     def __reduce__(self) -> tuple[object, ...]:
         return _unpickled_interface, tuple(self)
+
+    def __repr__(self) -> str:
+        name = "" if self.name is None else f"{self.name!r:.80}, "
+        return f"<Interface {self.id} of section {self.section}: {name}{self.link_type_name}>"
 
     @property
     def time_unit(self) -> tuple[int, int] | None:
