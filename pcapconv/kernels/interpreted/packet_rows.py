@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from array import array
-from collections import (  # type: ignore[attr-defined]  # what `namedtuple` uses
+from collections import (  # type: ignore[attr-defined]  # as named tuples use it
     _tuplegetter,
     deque,
 )
