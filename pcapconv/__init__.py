@@ -5,7 +5,7 @@ How a capture flows; the loop in `conversion.py` passes it through these modules
     io/source.py          an open input: a path, stdin or a file object
     formats/*_reader.py   a reader for each format makes items of its bytes
     columns.py            the columns of a batch, which kernels/ fill
-    model.py              the items: sections, interfaces, batches of packets, other blocks, damage
+    model/                the items: sections, interfaces, batches of packets, other blocks, damage
     steps/                each step takes items and gives items: selects, edits; `plan.py` makes the steps in order
     formats/*_writer.py   a writer for each format makes bytes of the items; `losses.py` counts what pcap cannot hold
     sinks.py              where the bytes go: one file, or (in splitting/) the parts of a split

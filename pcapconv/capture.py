@@ -66,6 +66,9 @@ class Capture:
             self._batch_rows: PacketRows | None = None  # its packets
             self._stack = stack.pop_all()
 
+    def __repr__(self) -> str:
+        return f"<Capture {self.name!r}, {self.format}>"
+
     @property
     def format(self) -> str:
         """The format that the file is in: `pcap` or `pcapng`."""

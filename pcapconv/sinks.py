@@ -120,6 +120,11 @@ class FileSink(Sink):
         """See `Sink.flush`."""
         return self._output is None or self._output.flush_to_pipe()
 
+    def flush_and_wait(self) -> None:
+        """Do `flush`, and wait until the pipe has taken everything. Raises FileError."""
+        if self._output is not None:
+            self._output.send_to_pipe()
+
     def replaces(self, source: Source) -> bool:
         """See `Sink.replaces`."""
         return self.target.path is not None and source.is_at(self.target.path)

@@ -24,7 +24,10 @@ def in_python(function: str, values: Mapping[str, object]) -> str:
 def _value(value: object) -> str:
     if value is None:
         return ""
-    return repr(value) if isinstance(value, str) else f"{value!r:.80}"
+    try:
+        return repr(value) if isinstance(value, str) else f"{value!r:.80}"
+    except Exception:  # of an object of the caller; an int of 5,000 digits raises ValueError
+        return f"<{type(value).__name__}>"
 
 
 _forms: list[tuple[object, Form]] = [(None, in_python)]  # each with an object of its own; the last one is current

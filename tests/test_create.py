@@ -1,6 +1,7 @@
 """`pcapconv.create` writes exactly these bytes: pcapng and pcap, interfaces, packets, names, secrets, statistics."""
 
 import io
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
@@ -8,6 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from ipaddress import ip_address
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -280,6 +282,108 @@ def test_stdout(tmp_path: Path) -> None:
     script = "import pcapconv\nwith pcapconv.create('-', to='pcapng', link_type=1) as c: c.write(b'abc', time_ns=5)"
     made = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True, cwd=tmp_path).stdout
     assert made == START + wire.enhanced_packet(0, 5, b"abc")
+
+
+@pytest.mark.parametrize("compress", ["none", "gzip", "zstd"])
+def test_flushing_sends_packets_through_a_pipe(compress: str) -> None:
+    reading, writing = os.pipe()
+    late = io.BytesIO(wire.section_header(options=wire.options((1, b"late"))))
+    with (
+        open(reading, "rb", buffering=0) as source,
+        open(writing, "wb") as target,
+        pcapconv.create(target, to="pcapng", link_type=1, compress=compress) as capture,
+    ):
+        capture.flush()
+        capture.write(b"abc", time_ns=5)
+        capture.flush()
+        packets = iter(pcapconv.open(source))
+        assert next(packets).data == b"abc"
+        capture.write(b"def", time_ns=6)
+        capture.flush()
+        assert next(packets).data == b"def"
+        with pytest.raises(pcapconv.UsageError, match="comments on the capture stand before its packets"):
+            capture.add_metadata_of(late)
+
+
+def test_an_exception_ends_a_pipe(tmp_path: Path) -> None:
+    """What was sent stays sent; with `on_loss="fail"` nothing is sent before the end."""
+    script = (
+        "import pcapconv, sys\nwith pcapconv.create('-', to='pcapng', link_type=1, on_loss=sys.argv[1]) as c:\n"
+        "    c.write(b'abc', time_ns=5); c.flush(); c.write(b'def', time_ns=6); 1 / 0"
+    )
+    for on_loss, expected in (("warn", START + wire.enhanced_packet(0, 5, b"abc")), ("fail", b"")):
+        command = [sys.executable, "-P", "-c", script, on_loss]
+        done = subprocess.run(command, capture_output=True, check=False, cwd=tmp_path)
+        assert (done.stdout, done.returncode) == (expected, 1)
+    with (tmp_path / "out").open("wb") as file:
+        done = subprocess.run([*command[:-1], "warn"], stdout=file, stderr=subprocess.PIPE, check=False, cwd=tmp_path)
+    assert (tmp_path / "out").read_bytes() == b""
+
+
+def test_flushing_a_file_shows_nothing_before_the_end(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    for target in (tmp_path / "x.pcapng", stream):
+        with pcapconv.create(target, to="pcapng", link_type=1) as capture:
+            capture.write(b"abc", time_ns=5)
+            capture.flush()
+            assert (os.listdir(tmp_path), stream.getvalue()) == ([], b"")
+            capture.write(b"def", time_ns=6)
+        made = stream.getvalue() or (tmp_path / "x.pcapng").read_bytes()
+        assert [packet.data for packet in wire.read_pcapng(made)] == [b"abc", b"def"]
+        (tmp_path / "x.pcapng").unlink(missing_ok=True)
+
+
+def test_threads_write_into_one_capture() -> None:
+    def write(new: pcapconv.CaptureWriter) -> None:
+        def many(number: int) -> None:
+            for at in range(3000):
+                if at % 2:
+                    new.write(bytes([number]) * 50, time_ns=at)
+                else:
+                    new.write(bytes([number]) * 50, time_ns=at, comments=["c"])
+            new.add_statistics(received=number)
+
+        threads = [Thread(target=many, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        made = created(write, link_type=1)
+    finally:
+        sys.setswitchinterval(interval)
+    packets = wire.read_pcapng(made)
+    for number in range(4):
+        own = [packet for packet in packets if packet.data == bytes([number]) * 50]
+        assert [packet.ticks for packet in own] == list(range(3000))
+        assert [bool(packet.options) for packet in own] == [True, False] * 1500
+    assert len(packets) == 12000
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (bytearray(b"ab"), b"ab"),
+        (memoryview(b"abcd")[::2], b"ac"),
+        (np.arange(4, dtype="u1")[::2], b"\0\2"),
+        (np.arange(2, dtype="<u2"), b"\0\0\1\0"),
+        (np.bytes_(b"ab"), b"ab"),
+    ],
+    ids=repr,
+)
+def test_bytes_of_any_object_that_has_some(data: Any, expected: bytes) -> None:
+    def write(new: pcapconv.CaptureWriter) -> None:
+        new.write(data, time_ns=np.int64(5), original_length=np.uint8(9), flags=np.int32(1))
+        if isinstance(data, bytearray | np.ndarray):
+            data[0] = 9  # the packet has a copy
+        new.add_secrets(np.int64(5), data)
+
+    made = created(write, link_type=np.uint16(1), snaplen=np.int64(7))
+    (packet,) = wire.read_pcapng(made)
+    assert (packet.data, packet.ticks, packet.original_length) == (expected, 5, 9)
 
 
 def test_a_capture_without_packets_or_interfaces(tmp_path: Path) -> None:

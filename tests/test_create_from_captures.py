@@ -214,6 +214,48 @@ def test_a_hash_that_no_longer_holds_is_reported() -> None:
     assert new.report.left_out == {"packet-hashes": 1}
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+@BYTE_ORDERS
+def test_hashes_of_other_data_are_left_out(write: In, replaced: bool) -> None:
+    options = write.options((3, b"\2h"), (1, b"c"), (3, b"\0x"))
+    capture = write.section_header() + write.interface() + write.enhanced_packet(0, 7, b"a", options=options)
+
+    def copies(new: CaptureWriter) -> None:
+        with opened(capture) as reading:
+            packet = next(iter(reading))
+        for data in (b"a", b"b"):
+            if replaced:
+                new.write(packet.replace(data=data))
+            else:
+                new.write(packet, data=data)
+        new.write(packet.replace(data=b"c", raw_options=options, comments=["d"]))
+
+    same, other, stated = (wire.read_options(packet.options) for packet in wire.read_pcapng(created(copies)))
+    assert same == [(3, b"\2h"), (1, b"c"), (3, b"\0x")]
+    assert other == [(1, b"c")]
+    assert stated == [(3, b"\2h"), (3, b"\0x"), (1, b"d")]
+
+
+def test_equal_interfaces_that_are_made_anew_are_one() -> None:
+    capture = wire.section_header() + wire.interface() + wire.interface() + wire.enhanced_packet(1, 7, b"a")
+
+    def write(new: CaptureWriter) -> None:
+        for _ in range(2):
+            with opened(capture) as reading:
+                packet = next(iter(reading))
+            for number in range(3000):
+                there = packet.interface._replace(snaplen=number % 3)
+                new.write(packet.replace(interface=there))
+            new.write(b"b", time_ns=7000, interface=packet.interface._replace(snaplen=2))
+            new.write(pickle.loads(pickle.dumps(packet)))
+        assert len(new._foreign._recent) <= 1024
+
+    made = created(write)
+    assert [each.snaplen for each in wire.read_interfaces(made)] == [0, 1, 2, 262144, 0, 1, 2]
+    used = [packet.interface for packet in wire.read_pcapng(made)]
+    assert used == [0, 1, 2] * 1000 + [2, 3] + [4, 5, 6] * 1000 + [2, 3]
+
+
 def test_a_time_finer_than_the_packets_interface_is_refused() -> None:
     capture = wire.pcap_header() + wire.pcap_record(1, 0, b"x")
 

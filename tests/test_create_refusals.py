@@ -76,7 +76,7 @@ WRITES: list[tuple[dict[str, Any], str]] = [
     ({"time_ns": 1, "comments": [5]}, "comments=5: must be text"),
     ({"time_ns": 1, "comments": "a\0b"}, "comments=: readers end a text at its first zero byte; leave it out"),
     ({"time_ns": 1, "comments": "\ud800"}, "comments=: has a character that UTF-8 does not have"),
-    ({"time_ns": 1, "comments": "x" * 65536}, "comments=: has 65536 bytes; an option holds 65535"),
+    ({"time_ns": 1, "comments": "x" * 65536}, "comments=: has 65536 bytes; the option holds 65535"),
     ({"time_ns": 1, "data": b"x"}, "data=: replaces the bytes of a Packet, and here the bytes come first"),
     (
         {"time_ns": 1, "interface": 0},
@@ -142,7 +142,21 @@ OTHERS: list[tuple[Callable[[Any], object], str]] = [
     (lambda c: c.add_secrets(2**32, b""), "secrets_type=4294967296: not a type of secrets; write tls"),
     (lambda c: c.add_secrets("tls", 5), "data=: secrets are bytes or text"),
     (lambda c: c.add_statistics(received=-1), "received=: must be a number from 0 to 18446744073709551615"),
-    (lambda c: c.add_statistics(end=1.5), "time=1.5: a float is not exact"),
+    (lambda c: c.add_statistics(end=1.5), "end=1.5: a float is not exact"),
+    (lambda c: c.write(np.array([object()]), time_ns=1), "data=array([<object object"),
+    (lambda c: c.add_interface(True), "link_type=True: must be a whole number"),
+    (lambda c: c.add_interface(10**5000), "link_type=: must be a number from 0 to 65535"),
+    (lambda c: c.add_interface(1, resolution=[]), "resolution=[]: must be one of ns, us"),
+    (lambda c: c.add_interface(1, filter="x" * 65535), "filter=: has 65535 bytes; the option holds 65534"),
+    (lambda c: c.add_interface(1, ipv4addr=5), "ipv4addr=5: not an address with its prefix length"),
+    (lambda c: c.add_interface(1, ipv6addr="fe80::1%eth0/64"), "ipv6addr='fe80::1%eth0/64': not an address with"),
+    (lambda c: c.add_names({True: "x"}), "names=: True is not an address"),
+    (lambda c: c.add_names({"fe80::1%eth0": "x"}), "names=: 'fe80::1%eth0' is not an address"),
+    (lambda c: c.add_names([("192.0.2.1", "x")]), "names=[('192.0.2.1', 'x')]: must be a mapping of addresses to…"),
+    (lambda c: c.add_secrets(True, b""), "secrets_type=True: not a type of secrets; write tls, ssh, …"),
+    (lambda c: c.add_secrets(10**5000, b""), "secrets_type=<int>: not a type of secrets; write tls, ssh, …"),
+    (lambda c: c.add_secrets("tls", "\ud800"), "data=: has a character that UTF-8 does not have"),
+    (lambda c: c.write(b"", time_ns=1, direction=[]), "direction=[]: must be one of in, out"),
 ]  # fmt: skip
 
 
@@ -210,6 +224,10 @@ CREATIONS: list[tuple[dict[str, Any], str]] = [
     ({"compress": "rar"}, "compress='rar': must be one of"),
     ({"link_type": "x"}, "link_type='x': no link type has this name"),
     ({"comment": 5}, "comment=5: must be text"),
+    ({"resolution": []}, "resolution=[]: must be one of ns, us"),
+    ({"on_loss": []}, "on_loss=[]: must be one of warn, ignore, fail"),
+    ({"to": []}, "to=[]: the format is one of pcap, pcapng"),
+    ({"compress": []}, "compress=[]: must be one of"),
 ]
 
 
@@ -251,6 +269,19 @@ def test_the_old_file_stays_after_an_exception(tmp_path: Path) -> None:
     with pcapconv.create(path, link_type=1, force=True) as capture:
         pass
     assert path.read_bytes() == wire.section_header() + wire.interface(snaplen=0, options=wire.options((9, b"\x09")))
+
+
+@pytest.mark.parametrize(("to", "length"), [("pcap", 135266240), ("pcapng", 135266268)])
+def test_a_packet_that_no_reader_takes_is_refused(to: str, length: int, tmp_path: Path) -> None:
+    made = created(lambda new: new.write(bytes(length), time_ns=1), to, link_type=1)
+    with opened(made) as reading:
+        assert [packet.captured_length for packet in reading] == [length]
+    with (
+        pytest.raises(pcapconv.TargetError, match=r"packet 1: its (record|block) would have 1352\d+ bytes"),
+        pcapconv.create(tmp_path / "x", to=to, link_type=1) as capture,
+    ):
+        capture.write(bytes(length + 1), time_ns=1)
+    assert os.listdir(tmp_path) == []
 
 
 def test_losses_can_fail(tmp_path: Path) -> None:

@@ -41,6 +41,18 @@ def test_packets_are_appended_with_their_options(kernels: ModuleType) -> None:
     }
 
 
+def test_nothing_is_appended_during_a_pause(kernels: ModuleType) -> None:
+    columns = Columns(2)
+    appender = kernels.PacketAppender(bytearray(10), columns)
+    assert appender.append(b"a", 1, 0)
+    appender.pause()
+    assert not appender.append(b"b", 2, 0)
+    assert (appender.rows, list(columns.ticks)) == (1, [1, 0])
+    appender.clear()
+    assert appender.append(b"c", 3, 0)
+    assert (appender.rows, list(columns.ticks)) == (1, [3, 0])
+
+
 def test_a_packet_without_room_changes_nothing(kernels: ModuleType) -> None:
     packets = [(b"abcd", 1, 0), (b"x" * 7, 2, 0), (b"x" * 4, 3, 0, 4, b"opts"), (b"efghij", 4, 0), (b"", 5, 0)]
     results, buffer, columns = appended(kernels, 10, 9, *packets)

@@ -234,3 +234,62 @@ def test_kept_packets_do_not_slow_the_garbage_collector(compiled: ModuleType) ->
     """No packet can be part of a circle; the collector need not look at millions of them."""
     assert [gc.is_tracked(packet) for packet in rows_of(compiled, three_packets(), 3)] == [False, False, False]
     assert [gc.is_tracked(packet) for packet in rows_of(compiled, with_rows(1, interface=[3]), 1)] == [False]
+
+
+def named(kernels: ModuleType) -> type[tuple[Any, ...]]:
+    """A type of tuples with the fields `first` and `second`."""
+    kind = type("Named", (Row,), {"__slots__": ()})
+    for name, field in zip(("first", "second"), kernels.tuple_fields(kind, ("first", "second"))):
+        setattr(kind, name, field)
+    return kind
+
+
+def test_fields_are_items(kernels: ModuleType) -> None:
+    kind = named(kernels)
+    pair: Any = kind((b"a", None, 5))
+    assert [(pair.first, pair.second) for _ in range(100)] == [(b"a", None)] * 100
+    for name in ("first", "third"):
+        with pytest.raises(AttributeError):
+            setattr(pair, name, 1)
+    with pytest.raises(AttributeError):
+        del pair.first
+    with pytest.raises(TypeError):
+        kind.__dict__["first"].__get__([1, 2])
+    assert kernels.tuple_fields(kind, ()) == []
+    with pytest.raises(ValueError, match="fields of a type that is not a tuple"):
+        kernels.tuple_fields(list, ("first",))
+
+
+def test_fields_keep_nothing_alive(kernels: ModuleType) -> None:
+    kind: Any = named(kernels)
+    item = object()
+    before = sys.getrefcount(item)
+    for _ in range(100):
+        assert kind((item, item)).first is item
+    assert sys.getrefcount(item) == before
+
+
+def test_an_empty_item_is_an_empty_list(kernels: ModuleType) -> None:
+    get = kernels.list_of_item(1, lambda items: [items[1], len(items)])
+    first, second = get((5, b"")), get(Row((5, b"", 6)))
+    assert first == second == []
+    assert first is not second
+    assert get((5, b"ab", 7)) == [b"ab", 3]
+    for other in ((5,), [5, b""], None):
+        with pytest.raises(ValueError, match="no tuple with an item 1"):
+            get(other)
+    with pytest.raises(ZeroDivisionError):
+        kernels.list_of_item(0, lambda _: 1 // 0)((1,))
+
+
+def test_lengths_and_times_that_are_equal_are_one_object(kernels: ModuleType) -> None:
+    """It saves time. In the interpreted kernels it would cost time."""
+    columns = with_rows(
+        2, original_length=[3000, 4000], captured_length=[3000] * 2, ticks=[10**15] * 2, data_at=[0] * 2
+    )
+    kind = lambda _: (Row, "interface", nanosecond_scale(10**9, 0))  # noqa: E731
+    rows = kernels.PacketRows(kind, bytes(3000), columns, 2, "section", 1)
+    assert [(row[2], row[3], row[7], row[8]) for row in rows] == [
+        (3000, 10**15, 10**15, 3000),
+        (4000, 10**15, 10**15, 3000),
+    ]

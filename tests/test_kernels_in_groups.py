@@ -26,6 +26,7 @@ from wire import LITTLE, In
 
 from pcapconv.kernels import interpreted
 from pcapconv.kernels.contract import AFTER_2106, BEFORE_1970, FULL, MORE, SCALE
+from pcapconv.kernels.interpreted import encoding
 from pcapconv.model import Columns
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, ticks_per_second
 
@@ -262,22 +263,22 @@ def pcap_by_row(
     tally: "array[int]",
 ) -> tuple[int, int, int]:
     units = [tuple(scales[first : first + 5]) for first in range(0, len(scales) // SCALE * SCALE, SCALE)]
-    return interpreted._encode_pcap(buffer, columns, row, rows, out, at, big, units, tally)
+    return encoding._encode_pcap(buffer, columns, row, rows, out, at, big, units, tally)
 
 
 def test_ordinary_rows_are_encoded_column_by_column() -> None:
     columns, units = ordinary(200), [tuple(scale((6, 0)))[:5]]
-    tails = interpreted._Tails(False)
-    assert interpreted._plain_blocks(BUFFER, columns, 3, 131, False, tails) is not None
-    assert interpreted._plain_records(BUFFER, columns, 3, 131, False, units) is not None
+    tails = encoding._Tails(False)
+    assert encoding._plain_blocks(BUFFER, columns, 3, 131, False, tails) is not None
+    assert encoding._plain_records(BUFFER, columns, 3, 131, False, units) is not None
 
 
 @pytest.mark.parametrize("values", BAD.values(), ids=BAD)
 def test_bad_rows_are_not_encoded_column_by_column(values: dict[str, int]) -> None:
     for place in (0, 60, 127):
         columns, units = changed(128, place, values), [tuple(scale((6, 0)))[:5]]
-        assert interpreted._plain_blocks(BUFFER, columns, 0, 128, False, interpreted._Tails(False)) is None
-        assert interpreted._plain_records(BUFFER, columns, 0, 128, False, units) is None
+        assert encoding._plain_blocks(BUFFER, columns, 0, 128, False, encoding._Tails(False)) is None
+        assert encoding._plain_records(BUFFER, columns, 0, 128, False, units) is None
 
 
 @st.composite
@@ -329,18 +330,18 @@ def test_both_ways_to_encode_do_the_same(
 ) -> None:
     places = BUFFER, columns, first, columns.capacity, bytearray(FILL * (at + room)), at, big
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(interpreted, "_GROUP", group)
+        patch.setattr(encoding, "_GROUP", group)
         pcap = run_kernel(interpreted.encode_pcap, *places, scales, counts())
         pcapng = run_kernel(interpreted.encode_pcapng, *places, False)
     assert pcap == run_kernel(pcap_by_row, *places, scales, counts())
-    assert pcapng == run_kernel(interpreted._encode_pcapng, *places, False)
+    assert pcapng == run_kernel(encoding._encode_pcapng, *places, False)
 
 
 @given(columns=almost_ordinary(), group=st.integers(1, 5), room=st.integers(0, 800), big=st.booleans())
 def test_parity_of_small_groups(compiled: ModuleType, columns: Columns, group: int, room: int, big: bool) -> None:
     places = BUFFER, columns, 0, columns.capacity, bytearray(FILL * room), 0, big
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(interpreted, "_GROUP", group)
+        patch.setattr(encoding, "_GROUP", group)
         agree(compiled, "encode_pcap", *places, scale((6, 0), (3, 7)), counts())
         agree(compiled, "encode_pcapng", *places, False)
         agree(compiled, "encode_pcapng", *places, True)

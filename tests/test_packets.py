@@ -7,10 +7,12 @@ import pickle
 import tracemalloc
 from datetime import UTC, datetime
 from fractions import Fraction
+from typing import Any
 
+import numpy as np
 import pytest
 import wire
-from wire import In
+from wire import LITTLE, In
 
 import pcapconv
 from pcapconv import Packet
@@ -55,6 +57,31 @@ def test_repr_is_short(write: In) -> None:
     assert repr(one_packet(write, (wire.OPT_COMMENT, bytes(9000)))) == expected
     simple = in_capture(write.section_header(), write.interface(), write.simple_packet(b"four"))[0]
     assert repr(simple) == "<Packet 1: no time, 4 of 4 bytes, interface 0>"
+
+
+def test_items_have_short_reprs(write: In) -> None:
+    name = wire.IF_NAME, b"\x1b" + b"x" * 9000
+    start = write.section_header() + write.interface(options=write.options(name)) + write.interface()
+    packets = write.enhanced_packet(0, 7, b"a") + write.enhanced_packet(0, 8, b"b")
+    order = "little" if write.byte_order == LITTLE else "big"
+    with pcapconv.open(io.BytesIO(start + write.block(5, bytes(12)) + packets)) as capture:
+        assert repr(capture) == "<Capture 'input', pcapng>"
+        assert [repr(item) for item in capture.items()] == [
+            f"<Section 0: pcapng 1.0, {order}-endian>",
+            "<Interface 0 of section 0: '\\x1b" + "x" * 75 + ", ETHERNET (1)>",
+            "<Interface 1 of section 0: ETHERNET (1)>",
+            f"<Block Interface Statistics: 12 bytes, at offset {len(start)}>",
+            "<PacketBatch: 2 packets of section 0>",
+        ]
+
+
+def test_options_of_other_blocks(write: In) -> None:
+    options = write.options((4, write.number(7, 8)), (1, b"c"))
+    others = write.block(5, bytes(12) + options), write.block(4, bytes(4) + write.options((2, b"host")))
+    start = write.section_header() + write.interface()
+    with pcapconv.open(io.BytesIO(start + b"".join(others) + write.block(0x4711, options))) as capture:
+        found = [dict(item.options) for item in capture.items() if isinstance(item, pcapconv.Block)]
+    assert found == [{"isb_ifrecv": 7, "opt_comment": "c"}, {"ns_dnsname": "host"}, {}]
 
 
 def test_packets_cannot_be_changed(write: In) -> None:
@@ -180,8 +207,41 @@ def test_data_is_replaced(write: In) -> None:
     short = whole.replace(original_length=2)
     assert (short.original_length, short.replace(comments=[]).original_length) == (2, 2)
     assert type(whole.replace(data=bytearray(b"x")).data) is bytes
-    with pytest.raises(TypeError):
-        whole.replace(data=5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"data": 5}, "data=5: has no bytes"),
+        ({"data": "x"}, "data='x': has no bytes"),
+        ({"raw_options": [1]}, "raw_options=[1]: has no bytes"),
+        ({"original_length": -1}, "original_length=: must be a number from 0 to 4294967295"),
+        ({"original_length": 2**32}, "original_length=: must be a number from 0 to 4294967295"),
+        ({"original_length": True}, "original_length=True: must be a whole number"),
+        ({"number": 1.0}, "number=1.0: must be a whole number"),
+        ({"ticks": 2**64}, "ticks=: must be a number from 0 to 18446744073709551615"),
+        ({"ticks": 1.5}, "ticks=1.5: must be a whole number"),
+        ({"time_ns": 1.5}, "time_ns=1.5: must be an int, the nanoseconds since 1970"),
+        ({"time_ns": True}, "time_ns=True: must be an int, the nanoseconds since 1970"),
+        ({"interface": 1}, "interface=1: must be of the type Interface"),
+        ({"section": 1}, "section=1: must be of the type Section"),
+        ({"comments": 5}, "comments=5: must be text"),
+        ({"comments": ["a\0"]}, "comments=: readers end a text at its first zero byte; leave it out"),
+        ({"comments": ["\ud800"]}, "comments=: has a character that UTF-8 does not have"),
+    ],
+)
+def test_values_that_no_packet_has_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(pcapconv.UsageError) as caught:
+        one_packet(In(LITTLE)).replace(**arguments)
+    assert str(caught.value) == message
+
+
+def test_values_of_numpy_are_replaced(write: In) -> None:
+    data: Any = np.arange(4, dtype="u1")[::2]
+    new = one_packet(write).replace(data=data, original_length=np.int64(9), time_ns=np.int64(8), number=np.uint8(7))
+    assert (new.data, new.original_length, new.time_ns, new.number) == (b"\0\2", 9, 8, 7)
+    for value in (new.original_length, new.time_ns, new.number):
+        assert type(value) is int
 
 
 def test_times_are_replaced(write: In) -> None:
@@ -219,8 +279,9 @@ def test_comments_are_replaced(write: In) -> None:
     changed = packet.replace(comments=["neu", "ü"])
     assert (changed.comments, changed.direction) == (["neu", "ü"], "in")
     assert changed.raw_options == write.options(flags, (wire.OPT_COMMENT, b"neu"), (wire.OPT_COMMENT, "ü".encode()))
+    assert packet.replace(comments="one").comments == ["one"]
     assert packet.replace(comments=[]).raw_options == write.options(flags)
-    with pytest.raises(pcapconv.UsageError, match=r"^comments=: an option has at most 65535 bytes$"):
+    with pytest.raises(pcapconv.UsageError, match=r"^comments=: has 65536 bytes; the option holds 65535$"):
         packet.replace(comments=["x" * 65536])
 
 

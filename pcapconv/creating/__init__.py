@@ -1,13 +1,14 @@
 """Makes captures from Python: `pcapconv.create`.
 
-capture_writer   `CaptureWriter`, to which packets and metadata are written
-packet_output    the packets on their way there: a batch to which they are appended
-packet_options   the options of packets, with what the caller replaces
-new_capture      the items of the new capture on their way to its file: whole or not at all
-foreign          interfaces and packets of other captures, brought into the new capture's section
-metadata         another capture's names, secrets and comments
-exact_times      times in Python's types, as integers
-packed_values    options, names and secrets in Python's types, as bytes
+capture_writer        `CaptureWriter`, to which packets and metadata are written
+packet_output         the packets on their way there: a batch to which they are appended
+packet_options        the options of packets, with what the caller replaces
+declared_interfaces   the interfaces: declared by the caller, or those of other captures
+new_capture           the items of the new capture on their way to its file: whole or not at all
+foreign               interfaces and packets of other captures, brought into the new capture's section
+metadata              another capture's names, secrets and comments
+exact_times           times in Python's types, as integers
+packed_values         options, names and secrets in Python's types, as bytes
 
 Strategy: the writers of conversions write the capture, so a `CaptureWriter` makes what a reader makes: a section,
 interfaces, batches of packets, and blocks, always in the layout `pcapng`. The writer of pcap counts what pcap cannot
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import SupportsIndex
 
 from pcapconv import formats
 from pcapconv.conversion import OnLoss, check_on_loss
@@ -35,8 +37,8 @@ from pcapconv.sinks import FileSink
 def create(
     target: Writable,
     *,
-    link_type: str | int | None = None,
-    snaplen: int = 0,
+    link_type: str | SupportsIndex | None = None,
+    snaplen: SupportsIndex = 0,
     resolution: str = "ns",
     to: str | None = None,
     force: bool = False,
@@ -52,7 +54,7 @@ def create(
     """Create a capture, to be written in a `with` block.
 
     * `target`: a path, `-` for stdout, or a binary file object, which stays open. It gets the capture when the block
-      ends, and nothing after an exception.
+      ends, and nothing after an exception. Only a pipe gets packets before, see `CaptureWriter.flush`.
     * `link_type`: the link type of the only interface, by its name or its number: `"ethernet"` or `1`. For several
       interfaces, or for packets of other captures, leave it out: `CaptureWriter.add_interface` declares interfaces, and
       packets of other captures bring theirs.
@@ -75,7 +77,9 @@ def create(
     )
     settings = choose_compression(settings, target)
     with ExitStack() as stack:
-        opened = open_target(target, force=force, whole=True, compressed=settings.compress is not None)
+        opened = open_target(
+            target, force=force, whole=on_loss == "fail", hidden=True, compressed=settings.compress is not None
+        )
         sink = stack.enter_context(FileSink(opened, base_name(target)))
         capture = CaptureWriter(NewCapture(sink, settings, options, on_loss, fsync=fsync), per_second)
         if link_type is not None:

@@ -5,10 +5,10 @@ A float is refused, since it cannot hold the time of a packet: of the nanosecond
 
 from __future__ import annotations
 
-import operator
 from typing import TYPE_CHECKING, SupportsIndex
 
 from pcapconv.errors import UsageError
+from pcapconv.spec.given_values import whole_number
 from pcapconv.steps import typed_values
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 from pcapconv.wording import argument, arguments
@@ -21,20 +21,21 @@ RESOLUTIONS = {"ns": NANOSECONDS, "us": MICROSECONDS}
 
 def check_resolution(resolution: str) -> int:
     """The units in a second for a resolution, `"ns"` or `"us"`. Raises UsageError for any other."""
-    if resolution not in RESOLUTIONS:
+    if not isinstance(resolution, str) or resolution not in RESOLUTIONS:
         raise UsageError(
             f"{argument('resolution', resolution)}: must be one of {', '.join(RESOLUTIONS)}", option="resolution"
         )
     return RESOLUTIONS[resolution]
 
 
-def exact_time(time_ns: SupportsIndex | None, time: Time | None) -> tuple[int, int] | None:
-    """The time that one of the two arguments gives; None if neither is given. Raises UsageError."""
+def exact_time(time_ns: SupportsIndex | None, time: Time | None, name: str = "time") -> tuple[int, int] | None:
+    """The time that one of the two arguments gives; None if neither is given. `name` is that of the second one. Raises
+    UsageError."""
     if time_ns is not None and time is not None:
         raise UsageError(f"{arguments(time_ns=None, time=None)}: give one of them, not both", option="time_ns")
     if time_ns is not None:
         return _whole_number("time_ns", time_ns), NANOSECONDS
-    return None if time is None else _time(time)
+    return None if time is None else _time(name, time)
 
 
 def _whole_number(name: str, number: SupportsIndex) -> int:
@@ -43,20 +44,16 @@ def _whole_number(name: str, number: SupportsIndex) -> int:
             f"{argument(name, number)}: {typed_values.NO_FLOATS}an int, or use {argument('time')} with a Decimal",
             option=name,
         )
-    try:
-        if isinstance(number, bool):
-            raise TypeError
-        return operator.index(number)  # also one of NumPy
-    except TypeError:
-        raise UsageError(f"{argument(name, number)}: must be an int, the nanoseconds since 1970", option=name) from None
+    whole = whole_number(number)
+    if whole is None:
+        raise UsageError(f"{argument(name, number)}: must be an int, the nanoseconds since 1970", option=name)
+    return whole
 
 
-def _time(time: Time) -> tuple[int, int]:
+def _time(name: str, time: Time) -> tuple[int, int]:
     if isinstance(time, str):
-        moment = typed_values.moment("time", time)
+        moment = typed_values.moment(name, time)
         if moment.relative:
-            raise UsageError(
-                f"{argument('time', time)}: a new capture has no first packet to count from", option="time"
-            )
+            raise UsageError(f"{argument(name, time)}: a new capture has no first packet to count from", option=name)
         return moment.seconds.numerator, moment.seconds.denominator
-    return typed_values.seconds_since_1970("time", time, f"; or {argument('time_ns')}, an int")
+    return typed_values.seconds_since_1970(name, time, f"; or {argument('time_ns')}, an int")

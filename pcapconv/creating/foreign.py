@@ -1,9 +1,10 @@
 """Interfaces and packets of other captures, brought into the section of a new capture.
 
-Strategy: an interface is declared at its first packet. The object tells which interface it is: readers make one object
-for each (capture, section, id), and unpickled copies of one are one object again (`model.Interface`). An interface
-keeps its resolution, and its packets their ticks, unless it is finer than the new capture may be: then it is declared
-with microseconds, and times that need more are refused.
+Strategy: an interface is declared at its first packet. Which one it is, its value and the object of its section tell:
+readers make one `Section` object for each section of each capture, and unpickled copies of one are one object again
+(`model.sections`). So interfaces of different captures stay apart, and those that a caller makes anew for each packet,
+with the same values, are one. An interface keeps its resolution, and its packets their ticks, unless it is finer than
+the new capture may be: then it is declared with microseconds, and times that need more are refused.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable
+from itertools import chain
 
 from pcapconv.creating.packed_values import ORDER
 from pcapconv.errors import TargetError
@@ -27,6 +29,7 @@ from pcapconv.steps.time_scales import Scale
 from pcapconv.timestamps import MICROSECONDS, ratio
 from pcapconv.wording import argument
 
+_RECENT = 1024  # objects of interfaces, which are found faster than by their values
 _CROWDED = 4096  # bytes of the buffer for each packet, up to which copying all of it is fast
 _SAME = Scale(1, 1, 0)
 
@@ -57,26 +60,38 @@ class ForeignPackets:
         self._losses = losses
         self._microseconds = microseconds
         self._simple_packets = None if to_pcap else EncodeSimplePackets(losses)
-        self._known: dict[int, tuple[Interface, Interface]] = {}  # by the object's id: it, and the one here
+        self._known: dict[tuple[int, Interface], Interface] = {}  # (id of the section's object, interface) → that here
+        self._sections: dict[int, Section] = {}  # those of `_known`, so that no other object gets their ids
+        self._recent: dict[tuple[int, int], tuple[Interface, Interface]] = {}  # by the ids of both objects
         self._moved: dict[ByteOrder, MovedBatches] = {}
 
-    def interface(self, interface: Interface) -> Interface:
-        """Return what an interface of another capture is here; declare it at its first use."""
-        known = self._known.get(id(interface))
-        if known is None:
+    def interface(self, interface: Interface, section: Section) -> Interface:
+        """Return what an interface of a section of another capture is here; declare it at its first use."""
+        recent = self._recent.get((id(section), id(interface)))
+        if recent is not None:
+            return recent[1]
+        here = self._known.get((id(section), interface))
+        if here is None:
             left_out: Counter[str] = Counter()
             new = interface_in(ORDER, interface, left_out)
             self._losses["interface-options"] += left_out.total()
             if self._is_too_fine(interface):
                 options = option_lists.edit(new.raw_options, ORDER, keep=_says_no_time)
                 new = new._replace(raw_options=options, layout="pcapng", ticks_per_second=MICROSECONDS, time_offset=0)
-            known = interface, self._declare(interface_body(new), interface.time_error)
-            self._known[id(interface)] = known
-        return known[1]
+            here = self._declare(interface_body(new), interface.time_error)
+            self._known[id(section), interface] = here
+            self._sections[id(section)] = section
+        if len(self._recent) >= _RECENT:
+            self._recent.clear()
+        self._recent[id(section), id(interface)] = interface, here
+        return here
 
-    def is_declared(self, interface: Interface) -> bool:
-        """Whether a packet of this interface was written."""
-        return id(interface) in self._known
+    def declared(self, interface: Interface) -> Interface | None:
+        """Return what an interface of another capture is here; None if no packet of it was written. Of equal ones in
+        several captures, the same object counts, or else the first one."""
+        recent = (here for (_, number), (_, here) in self._recent.items() if number == id(interface))
+        equal = (here for (_, known), here in self._known.items() if known == interface)
+        return next(chain(recent, equal), None)
 
     def options(self, packet: Packet) -> bytes:
         """Return a packet's options as they are here."""
@@ -103,7 +118,7 @@ class ForeignPackets:
         used = distinct(batch.columns.interface[: batch.rows])
         ids = array("Q", range(max(used) + 1))
         for number in used:
-            ids[number] = self.interface(batch.interfaces[number]).id
+            ids[number] = self.interface(batch.interfaces[number], batch.section).id
         section = batch.section
         keeps_records = section.layout == "pcapng" and section.byte_order == ORDER
         changes_ids = any(ids[number] != number for number in used)

@@ -91,6 +91,16 @@ class NewCapture:
             for item in (self.section, *held):
                 self._pass_on(item)
 
+    def flush(self) -> None:
+        """Send what was written on its way to the reader of a pipe. Raises what writers raise."""
+        self.check_open()
+        self.begin()
+        try:
+            self._sink.flush_and_wait()
+        except BaseException:
+            self.fail()
+            raise
+
     def _pass_on(self, item: Item) -> None:
         try:
             with name_in_errors(self.name):

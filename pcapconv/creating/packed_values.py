@@ -9,14 +9,26 @@ from __future__ import annotations
 
 import ipaddress
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from pcapconv.errors import UsageError
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
+from pcapconv.spec.given_values import (
+    Texts,
+    bytes_of,
+    number_between,
+    one_or_several,
+    text_bytes,
+    texts_bytes,
+    whole_number,
+)
 from pcapconv.steps.secrets import KEY_LOG_TYPES
 from pcapconv.wording import argument
+
+if TYPE_CHECKING:
+    from pcapconv.kernels.contract import BytesLike
 
 ORDER: ByteOrder = "little"  # of the whole new capture
 _MOST_NAMES = 2**20  # bytes of the records in a block; more names go into further blocks
@@ -30,70 +42,39 @@ _STATISTICS = {
     "delivered": "isb_usrdeliv",
 }
 
-Texts = str | Sequence[str]
-
-
-def packed_text(name: str, text: object) -> bytes:
-    """The bytes of a text in an option."""
-    if not isinstance(text, str):
-        raise UsageError(f"{argument(name, text)}: must be text", option=name)
-    try:
-        value = text.encode()
-    except UnicodeEncodeError:
-        raise UsageError(f"{argument(name)}: has a character that UTF-8 does not have", option=name) from None
-    if b"\0" in value:
-        raise UsageError(f"{argument(name)}: readers end a text at its first zero byte; leave it out", option=name)
-    if len(value) > option_lists.LONGEST_VALUE:
-        raise UsageError(
-            f"{argument(name)}: has {len(value)} bytes; an option holds {option_lists.LONGEST_VALUE}", option=name
-        )
-    return value
-
-
-def packed_texts(name: str, texts: Texts) -> list[bytes]:
-    """The bytes of one text or of several."""
-    return [packed_text(name, text) for text in _listed(texts)]
-
 
 def packed_number(name: str, number: object, size: int, *, signed: bool = False) -> bytes:
     """A number of so many bytes."""
-    try:
-        if isinstance(number, bool):
-            raise TypeError
-        return operator.index(number).to_bytes(size, ORDER, signed=signed)  # type: ignore[arg-type]
-    except TypeError:
-        raise UsageError(f"{argument(name, number)}: must be a whole number", option=name) from None
-    except OverflowError:
-        first, last = (-(256**size // 2), 256**size // 2 - 1) if signed else (0, 256**size - 1)
-        raise UsageError(f"{argument(name)}: must be a number from {first} to {last}", option=name) from None
+    first, last = (-(256**size // 2), 256**size // 2 - 1) if signed else (0, 256**size - 1)
+    return number_between(name, number, first, last).to_bytes(size, ORDER, signed=signed)
 
 
 def section_options(comment: Texts, hardware: str | None, os: str | None, application: str | None) -> bytes:
     """The options of a section's header."""
-    options = [(option_lists.COMMENT, text) for text in packed_texts("comment", comment)]
+    options = [(option_lists.COMMENT, text) for text in texts_bytes("comment", comment)]
     texts = ((pcapng.SHB_HARDWARE, "hardware", hardware), (pcapng.SHB_OS, "os", os), (4, "application", application))
-    options += [(code, packed_text(name, text)) for code, name, text in texts if text is not None]
+    options += [(code, text_bytes(name, text)) for code, name, text in texts if text is not None]
     return option_lists.pack(options, ORDER)
 
 
 def interface_options(comments: Texts, values: Mapping[str, object]) -> list[tuple[int, bytes]]:
     """The options of an interface in the order of their codes. `values` are by the names that the specification gives
     the options, in lower case and without `if_`; None for an option that is not given."""
-    options = [(option_lists.COMMENT, text) for text in packed_texts("comments", comments)]
+    options = [(option_lists.COMMENT, text) for text in texts_bytes("comments", comments)]
     for option_type in pcapng.option_types(pcapng.INTERFACE_DESCRIPTION).values():
         name = option_type.name.removeprefix("if_").lower()
         value = values.get(name)
         if value is None or option_type.name == "opt_comment":
             continue
         if option_type.value_type == option_lists.TEXT:
-            options.append((option_type.code, packed_text(name, value)))
+            options.append((option_type.code, text_bytes(name, value)))
         elif option_type.value_type == option_lists.FILTER:
-            options.append((option_type.code, b"\0" + packed_text(name, value)))
+            options.append((option_type.code, b"\0" + text_bytes(name, value, option_lists.LONGEST_VALUE - 1)))
         elif option_type.value_type in option_lists.NUMBERS:
             size, signed = option_lists.NUMBERS[option_type.value_type]
             options.append((option_type.code, packed_number(name, value, size, signed=signed)))
         else:
-            options += [(option_type.code, _packed_address(name, each)) for each in _listed(value)]
+            options += [(option_type.code, _packed_address(name, each)) for each in one_or_several(value)]
     return sorted(options, key=operator.itemgetter(0))
 
 
@@ -102,12 +83,14 @@ def _packed_address(name: str, value: object) -> bytes:
     try:
         match name:
             case "ipv4addr":
-                address = ipaddress.IPv4Interface(value)
+                address = ipaddress.IPv4Interface(_not_a_number(value))
                 return address.packed + address.netmask.packed
             case "ipv6addr":
-                address_6 = ipaddress.IPv6Interface(value)
+                address_6 = ipaddress.IPv6Interface(_not_a_number(value))
+                if address_6.scope_id is not None:  # for which the option has no room
+                    raise ValueError
                 return address_6.packed + bytes([address_6.network.prefixlen])
-    except ValueError:
+    except (ValueError, TypeError):
         form = "192.0.2.1/24" if name == "ipv4addr" else "2001:db8::1/64"
         raise UsageError(
             f"{argument(name, value)}: not an address with its prefix length; write {form}", option=name
@@ -119,9 +102,16 @@ def _packed_address(name: str, value: object) -> bytes:
     return packed
 
 
+def _not_a_number(value: Any) -> Any:
+    """Return what `ipaddress` is to parse. Raises TypeError for a number, which `ipaddress` takes, too."""
+    if isinstance(value, int):
+        raise TypeError
+    return value
+
+
 def _hardware_address(value: object) -> bytes | None:
-    if isinstance(value, bytes):
-        return value
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
     pairs = str(value).replace("-", ":").split(":")
     if any(len(pair) != 2 for pair in pairs):
         return None
@@ -135,7 +125,7 @@ def statistics_options(comments: Texts, counts: Mapping[str, object], times: Map
     """The options of statistics; `counts` are by the names of `add_statistics`, None for one that is not given, `times`
     are ticks by the names of options."""
     types = {each.name: each for each in pcapng.option_types(pcapng.INTERFACE_STATISTICS).values()}
-    options = [(option_lists.COMMENT, text) for text in packed_texts("comments", comments)]
+    options = [(option_lists.COMMENT, text) for text in texts_bytes("comments", comments)]
     options += [(types[name].code, bodies.ticks_bytes(ticks, ORDER)) for name, ticks in times.items()]
     options += [
         (types[_STATISTICS[name]].code, packed_number(name, count, 8))
@@ -147,9 +137,11 @@ def statistics_options(comments: Texts, counts: Mapping[str, object], times: Map
 
 def name_bodies(names: Mapping[Any, Texts]) -> Iterator[bytes]:
     """The bodies of Name Resolution Blocks: address (IPv4, IPv6, MAC or EUI-64) → its names."""
+    if not isinstance(names, Mapping):
+        raise UsageError(f"{argument('names', names)}: must be a mapping of addresses to names")
     records, size = list[tuple[int, bytes]](), 0
     for address, texts in names.items():
-        for record in _name_records(address, packed_texts("names", texts)):
+        for record in _name_records(address, texts_bytes("names", texts)):
             records.append(record)
             size += len(record[1]) + 8
             if size > _MOST_NAMES:
@@ -178,9 +170,11 @@ def _name_records(address: object, texts: Sequence[bytes]) -> Iterator[tuple[int
 
 def _name_address(address: object) -> tuple[int, bytes]:
     try:
-        parsed = ipaddress.ip_address(address)  # type: ignore[arg-type]
-        return (1 if parsed.version == 4 else 2), parsed.packed
-    except ValueError:
+        parsed = ipaddress.ip_address(_not_a_number(address))
+        if getattr(parsed, "scope_id", None) is None:  # for which a record has no room
+            return (1 if parsed.version == 4 else 2), parsed.packed
+        packed = None
+    except (ValueError, TypeError):
         packed = _hardware_address(address)
     if packed is None or len(packed) not in (6, 8):
         raise UsageError(
@@ -191,25 +185,23 @@ def _name_address(address: object) -> tuple[int, bytes]:
     return (3 if len(packed) == 6 else 4), packed
 
 
-def secrets_body(secrets_type: str | int, data: bytes | str) -> bytes:
+def secrets_body(secrets_type: str | SupportsIndex, data: BytesLike | str) -> bytes:
     """The body of a Decryption Secrets Block."""
-    number = KEY_LOG_TYPES.get(secrets_type.lower()) if isinstance(secrets_type, str) else secrets_type
-    if not isinstance(number, int) or not 0 <= number < 2**32:
+    number = KEY_LOG_TYPES.get(secrets_type.lower()) if isinstance(secrets_type, str) else whole_number(secrets_type)
+    if number is None or not 0 <= number < 2**32:
         forms = f"{', '.join(KEY_LOG_TYPES)} or a number from 0 to 0x{2**32 - 1:x}"
         raise UsageError(
             f"{argument('secrets_type', secrets_type)}: not a type of secrets; write {forms}", option="secrets_type"
         )
     if isinstance(data, str):
-        data = data.encode(errors="surrogateescape")
-    if not isinstance(data, bytes | bytearray | memoryview):
+        try:
+            data = data.encode(errors="surrogateescape")
+        except UnicodeEncodeError:
+            raise UsageError(f"{argument('data')}: has a character that UTF-8 does not have", option="data") from None
+    packed = bytes_of(data)
+    if packed is None:
         raise UsageError(f"{argument('data')}: secrets are bytes or text", option="data")
     most = LARGEST_RECORD - pcapng.BLOCK_OVERHEAD - pcapng.SECRETS_DATA_AT
-    if memoryview(data).nbytes > most:
-        raise UsageError(f"{argument('data')}: secrets of {len(data)} bytes; a block holds {most}", option="data")
-    return bodies.secrets_body(number, bytes(data), ORDER)
-
-
-def _listed(value: Any) -> Iterable[Any]:
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
-        return value
-    return (value,)
+    if len(packed) > most:
+        raise UsageError(f"{argument('data')}: secrets of {len(packed)} bytes; a block holds {most}", option="data")
+    return bodies.secrets_body(number, packed, ORDER)

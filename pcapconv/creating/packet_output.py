@@ -1,7 +1,8 @@
 """The packets of a new capture on their way to its writer: one batch, to which packets are appended.
 
 Strategy: the batch is handed over when it is full, and before any other item, so that all items stand in the order in
-which they were written. A packet that is larger than the batch's buffer is a batch of its own.
+which they were written. A packet that is larger than the batch's buffer is a batch of its own. Other threads may call
+`try_append` at any time; all other methods are called by one thread at a time.
 """
 
 from __future__ import annotations
@@ -56,25 +57,30 @@ class PacketOutput:
                 record_type = pcapng.SIMPLE_PACKET
             else:
                 self._new.losses["packets-without-time"] += 1
-        if self.try_append(data, ticks, interface.id, length, options, record_type):
-            return
+        small = len(data) + len(options) <= _BUFFER_SIZE
+        while small:  # again if other threads have filled the buffer meanwhile
+            if self.try_append(data, ticks, interface.id, length, options, record_type):
+                return
+            self.hand_over()
         self.hand_over()
-        if self.try_append(data, ticks, interface.id, length, options, record_type):
-            return
-        columns = Columns(1)  # a packet that is larger than the buffer
+        columns = Columns(1)
         buffer = bytearray(len(data) + len(options))
         choose().PacketAppender(buffer, columns).append(data, ticks, interface.id, length, options, record_type)
         self.pass_on(self._batch(buffer, columns, 1))
 
     def hand_over(self) -> None:
         """Hand the packets that were appended to the writer."""
+        try:
+            self.close()
+        finally:
+            self._appender.clear()
+
+    def close(self) -> None:
+        """Hand the packets that were appended to the writer, and append no more."""
+        self._appender.pause()
         rows = self._appender.rows
         if rows:
-            batch = self._batch(self._buffer, self._columns, rows)
-            try:
-                self.pass_on(batch)
-            finally:
-                self._appender.clear()
+            self.pass_on(self._batch(self._buffer, self._columns, rows))
 
     def _batch(self, buffer: bytearray, columns: Columns, rows: int) -> PacketBatch:
         batch = PacketBatch(

@@ -19,7 +19,7 @@ from pcapconv.formats import damaged_transfers
 from pcapconv.formats.pcap_header import ALWAYS, WHERE_LARGER, header_size, read_header
 from pcapconv.formats.pcap_variants import recognise_variant
 from pcapconv.formats.rereading import SectionPackets
-from pcapconv.formats.window import LARGEST_RECORD, Window
+from pcapconv.formats.window import LARGEST_PCAP_RECORD, Window
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL, NOT_A_RECORD
 from pcapconv.model import NO_COUNTS, Columns, Damage, Interface, Item, Notice, PacketBatch
@@ -31,7 +31,6 @@ from pcapconv.wording import argument
 if TYPE_CHECKING:
     from pcapconv.formats.pcap_salvage import PcapSalvage
 
-_LARGEST = LARGEST_RECORD - 48  # bytes of a record, so that it fits a pcapng block with a flags option
 _USUAL_RECORD = 64  # bytes; of records that are shorter, a batch has fewer than the window holds
 _EMPTY_IN_BATCH = 4096  # empty packets of a batch
 _DOUBTFUL = -1  # besides why the index kernel stopped: the next record is not sound, while salvaging
@@ -236,8 +235,10 @@ class PcapReader:
         original = int.from_bytes(window.buffer[at + 4 : at + 8], self._byte_order)
         if swap == ALWAYS or (swap == WHERE_LARGER and captured > original):
             captured = original
-        if size + captured > _LARGEST:
-            reason = f"a captured length of {captured} bytes, more than the {_LARGEST - size} that pcapconv reads"
+        if size + captured > LARGEST_PCAP_RECORD:
+            reason = (
+                f"a captured length of {captured} bytes, more than the {LARGEST_PCAP_RECORD - size} that pcapconv reads"
+            )
         elif window.fill(size + captured):
             return False
         elif window.interrupted:

@@ -17,6 +17,7 @@ from pcapconv.errors import NeedsNanosecondsError, TargetError, TimeRangeError
 from pcapconv.formats.losses import PcapLosses
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.formats.settings import WriterSettings
+from pcapconv.formats.window import LARGEST_PCAP_RECORD
 from pcapconv.io.buffered_output import BufferedOutput
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import BEFORE_1970, FULL, MORE, SCALE, TOTALS
@@ -213,8 +214,13 @@ class PcapWriter:
 
     def _write_long(self, batch: PacketBatch, columns: Columns, row: int, scales: array[int]) -> int:
         """Write a packet that is too large for an output buffer: its record's header, and its bytes straight from the
-        batch's buffer. Return the kernel's status: MORE if the packet was written."""
+        batch's buffer. Return the kernel's status: MORE if the packet was written. Raises TargetError."""
         order, captured = self._byte_order, columns.captured_length[row]
+        if pcap.RECORD_SIZE + captured > LARGEST_PCAP_RECORD:
+            raise TargetError(
+                f"packet {batch.number(row)}: its record would have {pcap.RECORD_SIZE + captured} bytes, more than the "
+                f"{LARGEST_PCAP_RECORD} that pcapconv reads"
+            )
         empty, header = columns.copy(row, row + 1), bytearray(pcap.RECORD_SIZE)
         empty.captured_length[0] = 0
         status: int
@@ -334,7 +340,7 @@ class PcapWriter:
         return NANOSECONDS if self._nanoseconds else MICROSECONDS
 
     def _add_scale(self, interface: Interface) -> None:
-        """Add an interface's entry to the table for the kernel; see `encode_pcap` in `kernels/interpreted.py`."""
+        """Add an interface's entry to the table for the kernel; see `encode_pcap` in `kernels/interpreted/`."""
         if not _fits_kernel(interface, self._ticks_per_second):
             self._all_fit = False
             self._scales.extend([1] * SCALE)  # never used: `_with_times` converts the ticks of such a section

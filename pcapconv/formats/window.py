@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pcapconv.io.decompressed_stream import DecompressedStream
 
 LARGEST_RECORD = 129 * 2**20  # libpcap's largest snaplen, 128 MiB (D-Bus, USB), and room for options
+LARGEST_PCAP_RECORD = LARGEST_RECORD - 48  # so that it fits a pcapng block with a flags option
 FIRST_SIZE = 65536  # bytes at the beginning of a capture that are checked again if the capture is damaged
 _SMALLEST = 4096
 _STEP = 2**20

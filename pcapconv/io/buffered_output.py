@@ -14,6 +14,7 @@ share spare buffers, since allocating new memory takes as long as writing it. Be
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ BUFFER_SIZE = 512 * 1024
 _BUFFERS = 3
 _SMALLEST = 4096
 _PATIENCE = 0.5  # seconds that `close` waits for a thread
+_MOMENT = 0.001  # seconds between two looks at a pipe
 
 
 class BufferedOutput:
@@ -180,6 +182,12 @@ class BufferedOutput:
         self._flush_at = self.position
         self._hand_over()
         return True
+
+    def send_to_pipe(self) -> None:
+        """Do `flush_to_pipe`, and wait until all bytes are written."""
+        while not self.flush_to_pipe() or self._sent < self._flush_at:
+            self._raise_error()
+            time.sleep(_MOMENT)
 
     def release(self) -> None:
         """Write the bytes in the buffer, then release buffers, threads, a compressor and the open file until more is

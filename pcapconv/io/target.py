@@ -321,27 +321,29 @@ def open_target(
     *,
     force: bool = False,
     whole: bool = False,
+    hidden: bool = False,
     text: bool = False,
     private: bool = False,
     compressed: bool = False,
 ) -> Target:
     """Open a path, `-` for stdout, or a binary file object, which stays open.
 
-    With `force`, an existing file may be replaced. With `whole`, a stream gets nothing before the output is complete;
-    with `compressed`, nor does a file object whose bytes can be replaced but not read: what is compressed is read again
-    before it is replaced.
+    With `force`, an existing file may be replaced. With `whole`, a stream gets nothing before the output is complete.
+    With `hidden`, nor does any stream but a pipe, a socket or a device; with `compressed`, nor does a file object whose
+    bytes can be replaced but not read: what is compressed is read again before it is replaced.
     `text` allows a terminal as the output. With `private`, only its owner may read the file. Raises FileError.
     """
     if not isinstance(output, str | os.PathLike):
         stream = _Stream(output, file_name(output, "output", "wb"), owned=False, seekable=_is_rewritable(output))
-        return _spooled(stream, whole or (compressed and stream.seekable and not output.readable()))
+        whole = whole or (compressed and stream.seekable and not output.readable())
+        return _spooled(stream, whole, hidden=hidden)
     if output == STDIO:
         stdout = standard_stream(sys.stdout, "stdout", "wb")
         if not text and stdout.isatty():
             raise FileError(
                 "stdout is a terminal: a capture is not for reading; name a file, or pipe it into a program"
             )
-        return _spooled(_Stream(stdout, "stdout", owned=False), whole)
+        return _spooled(_Stream(stdout, "stdout", owned=False), whole, hidden=hidden)
     name = os.fspath(output)
     if not os.path.basename(name):
         raise FileError(f"{name!r} names no file", path=name)
@@ -357,7 +359,7 @@ def open_target(
         # a symbolic link stays; the file that it leads to is replaced
         return PlainFile(real_path(name), name, force=force, private=private)
     try:
-        return _spooled(_Stream(io.FileIO(name, "wb"), name, owned=True), whole)
+        return _spooled(_Stream(io.FileIO(name, "wb"), name, owned=True), whole, hidden=hidden)
     except OSError as error:
         raise FileError(f"{name}: cannot write: {reason_of(error)}", path=name, cause=error) from error
 
@@ -374,12 +376,23 @@ def _is_rewritable(file: Any) -> bool:
         return False
 
 
+def _mode(file: Any) -> int:
+    """Return the type of the file behind a file object, as `stat` has it; 0 if it has no descriptor."""
+    try:
+        return os.fstat(file.fileno()).st_mode
+    except (AttributeError, OSError, ValueError, TypeError):
+        return 0
+
+
 def _is_regular(file: Any) -> bool:
     """Return whether a file object is a regular file, such as stdout that a shell sends to one."""
-    try:
-        return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-    except (AttributeError, OSError, ValueError, TypeError):
-        return False
+    return stat.S_ISREG(_mode(file))
+
+
+def _is_live(file: Any) -> bool:
+    """Return whether a file object is a pipe, a socket or a device."""
+    mode = _mode(file)
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)
 
 
 def _is_appending(file: Any) -> bool:
@@ -400,5 +413,5 @@ def overwrites_source(source: Source, target: Target) -> bool:
     return stat.S_ISREG(one.st_mode) and os.path.samestat(one, other) and not _is_appending(target.file)
 
 
-def _spooled(stream: Target, whole: bool) -> Target:
-    return _SpooledStream(stream) if whole else stream
+def _spooled(stream: Target, whole: bool, *, hidden: bool) -> Target:
+    return _SpooledStream(stream) if whole or (hidden and not _is_live(stream.file)) else stream

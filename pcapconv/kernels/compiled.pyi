@@ -1,11 +1,13 @@
-"""The types of the compiled kernels, which `interpreted.py` documents."""
+"""The types of the compiled kernels, which `interpreted` documents."""
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pcapconv.columns import Columns
-from pcapconv.kernels.interpreted import BytesLike, ByteStore, Description
+from pcapconv.kernels.contract import BytesLike
+from pcapconv.kernels.interpreted.packet_rows import Description
+from pcapconv.kernels.interpreted.repeat_window import ByteStore
 
 NAME: str
 
@@ -166,6 +168,9 @@ class PacketRows:
     def done(self) -> int: ...
     def stop(self) -> None: ...
 
+def tuple_fields(tuple_type: type, names: Sequence[str]) -> list[Any]: ...
+def list_of_item(index: int, decode: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any]]: ...
+
 class PacketAppender:
     rows: int
     def __init__(self, buffer: bytearray, columns: Columns) -> None: ...
@@ -178,6 +183,7 @@ class PacketAppender:
         options: BytesLike | None = None,
         record_type: int = 6,
     ) -> bool: ...
+    def pause(self) -> None: ...
     def clear(self) -> None: ...
 
 class PacketMerger:

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""The kernels, compiled. `interpreted.py` is the reference, which documents them; both must do the same.
+"""The kernels, compiled. The modules of `interpreted` are the reference, which documents them; both must do the same.
 
 Strategy: each kernel gets a raw pointer to each column that it uses, and loops without the GIL. Before every read it
 checks that the bytes are inside the buffer. Offsets are Py_ssize_t; lengths from the file are widened before anything
@@ -10,13 +10,14 @@ from cpython cimport array
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.ref cimport Py_INCREF
-from cpython.tuple cimport PyTuple_SET_ITEM
+from cpython.tuple cimport PyTuple_GET_SIZE, PyTuple_SET_ITEM
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memmove, memset
 
 cdef extern from *:
     """
+    #include <stddef.h>
     #include <stdint.h>
     #include <string.h>
     static inline uint16_t load16(const unsigned char *p, int big) {
@@ -32,6 +33,9 @@ cdef extern from *:
     }
     static inline void store16(unsigned char *p, uint16_t v, int big) {
         p[!big] = v >> 8; p[big != 0] = (unsigned char)v;
+    }
+    static inline Py_ssize_t offset_of_item(Py_ssize_t index) {  /* in a tuple */
+        return (Py_ssize_t)(offsetof(PyTupleObject, ob_item) + index * sizeof(PyObject *));
     }
     static int no_record(const unsigned char *p, Py_ssize_t header_size) {
         /* Whether it is zeros, or the magic number and version of a pcap file. Neither has a byte above 0x1f after the
@@ -244,6 +248,7 @@ cdef extern from *:
     uint32_t load32(const unsigned char *p, int big) nogil
     void store16(unsigned char *p, uint16_t v, int big) nogil
     void store32(unsigned char *p, uint32_t v, int big) nogil
+    Py_ssize_t offset_of_item(Py_ssize_t index)
     bint no_record(const unsigned char *p, Py_ssize_t header_size) nogil
 
 
@@ -293,6 +298,17 @@ cdef enum:
 cdef extern from "Python.h":
     object PyType_GenericAlloc(object type, Py_ssize_t items)
     void PyObject_GC_UnTrack(void *object)
+    object PyDescr_NewMember(object type, PyMemberDef *member)
+
+cdef extern from "structmember.h":
+    ctypedef struct PyMemberDef:
+        const char *name
+        int type
+        Py_ssize_t offset
+        int flags
+        const char *doc
+    int T_OBJECT_EX
+    int READONLY
 
 
 cdef void *column(object owner, str name, str typecode, Py_ssize_t rows) except? NULL:
@@ -1323,6 +1339,7 @@ cdef class PacketAppender:
     cdef unsigned char *bytes_out
     cdef int64_t size, end
     cdef Py_ssize_t room
+    cdef bint paused
     cdef list held
 
     def __cinit__(self, buffer, columns):
@@ -1344,7 +1361,7 @@ cdef class PacketAppender:
         PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
         try:
             captured = view.len
-            if row == self.room or captured > self.size - self.end:
+            if self.paused or row == self.room or captured > self.size - self.end:
                 return False
             if options is not None:
                 PyObject_GetBuffer(options, &options_view, PyBUF_SIMPLE)
@@ -1370,8 +1387,12 @@ cdef class PacketAppender:
         self.rows = row + 1
         return True
 
+    def pause(self):
+        self.paused = True
+
     def clear(self):
         self.rows = self.end = 0
+        self.paused = False
 
 
 cdef struct MergedStream:
@@ -2670,7 +2691,8 @@ cdef class PacketRows:
         cdef Py_ssize_t row = self.row, place
         cdef const char *bytes_at = <const char *>self.view.buf
         cdef tuple packet, entry
-        cdef object number, data, ticks, time, options
+        cdef object number, data, ticks, time, options, original, captured
+        cdef int_128_t exact
         cdef const uint64_t *scale
         if row >= self.rows:
             self.release()
@@ -2690,17 +2712,21 @@ cdef class PacketRows:
         if self.record_type[row] != SIMPLE:
             ticks = self.ticks[row]
             if scale[1] or scale[2]:
-                time = number_of_128_bits(exact_time(self.ticks[row], scale))
+                exact = exact_time(self.ticks[row], scale)
+                time = ticks if exact == <int_128_t>self.ticks[row] else number_of_128_bits(exact)
+        original = captured = self.captured_length[row]
+        if self.original_length[row] != self.captured_length[row]:
+            original = self.original_length[row]
         packet = <tuple>PyType_GenericAlloc(entry[0], PACKET_ITEMS)
         put(packet, 0, number)
         put(packet, 1, data)
-        put(packet, 2, self.original_length[row])
+        put(packet, 2, original)
         put(packet, 3, ticks)
         put(packet, 4, entry[1])
         put(packet, 5, options)
         put(packet, 6, self.section)
         put(packet, 7, time)
-        put(packet, 8, self.captured_length[row])
+        put(packet, 8, captured)
         PyObject_GC_UnTrack(<void *>packet)  # which holds nothing that could lead back to it
         self.row = row + 1
         return packet
@@ -2712,6 +2738,39 @@ cdef class PacketRows:
     def stop(self):
         self.row = self.rows
         self.release()
+
+
+cdef list names_of_fields = []  # which descriptors point to
+
+
+def tuple_fields(tuple_type, names):
+    cdef Py_ssize_t index
+    cdef bytes name
+    cdef PyMemberDef *members
+    if not issubclass(tuple_type, tuple):
+        raise ValueError("fields of a type that is not a tuple")
+    members = <PyMemberDef *>calloc(len(names) + 1, sizeof(PyMemberDef))  # for ever, as the types of packets are
+    if members == NULL:
+        raise MemoryError
+    fields = []
+    for index in range(len(names)):
+        name = names[index].encode()
+        names_of_fields.append(name)
+        members[index].name = name
+        members[index].type = T_OBJECT_EX
+        members[index].offset = offset_of_item(index)
+        members[index].flags = READONLY
+        fields.append(PyDescr_NewMember(tuple_type, &members[index]))
+    return fields
+
+
+def list_of_item(Py_ssize_t index, decode):
+    def get(items):
+        if not isinstance(items, tuple) or not 0 <= index < PyTuple_GET_SIZE(items):
+            raise ValueError(f"no tuple with an item {index}")
+        return decode(items) if (<tuple>items)[index] else []
+
+    return get
 
 
 def move_offsets(columns, Py_ssize_t rows, int64_t distance):

@@ -1,10 +1,17 @@
-"""Constants of both forms of the kernels: why a kernel stops, and how many values its tables have.
+"""Constants and types of both forms of the kernels: why a kernel stops, and how many values its tables have.
 
 `interpreted` says what each kernel takes and gives. A table is an array of unsigned 64-bit values with one entry for
 each interface, or for each value that is counted.
 """
 
 from __future__ import annotations
+
+TYPE_CHECKING = False  # not from `typing`, which takes long to import
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as BytesLike  # bytes, or any object that has bytes
+
+    __all__ = ["BytesLike"]
 
 # Why a kernel stopped.
 MORE = 0  # an index kernel reached the end of the buffer, and needs more of it; any other kernel has done all rows

@@ -7,6 +7,7 @@
 | `option_lists.py` | option lists as raw bytes: read, edit, make |
 | `readable_options.py` | a packet's options, and those of every other block, decoded for people |
 | `decoded_options.py` | the same by name, as users of the library get them |
+| `given_values.py` | numbers, bytes and texts that callers give, checked |
 | `pcap.py` | the header and the records of pcap, and its variants |
 | `link_types.py` | the numbers and names of link types |
 

@@ -14,7 +14,7 @@ blocks of one type in a special way:
 | | `comparing/compared_capture.py`, `describing/blocks.py`, `describing/text_form.py`: fields and options |
 | | `sidecar/json_blocks.py`: readable JSON. `readable_options.py`: times need the interface's time unit |
 | | `conversion.py`: is not counted among the report's `other_blocks` |
-| Name Resolution (4) | `model.py`, `formats/losses.py`: counts as many times as it has records |
+| Name Resolution (4) | `model/blocks.py`, `formats/losses.py`: counts as many times as it has records |
 | | `normalizing/survey.py`: one block for all names. `sidecar/json_blocks.py`: readable JSON |
 | | `describing/blocks.py`, `describing/text_form.py`: addresses and names |
 | Decryption Secrets (10) | `steps/secrets.py`: is added, or its key log extracted |

@@ -1,4 +1,4 @@
-"""The interpreted kernels that search damaged bytes for chains of sound records and blocks; part of `interpreted`.
+"""The interpreted kernels that search damaged bytes for chains of sound records and blocks.
 
 A chain begins at a record, and goes on with the record that begins where the one before it ends. It has proven itself
 when it has run over `reach` bytes, or, with `at_end`, exactly to `stop`, where the capture ends.

@@ -1,0 +1,23 @@
+"""Checks of arguments that the interpreted kernels share."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pcapconv.columns import Columns
+
+
+def check_columns(columns: Columns, rows: int) -> None:
+    """Raise ValueError for columns of another type or of fewer than `rows`, and for negative `rows`."""
+    for name, typecode in columns.TYPECODES.items():
+        column = getattr(columns, name)
+        if column.typecode != typecode or not 0 <= rows <= len(column):
+            raise ValueError(f"column {name} is not {rows} values of type {typecode}")
+
+
+def check_table(table: array[int], least: int) -> None:
+    """Raise ValueError for a table that is too short, or not of unsigned 64-bit values."""
+    if table.typecode != "Q" or len(table) < least:
+        raise ValueError(f"a table of fewer than {least} 64-bit values")
