@@ -13,8 +13,8 @@ How a capture flows; the loop in `conversion.py` passes it through these modules
 
 Below these modules: spec/ defines what blocks, options and link types are; kernels/ has the loops over the packets of a
 batch. Above them, a folder for each capability: creating, converting, splitting, merging, joining, normalizing,
-comparing, describing, batching; sidecar/ keeps what pcap cannot hold. `capture.py` has `pcapconv.open`, `report.py` has
-the report of a conversion, and cli/ is the command.
+comparing, describing, batching, tables; arrow/ has the columns of tables, sidecar/ keeps what pcap cannot hold.
+`capture.py` has `pcapconv.open`, `report.py` has the report of a conversion, and cli/ is the command.
 """
 
 TYPE_CHECKING = False  # not from `typing`: what takes long to import is imported at its first use
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from pcapconv.normalizing import normalize
     from pcapconv.report import LossError, Report
     from pcapconv.splitting import split
+    from pcapconv.tables import read_table, write_table
 
 __all__ = [
     "Block",
@@ -73,7 +74,9 @@ __all__ = [
     "merge",
     "normalize",
     "open",
+    "read_table",
     "split",
+    "write_table",
 ]
 
 __version__ = "0.1.0"
@@ -104,6 +107,7 @@ _MODULES = {
         "normalizing": ("normalize",),
         "report": ("LossError", "Report"),
         "splitting": ("split",),
+        "tables": ("read_table", "write_table"),
     }.items()
     for name in names
 }

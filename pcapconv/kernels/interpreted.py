@@ -70,6 +70,14 @@ from pcapconv.kernels.interpreted_chains import (
     first_unsound,
     follow_records,
 )
+from pcapconv.kernels.interpreted_tables import (
+    copy_comments,
+    copy_data,
+    copy_directions,
+    look_up,
+    rows_within,
+    write_numbers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -92,13 +100,19 @@ BytesLike = bytes | bytearray | memoryview
 
 NAME = "interpreted"
 
-__all__ = [
+__all__ = [  # from interpreted_chains and interpreted_tables
+    "copy_comments",
+    "copy_data",
+    "copy_directions",
     "find_blocks",
     "find_container",
     "find_records",
     "first_unsound",
     "follow_records",
-]  # from interpreted_chains
+    "look_up",
+    "rows_within",
+    "write_numbers",
+]
 
 _SIMPLE, _OBSOLETE, _ENHANCED = 3, 2, 6
 _COMMENT = 1

@@ -80,11 +80,8 @@ REPEATABLE = {
 }
 
 
-class StepArguments(TypedDict, total=False):
-    """The selecting and editing arguments of `convert`, `split` and `batch`; `docs/reference/python.md` describes each.
-
-    Times and durations are text. An argument that may be given several times is a sequence.
-    """
+class SelectingArguments(TypedDict, total=False):
+    """The selecting arguments of `convert`, `split`, `batch` and `write_table`, as in `StepArguments`."""
 
     sort: bool
     timezone: str | None
@@ -103,6 +100,14 @@ class StepArguments(TypedDict, total=False):
     dedup_ignore: Sequence[str]
     dedup_skip: int | None
     invert: bool
+
+
+class StepArguments(SelectingArguments, total=False):
+    """The selecting and editing arguments of `convert`, `split` and `batch`; `docs/reference/python.md` describes each.
+
+    Times and durations are text. An argument that may be given several times is a sequence.
+    """
+
     snaplen: int | None
     chop: Sequence[int | str]
     adjust_length: bool

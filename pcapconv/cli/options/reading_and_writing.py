@@ -15,8 +15,10 @@ from pcapconv.cli.options.groups import (
     READ,
     READING,
     REPORTED,
+    SELECTING,
     SIDECARS,
     SPLIT,
+    TABLE,
     WRITING,
     WRITTEN,
 )
@@ -41,7 +43,7 @@ _READ = (
         "flag",
         "Read on behind damage",
         READ,
-        CONVERTING,
+        SELECTING,
         manual=f"{_SALVAGE} Not together with `--strict`.",
         page="how-to/repair#packets-behind-damage",
     ),
@@ -59,7 +61,7 @@ _READ = (
         "flag",
         "Refuse damaged input, with status 1",
         READ,
-        ("convert", "split", "merge"),
+        ("convert", "split", "merge", "table"),
         manual="Refuse damaged input, with status 1 and no output. Default: keep what can be read, with status 3.",
     ),
     Option(
@@ -87,7 +89,7 @@ _ENDED = (
         "flag",
         "Of pcapng, read nothing after the last packet",
         READ,
-        ("convert", "split"),
+        ("convert", "split", "table"),
         manual="Read nothing after the last selected packet: with `--first`, with `--packets` whose last range has an "
         "end, or with `--before` and `--in-order`. A pcap capture is read no further even without this option. In "
         "pcapng, names, secrets and statistics may follow, which this option leaves out. `--strict`, a sidecar, "
@@ -99,7 +101,7 @@ _ENDED = (
         "optional",
         "Times go back by at most SLACK; default: 1s",
         READ,
-        ("convert", "split"),
+        ("convert", "split", "table"),
         "SLACK",
         example="5s",
         manual="With `--before`: promise that the times of packets go back by no more than SLACK (`--in-order=5s`; "
@@ -127,6 +129,16 @@ _WRITTEN = (
         ("convert", "split", "merge"),
         choices=("pcap", "pcapng"),
         manual="The format to write. Default: the format of the output's suffix.",
+    ),
+    Option(
+        "to",
+        "text",
+        "The kind of file; default: by the suffix",
+        WRITTEN,
+        TABLE,
+        choices=("parquet", "arrow", "arrows"),
+        manual="The kind of file: `parquet`, `arrow` (a file of Arrow, also called Feather) or `arrows` (a stream of "
+        "Arrow). Default: by the suffix of OUT, `.parquet`, `.arrow` or `.feather`, `.arrows`.",
     ),
     Option(
         "to",
@@ -232,7 +244,7 @@ _WRITTEN = (
         "flag",
         "Replace what exists",
         WRITTEN,
-        JOIN,
+        (*JOIN, "table"),
         short="f",
         manual="Replace files that exist: the output, the report.",
     ),
@@ -297,7 +309,7 @@ _WRITTEN = (
         "switch",
         "Do not sync files to disk before replacing",
         WRITTEN,
-        WRITING,
+        (*WRITING, "table"),
         on_by_default=True,
         manual="Do not sync a new file to disk before it replaces an old one. This is faster for thousands of files, "
         "but a power failure may leave an empty file.",
@@ -384,7 +396,7 @@ _REPORTED = (
         "text",
         "Write a report as JSON; - for stdout",
         REPORTED,
-        ("convert", "split", "merge", "join", "normalize"),
+        ("convert", "split", "merge", "join", "normalize", "table"),
         "FILE",
         example="report.json",
         manual="Write a report of the conversion as JSON. FILE may be `-` for stdout.",
@@ -428,7 +440,7 @@ _REPORTED = (
         "flag",
         "No progress bar and no closing line",
         REPORTED,
-        WRITING,
+        (*WRITING, "table"),
         short="q",
         manual="Print no progress bar and no closing line. Warnings are still printed.",
     ),
