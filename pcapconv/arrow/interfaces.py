@@ -56,7 +56,7 @@ class Interfaces(Builder):
     def __init__(self, names: Sequence[str], interface_names: InterfaceNames | None = None) -> None:
         super().__init__(names)
         self._keeps_names = interface_names is not None
-        self._interface_names = interface_names or InterfaceNames()
+        self._interface_names = InterfaceNames() if interface_names is None else interface_names
         self._interfaces: list[Interface] | None = None  # of the section of the last batch
         self._begin()
 
@@ -89,7 +89,10 @@ class Interfaces(Builder):
         self._begin()
         arrays = {name: array_of(pyarrow.int32(), values, rows) for name, values in columns.items()}
         if "interface" in arrays:
-            codes = arrays["interface"]
-            codes = pyarrow.compute.if_else(pyarrow.compute.greater_equal(codes, 0), codes, None)
+            has_name = pyarrow.compute.greater_equal(arrays["interface"], 0)
+            zero = pyarrow.scalar(0, pyarrow.int32())  # since Polars reads a code also where it is null
+            codes = pyarrow.compute.if_else(has_name, arrays["interface"], zero)
+            buffers = [has_name.buffers()[1], codes.buffers()[1]]
+            codes = pyarrow.Array.from_buffers(pyarrow.int32(), rows, buffers)
             arrays["interface"] = pyarrow.DictionaryArray.from_arrays(codes, names.array, safe=False)
         return arrays

@@ -45,7 +45,7 @@ def write_numbers(first: int, rows: int, out: array[int], row: int) -> None:
 
 def look_up(columns: Columns, rows: int, codes: array[int], out: array[int], row: int) -> None:
     """Write the entry that `codes` has for each row's interface into `out`."""
-    _check_array(columns.interface, "I", rows)
+    _check_columns(columns, rows, "interface")
     _check_array(codes, "i", 0)
     _check_place(out, "i", row, rows)
     numbers = columns.interface[:rows]
@@ -59,8 +59,7 @@ def copy_data(
     buffer: bytes | bytearray, columns: Columns, rows: int, out: bytearray, at: int, offsets: array[int], row: int
 ) -> int:
     """Copy the rows' bytes into `out` from `at` on, and write where each row ends; return where the last one does."""
-    _check_array(columns.data_at, "q", rows)
-    _check_array(columns.captured_length, "I", rows)
+    _check_columns(columns, rows, "data_at", "captured_length")
     _check_place(offsets, "i", row, rows + 1)
     if not 0 <= at <= len(out):
         raise ValueError("outside the output")
@@ -83,7 +82,7 @@ def copy_directions(
 
     These are the lowest two bits of the first option that has the code of flags, if its length is 4.
     """
-    _check_options(columns, rows)
+    _check_columns(columns, rows, "options_at", "options_length")
     if not 0 <= row <= len(out) - rows:
         raise ValueError("outside the output")
     for index in range(rows):
@@ -114,7 +113,7 @@ def copy_comments(
     room for all that its options can hold: a comment for each 4 of their bytes, and 4 bytes for each byte. Returns the
     number of comments, and where the last one ends.
     """
-    _check_options(columns, rows)
+    _check_columns(columns, rows, "options_at", "options_length")
     _check_place(lists, "i", row, rows + 1)
     _check_array(offsets, "i", 1)
     if not 0 <= at <= len(out) or not 0 <= count < len(offsets):
@@ -151,9 +150,12 @@ def _options_of(buffer: bytes | bytearray, columns: Columns, row: int, big: bool
         at += 4 + (size + 3 & ~3)
 
 
-def _check_options(columns: Columns, rows: int) -> None:
-    _check_array(columns.options_at, "q", rows)
-    _check_array(columns.options_length, "I", rows)
+def _check_columns(columns: Columns, rows: int, *names: str) -> None:
+    """Raise ValueError for columns of another type or of fewer than `rows`, and for negative `rows`."""
+    for name in names:
+        column, typecode = getattr(columns, name), columns.TYPECODES[name]
+        if column.typecode != typecode or not 0 <= rows <= len(column):
+            raise ValueError(f"column {name} is not {rows} values of type {typecode}")
 
 
 def _check_array(values: array[int], typecode: str, least: int) -> None:
