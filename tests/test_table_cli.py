@@ -4,7 +4,7 @@ import io
 import json
 import os
 import subprocess
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -116,14 +116,16 @@ def test_a_stream_is_live() -> None:
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(wire.pcap_header() + wire.pcap_record(1, 2, b"one"))
+        limit = threading.Timer(20, process.kill)
+        limit.start()
+        process.stdin.write(wire.pcap_header() + wire.pcap_record(1, 2, b"one") * 2)
         process.stdin.flush()
         reader = ipc.open_stream(process.stdout)
-        assert reader.read_next_batch().to_pydict() == {"number": [1]}
-        process.stdin.write(wire.pcap_record(1, 2, b"two") * 2)
+        assert reader.read_next_batch().to_pydict() == {"number": [1, 2]}
+        process.stdin.write(wire.pcap_record(1, 2, b"three"))
         process.stdin.flush()
-        time.sleep(0.01)
-        assert reader.read_next_batch()["number"][0].as_py() == 2
+        assert reader.read_next_batch().to_pydict() == {"number": [3]}
         process.stdin.close()
-        reader.read_all()
+        assert reader.read_all().num_rows == 0
+        limit.cancel()
         assert process.wait(20) == 0

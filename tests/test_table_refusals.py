@@ -16,6 +16,7 @@ from tabling import ALL, looped, read, rows, streamed, written
 import pcapconv
 from pcapconv.arrow import builders
 
+NO_KIND = "its name does not tell the kind of table; give to='parquet', to='arrow' or to='arrows'"
 ONE = wire.pcap_header() + wire.pcap_record(1, 2, b"one")
 
 
@@ -63,14 +64,13 @@ def with_ticks(ticks: int, *options: tuple[int, bytes]) -> bytes:
     return wire.section_header() + interface + wire.enhanced_packet(0, 1, b"") + wire.enhanced_packet(0, ticks, b"ab")
 
 
-TOO_LATE = (
-    "its time, 9223372036854776000 ns since 1970, does not fit into 64 bits; columns= can leave the column time out"
-)
+LEAVE_OUT = "; columns= can leave the column time out"
+TOO_LATE = "its time, 9223372036854776000 ns since 1970, does not fit into 64 bits"
 TIMES = {
-    "late": (with_ticks((2**63 // 1000) + 1), f"packet 2: {TOO_LATE}"),
+    "late": (with_ticks((2**63 // 1000) + 1), f"packet 2: {TOO_LATE}{LEAVE_OUT}"),
     "early": (
         with_ticks(0, (14, (-(2**63) // 10**9 - 1).to_bytes(8, "little", signed=True))),
-        "packet 1: its time, -9223372036999999000 ns since 1970, does not fit into 64 bits; columns= can leave the "
+        "packet 1: its time, -9223372037999999000 ns since 1970, does not fit into 64 bits; columns= can leave the "
         "column time out",
     ),
     "unknown": (

@@ -109,8 +109,12 @@ def read_table(
     """Select packets of one capture, and return them as a table of pyarrow in memory: a row for each packet. Needs
     pyarrow (extra `table`). `Capture.to_arrow` reads a capture that is larger than memory.
 
-    The arguments are those of `write_table`. Damage is a `UserWarning`, and everything that can be read is returned;
-    with `strict`, damage is a DamageError.
+    * `source`: a path, `-` for stdin, or a binary file object, which stays open.
+    * `columns`, `strict`, `fractions`, `salvage`, `stop_early`, `in_order`, `progress` and `selecting`: as for
+      `write_table`.
+
+    Damage is a `UserWarning`, and everything that can be read is returned; with `strict`, damage is a DamageError.
+    Raises what `write_table` raises.
     """
     chosen = parse_columns(columns)
     plan = _plan(selecting, strict=strict, salvage=salvage, stop_early=stop_early, in_order=in_order)

@@ -89,12 +89,22 @@ _ENDED = (
         "flag",
         "Of pcapng, read nothing after the last packet",
         READ,
-        ("convert", "split", "table"),
+        ("convert", "split"),
         manual="Read nothing after the last selected packet: with `--first`, with `--packets` whose last range has an "
         "end, or with `--before` and `--in-order`. A pcap capture is read no further even without this option. In "
         "pcapng, names, secrets and statistics may follow, which this option leaves out. `--strict`, a sidecar, "
         "`--last`, `--invert`, `--interface`, `--set-interface` and an output that replaces IN need the whole capture, "
         "which is then read to its end.",
+    ),
+    Option(
+        "stop_early",
+        "flag",
+        "Of pcapng, read nothing after the last packet",
+        READ,
+        TABLE,
+        manual="Read nothing after the last selected packet: with `--first`, with `--packets` whose last range has an "
+        "end, or with `--before` and `--in-order`. A pcap capture is read no further even without this option. "
+        "`--strict`, `--last`, `--invert` and `--interface` need the whole capture, which is then read to its end.",
     ),
     Option(
         "in_order",
