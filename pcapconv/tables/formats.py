@@ -17,6 +17,7 @@ from pcapconv.wording import argument
 _GROUP_ROWS = 2**20  # of a row group of Parquet, unless it has as many bytes as the next number says
 _GROUP_BYTES = 2**26
 _WITH_DICTIONARY = ["captured_length", "original_length", "interface_id", "interface", "direction", "link_type"]
+_WITH_DIFFERENCES = ["number", "time"]  # which takes a fifth of the space, and less time than zstd alone
 _COMPRESSION = "zstd"
 
 
@@ -101,9 +102,12 @@ class _ParquetWriter:
     def __init__(self, schema: Any, file: Any) -> None:
         from pyarrow import parquet
 
-        with_dictionary = [name for name in _WITH_DICTIONARY if name in schema.names] or False
         self._writer = parquet.ParquetWriter(
-            file, schema, compression=_COMPRESSION, use_dictionary=with_dictionary, write_statistics=True
+            file,
+            schema,
+            compression=_COMPRESSION,
+            use_dictionary=[name for name in _WITH_DICTIONARY if name in schema.names] or False,
+            column_encoding={name: "DELTA_BINARY_PACKED" for name in _WITH_DIFFERENCES if name in schema.names},
         )
         self._schema = schema
         self._group: list[Any] = []
