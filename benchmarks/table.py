@@ -80,7 +80,7 @@ def measure(directory: Path, rounds: int, packets: int) -> dict[tuple[str, str],
 
 def rows(measured: dict[tuple[str, str], list[Measured]]) -> list[tuple[str, ...]]:
     """Return the rows of the table of results."""
-    shown = []
+    shown: list[tuple[str, ...]] = []
     for (way, suffix), values in measured.items():
         rate = median(value[0] for value in values)
         has_limit = "data" not in way and "interpreted" not in way
