@@ -13,8 +13,8 @@ How a capture flows; the loop in `conversion.py` passes it through these modules
 
 Below these modules: spec/ defines what blocks, options and link types are; kernels/ has the loops over the packets of a
 batch. Above them, a folder for each capability: creating, converting, splitting, merging, joining, normalizing,
-comparing, describing, batching; sidecar/ keeps what pcap cannot hold. `capture.py` has `pcapconv.open`, `report.py` has
-the report of a conversion, and cli/ is the command.
+comparing, describing, batching, tables; arrow/ has the columns of tables, sidecar/ keeps what pcap cannot hold.
+`capture.py` has `pcapconv.open`, `report.py` has the report of a conversion, and cli/ is the command.
 """
 
 TYPE_CHECKING = False  # not from `typing`: what takes long to import is imported at its first use
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from pcapconv.normalizing.check_result import CheckResult
     from pcapconv.report import LossError, Report
     from pcapconv.splitting import split
+    from pcapconv.tables import read_table, write_table
 
 __all__ = [
     "Block",
@@ -81,7 +82,9 @@ __all__ = [
     "merge",
     "normalize",
     "open",
+    "read_table",
     "split",
+    "write_table",
 ]
 
 __version__ = "0.1.0"
@@ -115,6 +118,7 @@ _MODULES = {
         "normalizing.check_result": ("CheckResult",),
         "report": ("LossError", "Report"),
         "splitting": ("split",),
+        "tables": ("read_table", "write_table"),
     }.items()
     for name in names
 }

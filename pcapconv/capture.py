@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pcapconv import formats
 from pcapconv.capture_metadata import CaptureMetadata, Secrets
@@ -14,6 +14,9 @@ from pcapconv.errors import UsageError
 from pcapconv.io.paths import STDIO, Readable
 from pcapconv.io.source import check_salvage, open_source, view_of
 from pcapconv.model import Damage, Interface, Item, Notice, Packet, PacketBatch, PacketRows, damage_error
+
+if TYPE_CHECKING:
+    from pyarrow import RecordBatchReader
 
 
 class Capture:
@@ -111,6 +114,25 @@ class Capture:
     def batches(self, *, reuse: bool = False) -> Iterator[PacketBatch]:
         """Yield each `PacketBatch`, and pass over all other items. `reuse` and the errors are those of `items`."""
         return (item for item in self.items(reuse=reuse) if isinstance(item, PacketBatch))
+
+    def to_arrow(self, columns: Sequence[str] | None = None) -> RecordBatchReader:
+        """The packets from the position on as a reader of pyarrow, which gives one record batch after the other, and
+        reads the capture as it is read.
+
+        * `columns`: the names of the columns, in their order; None for all but `data`, `link_type` and `section`. The
+          page `docs/how-to/tables.md` describes each.
+
+        Raises UsageError without pyarrow, and for a column that does not exist. While record batches are read, raises
+        what `items` raises, and TargetError for a time that nanoseconds in 64 bits cannot hold.
+        """
+        from pcapconv.arrow import pyarrow_for
+        from pcapconv.arrow.column_names import parse_columns
+
+        chosen = parse_columns(columns)
+        pyarrow_for("to_arrow")
+        from pcapconv.arrow.record_batches import open_record_batches
+
+        return open_record_batches(self.batches(reuse=True), chosen, self.name)
 
     def __iter__(self) -> Iterator[Packet]:
         return self._packets

@@ -60,6 +60,7 @@ STATED = {
     "test_sidecar_edited.py": ("sidecar_fingerprints",),
     "test_snaplens.py": ("keep_snaplen",),
     "test_split_limits.py": ("max_parts",),
+    "test_table_cli.py": ("columns",),
     "test_text_form.py": ("as_text",),
     "test_time.py": ("nanoseconds",),
 }
@@ -77,6 +78,7 @@ REFUSED_ELSEWHERE = {
     "test_secrets.py": ("inject_secrets",),
     "test_sidecar_basics.py": ("sidecar_file",),
     "test_split_limits.py": ("interval", "max_bytes", "max_packets"),
+    "test_table_refusals.py": ("columns",),
 }
 
 

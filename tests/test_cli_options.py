@@ -95,7 +95,7 @@ OF_OTHERS = {  # whole lines of other commands
     "merge a -w b": "merge has no option -w; the output comes after the inputs: pcapconv merge IN... OUT",
     "merge a b -a": "merge has no option -a; did you mean --append?",
     "merge a b -I none": "merge has no option -I; did you mean --separate-interfaces?",
-    "merge a b --stop-early": "merge has no option --stop-early; pcapconv convert and split have it",
+    "merge a b --stop-early": "merge has no option --stop-early; pcapconv convert, split and table have it",
     "merge": "IN and OUT are missing; write: pcapconv merge IN OUT",
     "merge 'a b'": "OUT is missing; write: pcapconv merge 'a b' OUT",
     "batch a -w b": "batch has no option -w; the output comes after the input: pcapconv batch SRC [DST]",

@@ -32,6 +32,7 @@ _PAGES = {
         *("how-to/golden-captures", "how-to/pre-commit", "how-to/github", "how-to/gitlab"),
         "reference/normal-form",
     ),
+    "table": ("how-to/tables", "how-to/select"),
     "diff": ("how-to/golden-captures", "how-to/pytest"),
     "info": ("how-to/look", "how-to/time-zones", "how-to/git-diff", "how-to/coming-from-editcap"),
 }

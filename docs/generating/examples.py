@@ -32,6 +32,8 @@ _PREPARED = {
         "mkdir tests/captures",
         f"{_REBASE} tests/captures/golden.pcapng",
     ),
+    "pcapconv table capture.pcapng": (f"{_WEB} capture.pcapng",),
+    "pcapconv table day.pcapng": (f"{_REBASE} day.pcapng --rebase-time 2024-05-01T12:10:00Z -f",),
     "pcapconv diff expected.pcapng": (
         f"{_WEB} expected.pcapng",
         "pcapconv convert -q expected.pcapng actual.pcapng --shift-time 1s",

@@ -41,7 +41,10 @@ from pcapconv.steps.plan import StepArguments
 
 # Headings of the page, and the public names below each.
 SECTIONS = {
-    "Functions": ("open", "create", "convert", "split", "merge", "join", "batch", "normalize", "check", "diff", "info"),
+    "Functions": (
+        *("open", "create", "convert", "split", "merge", "join", "batch", "normalize", "check", "diff", "info"),
+        *("read_table", "write_table"),
+    ),
     "What a capture gives": ("Capture", "Packet", "PacketBatch", "Section", "Interface", "Block", "Damage", "Notice"),
     "A new capture": ("CaptureWriter",),
     "Results": ("Report", "Comparison", "CheckResult", "CaptureInfo"),
@@ -211,6 +214,8 @@ def _linked(code: str, name: str) -> str:
     """Return a piece of code as a link, if another page or another section describes it."""
     if file := re.fullmatch(r"docs/reference/([\w-]+\.md)", code):
         return f"[{file[1]}]({file[1]})"
+    if page := re.fullmatch(r"docs/how-to/([\w-]+\.md)", code):
+        return f"[{page[1]}](../how-to/{page[1]})"
     for heading, _, arguments, _ in _ARGUMENTS:
         if code.endswith(f".{arguments.__name__}"):
             return f"the [{heading[0].lower()}{heading[1:]}](#{heading.lower().replace(' ', '-')})"

@@ -8,7 +8,7 @@ that fails, and so determine a status for each file. Typer is used only for comp
 The files:
   tables of the grammar  commands, options/; grammar (the types of their entries)
   parsing a line         parse; suggestions (what to type instead of a faulty line); help_pages; completion; version
-  the commands           convert, split, join, batch, normalize, diff, info: a module for each
+  the commands           convert, split, merge, join, batch, normalize, table, diff, info: a module for each
   parts of commands      writing_commands (commands that write captures: progress, warnings, report), batch_problems and
                          batch_results (files of a batch, on stderr and as JSON or JUnit XML), check_results
                          (`normalize --check`)

@@ -120,6 +120,20 @@ COMMANDS = {
             ("pcapconv.cli.normalize", "normalize"),
         ),
         Command(
+            "table",
+            (_IN, Operand("OUT", "The Parquet or Arrow file to write; - for stdout")),
+            "Write the packets as a table, in Parquet or Arrow",
+            "The table has a row for each packet, and opens in pandas, Polars, DuckDB and the like. `--columns` "
+            "chooses what it holds; the bytes of packets are in it only if they are among the columns. The kind of "
+            "file follows from `--to`, or else from the suffix of OUT: `.parquet`, `.arrow` or `.feather`, `.arrows`. "
+            "If OUT is a directory, the file gets the name of IN in it. Needs the extra `table`.",
+            (
+                "pcapconv table capture.pcapng packets.parquet",
+                "pcapconv table day.pcapng noon.arrow --after +1h --columns number,time,data",
+            ),
+            ("pcapconv.cli.table", "table"),
+        ),
+        Command(
             "diff",
             (Operand("A", "A pcap or pcapng capture; - for stdin"), Operand("B", "The capture to compare with A")),
             "Show how two captures differ, whatever their format",

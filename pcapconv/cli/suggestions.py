@@ -111,7 +111,9 @@ def _option_tip(name: str, command: Command) -> str:
     if not other_commands and (similar := _most_similar_flag(name, command)):
         return f"did you mean {similar}?"
     if other_commands:
-        return f"pcapconv {' and '.join(other_commands)} ha{'s' if len(other_commands) == 1 else 've'} it"
+        *first_commands, last = other_commands
+        listed = f"{', '.join(first_commands)} and {last} have" if first_commands else f"{last} has"
+        return f"pcapconv {listed} it"
     return f"pcapconv {command.name} --help lists its options"
 
 

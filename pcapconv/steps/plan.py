@@ -86,12 +86,8 @@ REPEATABLE = {
 }
 
 
-class StepArguments(TypedDict, total=False):
-    """The selecting and editing arguments of `convert`, `split` and `batch`; `docs/reference/python.md` describes each.
-
-    Times, lengths of time and packet numbers are text or in Python's types, see `pcapconv.steps.typed_values`. An
-    argument that may be given several times is a sequence; `set_time` may also be a mapping of times by packet number.
-    """
+class SelectingArguments(TypedDict, total=False):
+    """The selecting arguments of `convert`, `split`, `batch` and `write_table`, as in `StepArguments`."""
 
     sort: bool
     timezone: str | None
@@ -110,6 +106,15 @@ class StepArguments(TypedDict, total=False):
     dedup_ignore: Sequence[str]
     dedup_skip: int | None
     invert: bool
+
+
+class StepArguments(SelectingArguments, total=False):
+    """The selecting and editing arguments of `convert`, `split` and `batch`; `docs/reference/python.md` describes each.
+
+    Times, lengths of time and packet numbers are text or in Python's types, see `pcapconv.steps.typed_values`. An
+    argument that may be given several times is a sequence; `set_time` may also be a mapping of times by packet number.
+    """
+
     snaplen: int | None
     chop: Sequence[int | str]
     adjust_length: bool

@@ -5,6 +5,7 @@ The files, each with the options for one purpose:
   reading_and_writing         how captures are read and written; sidecars, reports
   splitting                   where `split` cuts a capture
   merging                     how `merge` puts captures together
+  tables                      what is in a table
   batches                     which files `batch` and `normalize` process, and how a batch runs
   normalizing_and_comparing   the normal form; what `diff` compares; what `diff` and `info` show
   groups                      the headings under which help shows options
@@ -30,10 +31,17 @@ from pcapconv.cli.options.normalizing_and_comparing import NORMALIZING_AND_COMPA
 from pcapconv.cli.options.reading_and_writing import READING_AND_WRITING
 from pcapconv.cli.options.selecting_and_editing import SELECTING_AND_EDITING
 from pcapconv.cli.options.splitting import SPLITTING
+from pcapconv.cli.options.tables import TABLES
 
 OPTIONS = tuple(
     sorted(
-        MERGING + SPLITTING + BATCHES + NORMALIZING_AND_COMPARING + SELECTING_AND_EDITING + READING_AND_WRITING,
+        TABLES
+        + MERGING
+        + SPLITTING
+        + BATCHES
+        + NORMALIZING_AND_COMPARING
+        + SELECTING_AND_EDITING
+        + READING_AND_WRITING,
         key=lambda option: GROUPS.index(option.group),
     )
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 GROUPS = (
+    "What is in the table",
     "How captures are merged",
     "Where a part begins",
     "Which files",
@@ -17,12 +18,16 @@ GROUPS = (
     "Running",
     "Reporting",
 )
-MERGED, PARTS, FILES, FORM, COMPARED, SHOWN, SELECTED, EDITED, READ, WRITTEN, SIDECARS, RUN, REPORTED = GROUPS
+TABULATED, MERGED, PARTS, FILES, FORM, COMPARED, SHOWN, SELECTED, EDITED, READ, WRITTEN, SIDECARS, RUN, REPORTED = (
+    GROUPS
+)
 
 SPLIT, MERGE, JOIN, BATCH = ("split",), ("merge",), ("join",), ("batch",)
-NORMALIZE, DIFF, INFO = ("normalize",), ("diff",), ("info",)
+NORMALIZE, DIFF, INFO, TABLE = ("normalize",), ("diff",), ("info",), ("table",)
 ONE_CAPTURE = ("convert", "split", "batch")  # each packet is in one input, and has its number there
 CONVERTING = ("convert", "split", "merge", "batch")
+SELECTING = (*CONVERTING, "table")
+SELECTING_FROM_ONE = (*ONE_CAPTURE, "table")
 WRITING = ("convert", "split", "merge", "join", "batch", "normalize")
-READING = ("convert", "split", "merge", "batch", "normalize", "diff", "info")
-ALL = ("convert", "split", "merge", "join", "batch", "normalize", "diff", "info")
+READING = (*SELECTING, "normalize", "diff", "info")
+ALL = (*WRITING, "table", "diff", "info")

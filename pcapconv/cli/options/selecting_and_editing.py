@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from pcapconv.cli.grammar import Option
-from pcapconv.cli.options.groups import BATCH, CONVERTING, EDITED, INFO, MERGE, ONE_CAPTURE, SELECTED
+from pcapconv.cli.options.groups import (
+    BATCH,
+    CONVERTING,
+    EDITED,
+    INFO,
+    MERGE,
+    ONE_CAPTURE,
+    SELECTED,
+    SELECTING,
+    SELECTING_FROM_ONE,
+)
 
 _SELECTED = (
     Option(
@@ -11,7 +21,7 @@ _SELECTED = (
         "flag",
         "Order packets by time, before all else",
         SELECTED,
-        ONE_CAPTURE,
+        SELECTING_FROM_ONE,
         manual="Order the packets of each section by their exact times, before all other options apply. Sections stay "
         "behind each other: a warning says so if they overlap in time. Packets of the same time keep their order. A "
         "packet without a time stays behind the packet before it. Packets keep the numbers that they have in the "
@@ -25,7 +35,7 @@ _SELECTED = (
         "text",
         "The zone of times: UTC, local, Europe/Berlin",
         SELECTED,
-        CONVERTING,
+        SELECTING,
         "ZONE",
         example="Europe/Berlin",
         manual="The zone of times that you give without one, and of times that are shown, as in names of files. ZONE "
@@ -51,7 +61,7 @@ _SELECTED = (
         "text",
         "At or after TIME: 2024-05-01T12:00Z, +90s",
         SELECTED,
-        CONVERTING,
+        SELECTING,
         "TIME",
         example="2024-05-01T12:00Z",
         manual="Select packets at or after TIME. TIME is ISO 8601 (`2024-05-01T12:00:00.5+02:00`), seconds since 1970 "
@@ -65,7 +75,7 @@ _SELECTED = (
         "text",
         "Before TIME; a packet at TIME is left out",
         SELECTED,
-        CONVERTING,
+        SELECTING,
         "TIME",
         example="+1h30m",
         manual="Select packets before TIME, which is written as for `--after`. A packet at TIME is left out: "
@@ -76,7 +86,7 @@ _SELECTED = (
         "text",
         "By number, from 1: 1-100,250,900-",
         SELECTED,
-        ONE_CAPTURE,
+        SELECTING_FROM_ONE,
         "LIST",
         example="1-100,250,900-",
         manual="Select packets by their number in the input, from 1. LIST has numbers and ranges in any order. A "
@@ -101,7 +111,7 @@ _SELECTED = (
         "text",
         "All packets but these, by number",
         SELECTED,
-        CONVERTING,
+        SELECTING,
         "LIST",
         example="1-10",
         manual="Select all packets except these. The numbers are those of `--packets`.",
@@ -111,7 +121,7 @@ _SELECTED = (
         "number",
         "Of the selected packets, the first N",
         SELECTED,
-        CONVERTING,
+        SELECTING,
         "N",
         example="1000",
         manual="Of the packets that the other options select, keep the first N.",
@@ -121,7 +131,7 @@ _SELECTED = (
         "number",
         "Of the selected packets, the last N",
         SELECTED,
-        CONVERTING,
+        SELECTING,
         "N",
         example="100",
         manual="Of the packets that the other options select, keep the last N. This reads the capture twice. A pipe "
@@ -132,7 +142,7 @@ _SELECTED = (
         "texts",
         "Of an interface: by name, id or SECTION:ID",
         SELECTED,
-        ONE_CAPTURE,
+        SELECTING_FROM_ONE,
         "X",
         example="wan0",
         manual="Select packets of an interface. X is its name, its id in any section (`2`), or section and id, both "
@@ -154,7 +164,7 @@ _SELECTED = (
         "text",
         "With a comment in which REGEX is found",
         SELECTED,
-        CONVERTING,
+        SELECTING,
         "REGEX",
         example="'retry|drop'",
         manual="Select packets that have a comment in which this Python regular expression is found.",
@@ -164,7 +174,7 @@ _SELECTED = (
         "text",
         "Received (in) or sent (out) packets",
         SELECTED,
-        CONVERTING,
+        SELECTING,
         choices=("in", "out"),
         manual="Select packets that are marked as received (`in`) or sent (`out`) in the pcapng option `epb_flags`.",
     ),
@@ -173,7 +183,7 @@ _SELECTED = (
         "text",
         "By content: 'host 10.0.0.1 and tcp port 443'",
         SELECTED,
-        CONVERTING,
+        SELECTING,
         "EXPRESSION",
         example="'tcp port 443'",
         manual="Select packets that match EXPRESSION, in the language of libpcap and tcpdump (pcap-filter(7)): `host "
@@ -199,7 +209,7 @@ _SELECTED = (
         "text",
         "Leave out repeats of N before, or within 50ms",
         SELECTED,
-        CONVERTING,
+        SELECTING,
         "WINDOW",
         example="4",
         manual="Leave out packets that repeat one before them: packets with the same bytes, original length, link type "
@@ -215,7 +225,7 @@ _SELECTED = (
         "texts",
         "For --dedup: what may differ: interface,length",
         SELECTED,
-        CONVERTING,
+        SELECTING,
         "WHAT,...",
         example="interface",
         manual="What may differ in packets that repeat others for `--dedup`: with `interface`, a packet also repeats "
@@ -226,7 +236,7 @@ _SELECTED = (
         "number",
         "For --dedup: leave the first N bytes out",
         SELECTED,
-        CONVERTING,
+        SELECTING,
         "N",
         example="14",
         manual="Do not compare the first N bytes of packets for `--dedup`. A packet of N bytes or fewer is compared "
@@ -237,7 +247,7 @@ _SELECTED = (
         "flag",
         "The packets that the options above drop",
         SELECTED,
-        CONVERTING,
+        SELECTING,
         manual="Select exactly the packets that the other options would leave out.",
     ),
 )

@@ -14,6 +14,7 @@ packet_appender       `PacketAppender`: new packets, one at a time
 packet_merger         `PacketMerger`: packets of several streams
 packet_filter         `Filter`: programs of the classic BSD packet filter
 repeat_window         `RepeatWindow`: packets that repeat one before them
+tables                fills columns of tables
 checks, columns_as_integers   what they share
 
 Common parameters: `buffer` holds the packets, `columns` describe them (`pcapconv.columns.Columns`), one row for each
@@ -59,6 +60,14 @@ from pcapconv.kernels.interpreted.selecting import (
     rows_in_ranges,
     rows_with_metadata,
 )
+from pcapconv.kernels.interpreted.tables import (
+    copy_comments,
+    copy_data,
+    copy_directions,
+    look_up,
+    rows_within,
+    write_numbers,
+)
 from pcapconv.kernels.interpreted.times import shift_times, to_nanoseconds
 
 NAME = "interpreted"
@@ -71,6 +80,9 @@ __all__ = [
     "RepeatWindow",
     "argsort",
     "clear_numbers",
+    "copy_comments",
+    "copy_data",
+    "copy_directions",
     "copy_records",
     "copy_rows",
     "count_falls",
@@ -94,16 +106,19 @@ __all__ = [
     "index_pcap",
     "index_pcapng",
     "list_of_item",
+    "look_up",
     "match_keys",
     "move_offsets",
     "remove_bytes",
     "renumber",
     "rows_in_ranges",
     "rows_with_metadata",
+    "rows_within",
     "same_data",
     "shift_times",
     "sum_options",
     "swap_headers",
     "to_nanoseconds",
     "tuple_fields",
+    "write_numbers",
 ]

@@ -1,0 +1,32 @@
+"""Columns of Arrow: turns batches of packets into record batches of pyarrow, of which tables are made.
+
+column_names    the columns that a table can have, and which of them it has if nobody chooses
+builders        a builder for each kind of column, which collects values and makes arrays of pyarrow
+interfaces      the builder of what interfaces state, and the names that are a dictionary of Arrow
+record_batches  collects the packets of many batches into one record batch; `open_record_batches` reads them lazily
+
+Strategy: batches of a capture are small, and pyarrow takes long for each object, so the packets of many batches go into
+one record batch. Kernels and copies of memory move the values; pyarrow gets the arrays without a copy. A record batch
+is limited in packets and in bytes, so that memory is.
+
+How to add a column: an entry in `column_names`, and its type and builder in `builders.BUILDERS`. A builder may fill
+several columns in one pass over the packets, such as those that come from headers.
+
+pyarrow is imported only here, by `builders` and by what is above; `pyarrow_for` gives the message without it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pcapconv.errors import UsageError
+from pcapconv.text import extra_and_how_to_install
+
+
+def pyarrow_for(what: str) -> Any:
+    """Return the module pyarrow, which `what` needs. Raises UsageError if it is not installed."""
+    try:
+        import pyarrow
+    except ImportError:
+        raise UsageError(f"{what} needs pyarrow; install {extra_and_how_to_install('table')}") from None
+    return pyarrow

@@ -1,0 +1,157 @@
+"""Tables of packets: `read_table` makes one in memory, `write_table` writes one to a file.
+
+formats      the kinds of files with tables: their names, suffixes, and how pyarrow writes them
+sinks        the conversion's sinks for record batches: a file, or a list in memory
+conversion   the conversion of a capture into a table; starts again if an Arrow file needs names that came late
+
+Strategy: a table is made by a conversion like any other, with the same steps, messages and report; only its sink is
+another. The packets' columns are in `arrow/`. pyarrow is imported when the arguments are known to make sense.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from pcapconv.arrow import pyarrow_for
+from pcapconv.arrow.column_names import parse_columns
+from pcapconv.conversion import ConversionSettings, make_plan
+from pcapconv.formats.output_names import output_of
+from pcapconv.formats.settings import WriterSettings
+from pcapconv.io.paths import Readable, Writable
+from pcapconv.io.source import check_salvage, open_source
+from pcapconv.io.target import open_target
+from pcapconv.report import Report
+from pcapconv.steps.plan import SelectingArguments
+from pcapconv.tables.formats import table_format
+from pcapconv.text import counted
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from pyarrow import Table
+
+    from pcapconv.steps.plan import Plan
+
+_WRITER = WriterSettings("pcapng", keep_snaplen=True)  # no snaplen is checked that nobody writes
+_MOST_WARNINGS = 5
+
+
+def write_table(
+    source: Readable,
+    target: Writable,
+    *,
+    columns: Sequence[str] | str | None = None,
+    to: str | None = None,
+    force: bool = False,
+    strict: bool = False,
+    fractions: str | None = None,
+    salvage: bool = False,
+    stop_early: bool = False,
+    in_order: bool | str = False,
+    fsync: bool = True,
+    progress: Callable[[int], object] | None = None,
+    on_message: Callable[[str], object] | None = None,
+    **selecting: Unpack[SelectingArguments],
+) -> Report:
+    """Select packets of one capture, and write them as a table: a row for each packet. Needs pyarrow (extra `table`).
+
+    * `source`: a path, `-` for stdin, or a binary file object, which stays open.
+    * `target`: a path, `-` for stdout, or a binary file object, which stays open. If it is a directory, the output gets
+      the source's name in this directory, with the suffix of `to`.
+    * `columns`: the names of the columns, in their order: a sequence, or text with commas; None for all but `data`,
+      `link_type` and `section`. The page `docs/how-to/tables.md` describes each.
+    * `to`: `"parquet"`, `"arrow"` (a file of Arrow, also called Feather) or `"arrows"` (a stream of Arrow); None for
+      the one that the target's suffix names.
+    * `force`, `strict`, `fractions`, `salvage`, `stop_early`, `in_order`, `fsync`, `progress`, `on_message`: as for
+      `convert`.
+    * `selecting`: the selecting ones among `pcapconv.steps.plan.StepArguments`.
+
+    Returns a `Report`, in which names, secrets and other metadata that no column holds do not count as losses. Raises a
+    `PcapconvError`: TargetError for a time that nanoseconds in 64 bits cannot hold, and what `convert` raises.
+    """
+    chosen = parse_columns(columns)
+    target = output_of(source, target, to, "none")
+    kind = table_format(target, to)
+    plan = _plan(selecting, strict=strict, salvage=salvage, stop_early=stop_early, in_order=in_order)
+    pyarrow_for("a table")
+    from pcapconv.tables.conversion import TableConversion
+    from pcapconv.tables.sinks import TableSink
+
+    settings = ConversionSettings(
+        _WRITER, strict, fsync=fsync, progress=progress, stop_early=stop_early, on_message=on_message
+    )
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_source(source, fractions=fractions, salvage=salvage))
+        conversion = stack.enter_context(TableConversion(opened, settings, plan))
+        conversion.survey()
+        sink = TableSink(open_target(target, force=force, whole=strict), kind, chosen)
+        conversion.write_to(sink)
+        report = conversion.run()
+        conversion.commit()
+    return report
+
+
+def read_table(
+    source: Readable,
+    columns: Sequence[str] | str | None = None,
+    *,
+    strict: bool = False,
+    fractions: str | None = None,
+    salvage: bool = False,
+    stop_early: bool = False,
+    in_order: bool | str = False,
+    progress: Callable[[int], object] | None = None,
+    **selecting: Unpack[SelectingArguments],
+) -> Table:
+    """Select packets of one capture, and return them as a table of pyarrow in memory: a row for each packet. Needs
+    pyarrow (extra `table`). `Capture.to_arrow` reads a capture that is larger than memory.
+
+    * `source`: a path, `-` for stdin, or a binary file object, which stays open.
+    * `columns`, `strict`, `fractions`, `salvage`, `stop_early`, `in_order`, `progress` and `selecting`: as for
+      `write_table`.
+
+    Damage is a `UserWarning`, and everything that can be read is returned; with `strict`, damage is a DamageError.
+    Raises what `write_table` raises.
+    """
+    chosen = parse_columns(columns)
+    plan = _plan(selecting, strict=strict, salvage=salvage, stop_early=stop_early, in_order=in_order)
+    pyarrow = pyarrow_for("a table")
+    from pcapconv.tables.conversion import TableConversion
+    from pcapconv.tables.sinks import MemorySink
+
+    settings = ConversionSettings(_WRITER, strict, progress=progress, stop_early=stop_early)
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_source(source, fractions=fractions, salvage=salvage))
+        conversion = stack.enter_context(TableConversion(opened, settings, plan))
+        conversion.survey()
+        sink = MemorySink(chosen)
+        conversion.write_to(sink)
+        report = conversion.run()
+    _warn(report)
+    return pyarrow.Table.from_batches(sink.record_batches, schema=sink.schema)
+
+
+def _plan(
+    selecting: Mapping[str, Any], *, strict: bool, salvage: bool, stop_early: bool, in_order: bool | str
+) -> Plan | None:
+    """Check the arguments, and return the plan that selects packets. Raises TypeError for a name that is no argument,
+    as Python does, and UsageError."""
+    check_salvage(salvage=salvage, strict=strict)
+    for name in selecting:
+        if name not in SelectingArguments.__annotations__:
+            raise TypeError(f"{name!r} is no argument")
+    steps: Any = selecting
+    return make_plan(steps, stop_early=stop_early, in_order=in_order)
+
+
+def _warn(report: Report) -> None:
+    """Warn of damage and of what is odd in a capture, as from the line that called `read_table`."""
+    for found, total in ((report.damage, report.damage_total), (report.warnings, report.warnings_total)):
+        for each in found[:_MOST_WARNINGS]:
+            warnings.warn(f"{report.inputs[0]}: {each}", UserWarning, stacklevel=3)
+        if total > _MOST_WARNINGS:
+            more = counted(total - _MOST_WARNINGS, "more place")
+            warnings.warn(f"{report.inputs[0]}: {more} like this", UserWarning, stacklevel=3)

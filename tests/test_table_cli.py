@@ -1,0 +1,131 @@
+"""The command `pcapconv table`: files, pipes, messages, report and exit statuses."""
+
+import io
+import json
+import os
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+import wire
+from command_line import COMMAND, CUT, WEB_PCAPNG, run_command
+from pyarrow import ipc, parquet
+from tabling import looped, rows
+
+from pcapconv.cli.options import options_of_command
+from pcapconv.cli.options.groups import SELECTED
+from pcapconv.steps.plan import SelectingArguments
+
+COLUMNS = ("number", "interface", "data")
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("web.pcapng").write_bytes(WEB_PCAPNG.read_bytes())
+    Path("cut.pcap").write_bytes(CUT)
+
+
+def test_a_file() -> None:
+    done = run_command("table", "web.pcapng", "x.parquet", "--columns", ",".join(COLUMNS), "--packets", "3-5")
+    assert done == (0, b"", "")
+    assert rows(parquet.read_table("x.parquet")) == looped(WEB_PCAPNG.read_bytes(), COLUMNS)[2:5]
+    done = run_command("table", "web.pcapng", "x.parquet")
+    assert done == (1, b"", "pcapconv: x.parquet: exists already; --force replaces it\n")
+    assert run_command("table", "web.pcapng", "x.parquet", "-f", "--first", "1") == (0, b"", "")
+    assert parquet.read_table("x.parquet").num_rows == 1
+
+
+def test_a_directory() -> None:
+    os.mkdir("out")
+    assert run_command("table", "web.pcapng", "out", "--to", "arrow") == (0, b"", "")
+    assert os.listdir("out") == ["web.arrow"]
+    assert run_command("table", "web.pcapng", "out").status == 2
+
+
+@pytest.mark.parametrize("to", ["parquet", "arrow", "arrows"])
+def test_pipes(to: str) -> None:
+    done = run_command("table", "-", "-", "--to", to, "--columns", "number,data", stdin=WEB_PCAPNG.read_bytes())
+    assert (done.status, done.err) == (0, "")
+    file = io.BytesIO(done.out)
+    table = (
+        parquet.read_table(file)
+        if to == "parquet"
+        else (ipc.open_file if to == "arrow" else ipc.open_stream)(file).read_all()
+    )
+    assert rows(table) == looped(WEB_PCAPNG.read_bytes(), ("number", "data"))
+
+
+def test_damage() -> None:
+    done = run_command("table", "cut.pcap", "x.arrow", "--report", "x.json")
+    assert (done.status, done.out) == (3, b"")
+    assert done.err.startswith("pcapconv: warning: cut.pcap: offset 44 (packet 2): ")
+    report = json.loads(Path("x.json").read_text(encoding="utf-8"))
+    assert (report["target_format"], report["packets_written"], report["damage_total"]) == ("arrow", 1, 1)
+    done = run_command("table", "cut.pcap", "y.arrow", "--strict")
+    assert (done.status, os.path.exists("y.arrow")) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        ("web.pcapng x.csv", 2, "x.csv: its name does not tell the kind of table; give --to parquet, --to arrow or "),
+        ("web.pcapng x.arrow --columns time,size", 2, "--columns size: there is no such column; there are number, "),
+        ("web.pcapng x.arrow --first 0", 2, "--first 0: "),
+        ("web.pcapng x.arrow --snaplen 4", 2, "table has no option --snaplen; "),
+        ("web.pcapng", 2, "OUT is missing; write: pcapconv table web.pcapng OUT"),
+        ("none.pcap x.arrow", 1, "none.pcap: "),
+        ("cut.pcap cut.pcap --to arrow", 1, "cut.pcap: exists already"),
+        ("web.pcapng x.arrow --report x.arrow", 2, "--report x.arrow: that is another file of the same run"),
+        ("web.pcapng /dev/full --to parquet", 1, "/dev/full: cannot write: no space left on device"),
+        ("web.pcapng /dev/full --to arrow", 1, "/dev/full: cannot write: no space left on device"),
+    ],
+)
+def test_refusals(words: str, status: int, message: str) -> None:
+    done = run_command("table", *words.split())
+    assert (done.status, done.out) == (status, b"")
+    assert done.err.startswith(f"pcapconv: {message}")
+    assert done.err.count("\n") == 1
+    assert sorted(os.listdir()) == ["cut.pcap", "web.pcapng"]
+
+
+def test_no_packet_is_selected() -> None:
+    done = run_command("table", "web.pcapng", "x.parquet", "--packets", "99")
+    assert (done.status, done.err.splitlines()) == (
+        0,
+        [
+            "pcapconv: warning: web.pcapng: --packets 99: the capture has 32 packets",
+            "pcapconv: warning: x.parquet: no packet was selected, it holds none",
+        ],
+    )
+    assert parquet.read_table("x.parquet").num_rows == 0
+
+
+def test_it_has_all_options_that_select() -> None:
+    names = {option.name for option in options_of_command("table") if option.group == SELECTED}
+    assert names == set(SelectingArguments.__annotations__) - {"where"}
+
+
+def test_a_stream_is_live() -> None:
+    """Rows come out while the pipe that is read stays open."""
+    with subprocess.Popen(
+        [COMMAND, "table", "-", "-", "--to", "arrows", "--columns", "number"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        limit = threading.Timer(20, process.kill)
+        limit.start()
+        process.stdin.write(wire.pcap_header() + wire.pcap_record(1, 2, b"one") * 2)
+        process.stdin.flush()
+        reader = ipc.open_stream(process.stdout)
+        assert reader.read_next_batch().to_pydict() == {"number": [1, 2]}
+        process.stdin.write(wire.pcap_record(1, 2, b"three"))
+        process.stdin.flush()
+        assert reader.read_next_batch().to_pydict() == {"number": [3]}
+        process.stdin.close()
+        assert reader.read_all().num_rows == 0
+        limit.cancel()
+        assert process.wait(20) == 0
