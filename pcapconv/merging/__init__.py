@@ -5,7 +5,7 @@ appended         the reader that puts one input behind the other
 by_time          the reader that merges the parts by time
 streams          what it merges: a part of an input, or a temporary file with packets that were merged before
 part_items       turns the items of a part into items of the one section: ids, byte order, processes
-one_section      the one section: its header, its interfaces, the blocks that several inputs have alike
+merged_section   the one section: its header, its interfaces, the blocks that several inputs have alike
 simple_packets   the step that encodes Simple Packets which belong to another interface than 0
 """
 

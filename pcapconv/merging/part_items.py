@@ -16,7 +16,7 @@ from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import OPTION_COUNTS
 from pcapconv.merging.inputs import FurtherSectionError, Part
-from pcapconv.merging.one_section import OneSection
+from pcapconv.merging.merged_section import MergedSection
 from pcapconv.model import NO_COUNTS, Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
 from pcapconv.spec.byte_orders import body_in, options_in
@@ -33,11 +33,11 @@ _ENCODED_AS = bytes(code if code == pcapng.SIMPLE_PACKET else pcapng.ENHANCED_PA
 class PartItems:
     """Turns the items of a part into items of the one section. `losses` counts by kind what has no place there."""
 
-    def __init__(self, part: Part, one: OneSection) -> None:
+    def __init__(self, part: Part, merged: MergedSection) -> None:
         self._part = part
-        self._one = one
-        self._order = one.section.byte_order
-        self._losses = one.losses
+        self._merged = merged
+        self._order = merged.section.byte_order
+        self._losses = merged.losses
         self._kernels = choose()
         self._declared = 0  # interfaces of the part that were met
         self._new_ids = array("Q")
@@ -67,9 +67,9 @@ class PartItems:
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
         new = None
-        if self._declared == len(self._one.ids_of[self._part.rank]):  # it was not met when the head was read
-            new = self._one.add_interface(self._part, interface)
-        new_id = self._one.ids_of[self._part.rank][self._declared]
+        if self._declared == len(self._merged.ids_of[self._part.rank]):  # it was not met when the head was read
+            new = self._merged.add_interface(self._part, interface)
+        new_id = self._merged.ids_of[self._part.rank][self._declared]
         self._changes_ids = self._changes_ids or new_id != self._declared
         self._declared += 1
         self._new_ids.append(new_id)
@@ -77,8 +77,8 @@ class PartItems:
 
     def _batch(self, batch: PacketBatch) -> PacketBatch:
         section = batch.section
-        if self._one.section.layout == "pcap":
-            batch.section, batch.interfaces = self._one.section, self._one.interfaces
+        if self._merged.section.layout == "pcap":
+            batch.section, batch.interfaces = self._merged.section, self._merged.interfaces
             return batch
         copies = section.layout == "pcapng" and section.byte_order == self._order
         self._losses.update(batch.format_only)
@@ -104,14 +104,14 @@ class PartItems:
             if isinstance(batch.buffer, bytes):
                 batch.buffer = bytearray(batch.buffer)
             self._kernels.renumber(batch.buffer, batch.columns, rows, self._new_ids, self._order == "big")
-        batch.section, batch.interfaces, batch.layout = self._one.section, self._one.interfaces, "pcapng"
+        batch.section, batch.interfaces, batch.layout = self._merged.section, self._merged.interfaces, "pcapng"
         batch.header_order = self._order
         batch.format_only, batch.count_format_only = NO_COUNTS, None
         return batch
 
     def _refer_to_processes(self, batch: PacketBatch) -> bool:
         """Return whether packets of the batch refer to processes, whose numbers the section may use otherwise."""
-        if self._one.has_one_part:
+        if self._merged.has_one_part:
             return False
         counts = _ZEROS[:]
         self._kernels.count_options(batch.buffer, batch.columns, batch.rows, self._order == "big", counts)
@@ -139,7 +139,7 @@ class PartItems:
             return self._cache[raw]
         left_out = Counter[str]()
         new = options_in(self._order, raw, order, pcapng.ENHANCED_PACKET, left_out)
-        if not self._one.has_one_part:
+        if not self._merged.has_one_part:
             new = self._with_new_processes(new, left_out)
         self._losses["packet-options"] += left_out.total()
         if len(raw) <= _LONGEST_CACHED and not left_out.total():
@@ -174,17 +174,17 @@ class PartItems:
         if block.type == pcapng.INTERFACE_STATISTICS:
             return self._statistics(block)
         if block.type == pcapng.PROCESS:
-            number, is_new = self._one.add_process(block)
+            number, is_new = self._merged.add_process(block)
             self._processes.append(number)
             self._cache.clear()
             return (block,) if is_new else ()
-        if block.explains_packets and self._one.is_repeat(self._part, block):
+        if block.explains_packets and self._merged.is_repeat(self._part, block):
             return ()
         return (block,)
 
     def _statistics(self, block: Block) -> Iterable[Block]:
         statistics = bodies.statistics(block.body, self._order)
-        ids = self._one.ids_of[self._part.rank]
+        ids = self._merged.ids_of[self._part.rank]
         if not statistics.has_interface or statistics.interface >= len(ids):
             self._losses["statistics"] += 1  # another part may have the interface that it names
             return ()

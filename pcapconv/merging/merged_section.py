@@ -24,7 +24,7 @@ _PLAIN_VARIANTS = {variant.name for variant in (MICROSECOND, NANOSECOND)}
 _MOST_REMEMBERED = 2**18  # blocks of which it is known that an input had them
 
 
-class OneSection:
+class MergedSection:
     """The section that `parts` are merged into.
 
     `section` is its header. `interfaces` are those declared so far, at first those before the first packets of the
