@@ -1,5 +1,6 @@
 """`merge` and its files: damaged inputs, pipes, file objects, directories, inputs that change, outputs among them."""
 
+import gc
 import io
 import os
 import random
@@ -356,3 +357,15 @@ except pcapconv.FileError as error:
     name = "a temporary file" if most_open == 2 else str(folder / "out.pcapng")
     assert done.stdout == f"{name}: cannot write: file too large\n"
     assert file_names(folder) == before
+
+
+@pytest.mark.parametrize("options", [{}, {"sort": True}, {"append": True}])
+def test_no_memory_of_a_merge_waits_for_the_garbage_collector(options: dict[str, Any]) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        pcapconv.merge([io.BytesIO(EVEN), io.BytesIO(ODD)], io.BytesIO(), to="pcapng", progress=int, **options)
+        modules = [str(type(each).__module__) for each in gc.get_objects()]
+    finally:
+        gc.enable()
+    assert [name for name in modules if name.startswith("pcapconv.merging")] == []
