@@ -359,6 +359,35 @@ except pcapconv.FileError as error:
     assert file_names(folder) == before
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="not on this system")
+@pytest.mark.parametrize("most_open", [2, 250])
+@pytest.mark.parametrize("options", [{}, {"sort": True}, {"append": True}])
+def test_an_error_closes_all_files(
+    most_open: int, options: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, also while the error is kept, with all that its traceback leads to."""
+    monkeypatch.setattr("pcapconv.merging.by_time.MOST_OPEN", most_open)
+    for number in range(5):
+        (folder / f"c{number}.pcapng").write_bytes(ODD)
+    (folder / "z.pcapng").write_bytes(ODD[:-1])
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(DamageError) as error:
+        pcapconv.merge([folder], folder / "out.pcapng", strict=True, **options)
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert error.value.__traceback__ is not None
+
+
+@pytest.mark.parametrize("options", [{"interface": ["eth7"]}, {"set_interface": ["eth7.name=eth0"]}])
+def test_nothing_temporary_is_left_if_a_survey_fails(
+    options: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes when the output is open already."""
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    with pytest.raises(UsageError, match="eth7"):
+        pcapconv.merge([folder / "a.pcapng", folder / "b.pcapng"], folder / "out.pcapng", **options)
+    assert file_names(folder) == ["a.pcapng", "b.pcapng"]
+
+
 @pytest.mark.parametrize("options", [{}, {"sort": True}, {"append": True}])
 def test_no_memory_of_a_merge_waits_for_the_garbage_collector(options: dict[str, Any]) -> None:
     gc.collect()

@@ -165,8 +165,10 @@ class Inputs(Source):
         self._bytes_done = 0
 
     def close(self) -> None:
-        """Close all inputs."""
+        """Close all inputs, also those whose readers were left where an error came."""
         self._stack.close()
+        while self._opened:
+            self._opened.pop().close()
 
     def is_at(self, path: str) -> bool:
         """Return whether a path leads to one of the inputs. Raises FileError."""
