@@ -103,6 +103,15 @@ def test_a_damaged_compressed_input(name: str, folder: Path) -> None:
     assert 900 <= report.packets_written < 1800
 
 
+@pytest.mark.parametrize("name", ["gzip", "xz"])
+def test_damaged_compressed_inputs_of_several_sections(name: str) -> None:
+    """Their sections are read from one temporary file. Only a checksum is cut off, behind the last packet."""
+    whole, cut = COMPRESS[name](EVEN + ODD), COMPRESS[name](ODD + EVEN)[:-5]
+    out, report = merged([whole, cut, whole])
+    assert [each.compressed_offset for each in report.damage] == [len(cut)]
+    assert out == merged([EVEN + ODD, ODD + EVEN, EVEN + ODD])[0]
+
+
 @pytest.mark.parametrize(
     ("input_", "match"),
     [
