@@ -12,9 +12,8 @@ from statistics import median
 
 import report
 from captures import MIXED, POOL_SIZE, frame_pcap, header_pcap, make_packet, packet_sizes, times_pcap
-from golden import Job, command, job_table, target_table
-from run import keep_warm, launch, say
-from tools import kernels
+from jobs import Job, command, job_table, target_table, time_jobs
+from run import keep_warm, say
 
 BEGIN = "<!-- compressed results: written by compressed.py --update-readme -->\n"
 END = "<!-- end of compressed results -->\n"
@@ -103,16 +102,13 @@ def measure(directory: Path, program: str, rounds: int, scale: float) -> list[st
     sizes = {path.name: path.stat().st_size for path in directory.iterdir()}
     keep_warm(directory, 2 * size)
     jobs = jobs_of(program, writes=writes_compressed(program))
-    for number in range(rounds + 1):
-        say(f"round {number} of {rounds}" if number else "warming up")
-        for job in jobs[number % len(jobs) :] + jobs[: number % len(jobs)]:
-            for path in directory.glob("out.*"):
-                sizes[path.name] = path.stat().st_size
-                path.unlink()
-            seconds, peak = launch([*job.arguments], kernels("compiled"), directory=directory)
-            job.peak = max(job.peak, peak)
-            if number:
-                job.seconds.append(seconds)
+
+    def remove_outputs() -> None:
+        for path in directory.glob("out.*"):
+            sizes[path.name] = path.stat().st_size
+            path.unlink()
+
+    time_jobs(jobs, directory, rounds, before=remove_outputs)
     by_name = {job.name: job for job in jobs}
     met = []
     for name, other, limit in TARGETS:

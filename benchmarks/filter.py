@@ -8,9 +8,8 @@ from pathlib import Path
 from statistics import median
 
 from captures import MIXED, write_capture
-from golden import Job, command, job_table, target_table
-from run import keep_warm, launch, say
-from tools import kernels
+from jobs import Job, command, job_table, target_table, time_jobs
+from run import keep_warm, say
 
 BEGIN = "<!-- filter results: written by filter.py --update-readme -->\n"
 END = "<!-- end of filter results -->\n"
@@ -44,18 +43,14 @@ def measure(directory: Path, program: str, rounds: int, scale: float) -> list[st
     say(f"writing {packets:,} packets")
     keep_warm(directory, 2 * write_capture(directory / SOURCE, MIXED, packets, "pcap"))
     jobs = jobs_of(str(Path(program).resolve()), tcpdump)
-    for number in range(rounds + 1):
-        say(f"round {number} of {rounds}" if number else "warming up")
-        sizes: dict[str, int] = {}
-        for job in jobs[number % len(jobs) :] + jobs[: number % len(jobs)]:
-            (directory / "out.pcap").unlink(missing_ok=True)
-            seconds, peak = launch([*job.arguments], kernels("compiled"), directory=directory)
-            job.peak = max(job.peak, peak)
-            size = (directory / "out.pcap").stat().st_size
-            if sizes.setdefault(job.name.partition(":")[0], size) != size:
-                raise SystemExit(f"{job.name} wrote {size} bytes, and another program a different number")
-            if number:
-                job.seconds.append(seconds)
+    output, sizes = directory / "out.pcap", dict[str, int]()
+
+    def check(job: Job, _: int) -> None:
+        size = output.stat().st_size
+        if sizes.setdefault(job.name.partition(":")[0], size) != size:
+            raise SystemExit(f"{job.name} wrote {size} bytes, and another program a different number")
+
+    time_jobs(jobs, directory, rounds, before=lambda: output.unlink(missing_ok=True), after=check)
     met = []
     for ours, theirs in zip(jobs[::2], jobs[1::2]):
         ratio = median(ours.seconds) / median(theirs.seconds)

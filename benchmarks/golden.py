@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import random
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
 import report
 from captures import FORMATS, MIXED, SMALL, Traffic, frame_pcap, header_pcap, make_pool, times_pcap, write_capture
-from run import keep_warm, launch, say, work_directory
-from tools import describe_machine, find_pcapconv, kernels
+from jobs import Job, command, target_table
+from run import keep_warm, launch, say
+from tools import kernels
 
-HERE = Path(__file__).resolve().parent
-README = HERE / "README.md"
 BEGIN = "<!-- golden results: written by golden.py --update-readme -->\n"
 END = "<!-- end of golden results -->\n"
 
@@ -25,19 +21,6 @@ MEMORY_LIMIT = 128 * 2**20
 MILLION = Traffic("million", 1_000_000, MIXED.description)
 FEW = 2000
 LATE = 500  # packets by which a packet may come too late
-
-
-@dataclass
-class Job:
-    """A command line, its expected exit status, the limit of its time as a multiple of `convert`'s, and its measured
-    times in seconds and peak memory in bytes."""
-
-    name: str
-    arguments: Sequence[str]
-    status: int = 0
-    limit: float | None = None
-    seconds: list[float] = field(default_factory=list)
-    peak: int = 0
 
 
 def write_disordered(path: Path, packets: int) -> None:
@@ -137,57 +120,12 @@ def measure(directory: Path, program: str, rounds: int, scale: float) -> list[st
     ]
 
 
-def target_table(met: Iterable[tuple[str, str, str, bool]]) -> str:
-    """A table of targets, each with its limit, what was measured, and whether the target is met."""
-    rows = [(name, limit, measured, "yes" if kept else "**no**") for name, limit, measured, kept in met]
-    return report.table(("target", "limit", "measured", "met"), rows)
-
-
-def job_table(jobs: Iterable[Job]) -> str:
-    """A table of jobs with their times and their memory."""
-    rows = [
-        (
-            job.name,
-            f"{median(job.seconds):.2f}",
-            f"{min(job.seconds):.2f} to {max(job.seconds):.2f}",
-            report.mebibytes(job.peak),
-        )
-        for job in jobs
-    ]
-    return report.table(("job", "median, s", "range, s", "peak, MiB"), rows, 3)
-
-
 def normal_head(directory: Path, program: str, content: Traffic) -> bytes:
     """The first bytes of the normal form of the captures, made by the interpreted kernels."""
     few, normal = directory / "few.pcap", directory / "few.pcapng"
     write_capture(few, content, FEW, "pcap")
     launch([program, "normalize", str(few), str(normal)], kernels("interpreted"))
     return normal.read_bytes()
-
-
-Measure = Callable[[Path, str, int, float], list[str]]
-
-
-def command(description: str | None, measure: Measure, begin: str, end: str) -> int:
-    """Run a command line that measures, prints the tables, and with an option writes them between the lines `begin` and
-    `end` of the README; return the exit status."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--rounds", type=int, default=5, help="how often each job is done (default: 5)")
-    parser.add_argument("--packets-scale", type=float, default=1.0, help="part of the packets to use, for a quick try")
-    parser.add_argument("--directory", type=Path, help="where captures go (default: a memory file system, if any)")
-    parser.add_argument(
-        "--pcapconv", default=find_pcapconv(), help="the program (default: beside this Python, or PATH)"
-    )
-    parser.add_argument("--update-readme", action="store_true", help="write the tables into README.md here")
-    arguments = parser.parse_args()
-    if not arguments.pcapconv:
-        parser.error("pcapconv was not found")
-    with work_directory(arguments.directory) as directory:
-        machine = describe_machine(directory)
-        tables = measure(directory, arguments.pcapconv, arguments.rounds, arguments.packets_scale)
-    facts = f"{machine['Processor']}, {machine['Cores']} cores, {machine['File system']}, {arguments.rounds} rounds\n"
-    report.update_section(README, begin, end, "\n".join([*tables, facts]), write=arguments.update_readme)
-    return 0
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Any
 
 import report
 from captures import MIXED, write_capture
-from golden import README
+from jobs import README
 from readers import READERS
 from run import say, work_directory
 from tools import describe_machine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from shutil import which
@@ -10,9 +11,8 @@ from statistics import median
 
 import report
 from captures import FORMATS, LAYOUTS, MIXED, make_pool, write_capture
-from golden import Job, command, job_table, target_table
-from run import keep_warm, launch, say
-from tools import kernels
+from jobs import Job, command, job_table, target_table, time_jobs
+from run import keep_warm, say
 
 BEGIN = "<!-- merge results: written by merge.py --update-readme -->\n"
 END = "<!-- end of merge results -->\n"
@@ -52,16 +52,16 @@ def jobs_of(program: str, inputs: dict[tuple[str, int], list[str]]) -> list[Job]
     return jobs
 
 
-def check(directory: Path, packets: int, jobs: list[Job]) -> None:
-    """Do every job once. Its output must have all packets, so that a tool that did nothing cannot win; that of `merge`
-    must be the one capture."""
-    for job in jobs:
-        file_format = job.name[: job.name.index(":")].split(",")[0]
-        launch([*job.arguments], kernels("compiled"), directory=directory)
-        one, out = (directory / f"{name}.{file_format}" for name in ("one", "out"))
-        same = one.read_bytes() == out.read_bytes() if "mergecap" not in job.name else None
-        if same is False or out.stat().st_size < one.stat().st_size - packets:
-            raise SystemExit(f"{job.name}: the output is another capture")
+def check(directory: Path, packets: int, job: Job, number: int) -> None:
+    """Check what a job has written in the first round: all packets, so that a tool that did nothing cannot win; and by
+    `merge` the one capture."""
+    if number:
+        return
+    file_format = job.name[: job.name.index(":")].split(",")[0]
+    one, out = (directory / f"{name}.{file_format}" for name in ("one", "out"))
+    same = one.read_bytes() == out.read_bytes() if "mergecap" not in job.name else None
+    if same is False or out.stat().st_size < one.stat().st_size - packets:
+        raise SystemExit(f"{job.name}: the output is another capture")
 
 
 def measure(directory: Path, program: str, rounds: int, scale: float) -> list[str]:
@@ -72,16 +72,13 @@ def measure(directory: Path, program: str, rounds: int, scale: float) -> list[st
         write_capture(directory / f"one.{each}", MIXED, packets, each)
     inputs = {(each, number): write_inputs(directory, packets, number, each) for each in FORMATS for number in NUMBERS}
     jobs = jobs_of(program, inputs)
-    check(directory, packets, jobs)
     keep_warm(directory, 2 * (directory / "one.pcapng").stat().st_size)
-    for number in range(rounds):
-        say(f"round {number + 1} of {rounds}")
-        for job in jobs[number % len(jobs) :] + jobs[: number % len(jobs)]:
-            for each in FORMATS:
-                (directory / f"out.{each}").unlink(missing_ok=True)
-            seconds, peak = launch([*job.arguments], kernels("compiled"), directory=directory)
-            job.seconds.append(seconds)
-            job.peak = max(job.peak, peak)
+
+    def remove_outputs() -> None:
+        for each in FORMATS:
+            (directory / f"out.{each}").unlink(missing_ok=True)
+
+    time_jobs(jobs, directory, rounds, before=remove_outputs, after=partial(check, directory, packets))
     times = {job.name: median(job.seconds) for job in jobs}
     met = []
     for file_format, number in inputs:

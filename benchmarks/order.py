@@ -12,9 +12,8 @@ from statistics import median
 import report
 from captures import MIXED, frame_pcap, header_pcap, make_pool, times_pcap, write_capture
 from compressed import write_half_random
-from golden import Job, command, target_table
+from jobs import Job, command, target_table, time_jobs
 from run import keep_warm, launch, say
-from tools import kernels
 
 BEGIN = "<!-- order results: written by order.py --update-readme -->\n"
 END = "<!-- end of order results -->\n"
@@ -102,15 +101,12 @@ def measure(directory: Path, program: str, rounds: int, scale: float) -> list[st
     check_same(directory, program)
     keep_warm(directory, 2 * (directory / IN_ORDER).stat().st_size)
     jobs = jobs_of(program)
-    for number in range(rounds + 1):
-        say(f"round {number} of {rounds}" if number else "warming up")
-        for job in jobs[number % len(jobs) :] + jobs[: number % len(jobs)]:
-            for name in (OURS, THEIRS):
-                (directory / name).unlink(missing_ok=True)
-            seconds, peak = launch([*job.arguments], kernels("compiled"), directory=directory)
-            job.peak = max(job.peak, peak)
-            if number:
-                job.seconds.append(seconds)
+
+    def remove_outputs() -> None:
+        for name in (OURS, THEIRS):
+            (directory / name).unlink(missing_ok=True)
+
+    time_jobs(jobs, directory, rounds, before=remove_outputs)
     by_name = {job.name: job for job in jobs}
     met = []
     for name, _, _, (tool, *_), limit in PAIRS:

@@ -8,7 +8,8 @@ from statistics import median
 
 import report
 from captures import MIXED, SMALL, Traffic, write_capture
-from golden import MEMORY_LIMIT, MILLION, Job, command, target_table
+from golden import MEMORY_LIMIT, MILLION
+from jobs import Job, command, target_table
 from run import keep_warm, launch, say
 from tools import kernels
 

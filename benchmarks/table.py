@@ -14,7 +14,7 @@ from statistics import median
 
 import report
 from captures import MIXED, write_capture
-from golden import README
+from jobs import README
 from run import say, work_directory
 from tools import describe_machine
 

@@ -342,7 +342,8 @@ class _State:
         self.known: dict[tuple[bytes, int], int] = {}
         self.alike = Counter[tuple[int, bytes]]()
         self.ids: dict[int, list[int]] = {rank: [] for rank in range(len(hosts))}
-        self.seen: dict[tuple[int, bytes], int] = {}
+        self.explaining = Counter[tuple[int, bytes]]()
+        self.explaining_of = Counter[tuple[int, int, bytes]]()
         self.processes: list[tuple[int, bytes]] = []
         self.numbers: dict[int, list[int]] = {rank: [] for rank in range(len(hosts))}
 
@@ -394,10 +395,11 @@ class _State:
             self.numbers[rank].append(self.processes.index((block_type, body)))
             if not is_new:
                 return
-        elif (
-            block_type in (wire.NAME_RESOLUTION, wire.DECRYPTION_SECRETS) or _is_process(entry)
-        ) and self.seen.setdefault((block_type, body), rank) != rank:
-            return
+        elif block_type in (wire.NAME_RESOLUTION, wire.DECRYPTION_SECRETS) or _is_process(entry):
+            self.explaining_of[rank, block_type, body] += 1
+            if self.explaining_of[rank, block_type, body] <= self.explaining[block_type, body]:
+                return
+            self.explaining[block_type, body] += 1
         self.add(Entry(0, self.order, block_type, wire.block(block_type, body, byte_order=self.order), None))
 
     def packet(self, rank: int, entry: Entry, packet: Packet) -> None:

@@ -1,5 +1,6 @@
 """`merge` and its files: damaged inputs, pipes, file objects, directories, inputs that change, outputs among them."""
 
+import gc
 import io
 import os
 import random
@@ -100,6 +101,15 @@ def test_a_damaged_compressed_input(name: str, folder: Path) -> None:
     (offset,) = (each.compressed_offset for each in report.damage if each.compressed_offset is not None)
     assert offset <= len(data) // 2
     assert 900 <= report.packets_written < 1800
+
+
+@pytest.mark.parametrize("name", ["gzip", "xz"])
+def test_damaged_compressed_inputs_of_several_sections(name: str) -> None:
+    """Their sections are read from one temporary file. Only a checksum is cut off, behind the last packet."""
+    whole, cut = COMPRESS[name](EVEN + ODD), COMPRESS[name](ODD + EVEN)[:-5]
+    out, report = merged([whole, cut, whole])
+    assert [each.compressed_offset for each in report.damage] == [len(cut)]
+    assert out == merged([EVEN + ODD, ODD + EVEN, EVEN + ODD])[0]
 
 
 @pytest.mark.parametrize(
@@ -356,3 +366,44 @@ except pcapconv.FileError as error:
     name = "a temporary file" if most_open == 2 else str(folder / "out.pcapng")
     assert done.stdout == f"{name}: cannot write: file too large\n"
     assert file_names(folder) == before
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="not on this system")
+@pytest.mark.parametrize("most_open", [2, 250])
+@pytest.mark.parametrize("options", [{}, {"sort": True}, {"append": True}])
+def test_an_error_closes_all_files(
+    most_open: int, options: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, also while the error is kept, with all that its traceback leads to."""
+    monkeypatch.setattr("pcapconv.merging.by_time.MOST_OPEN", most_open)
+    for number in range(5):
+        (folder / f"c{number}.pcapng").write_bytes(ODD)
+    (folder / "z.pcapng").write_bytes(ODD[:-1])
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(DamageError) as error:
+        pcapconv.merge([folder], folder / "out.pcapng", strict=True, **options)
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert error.value.__traceback__ is not None
+
+
+@pytest.mark.parametrize("options", [{"interface": ["eth7"]}, {"set_interface": ["eth7.name=eth0"]}])
+def test_nothing_temporary_is_left_if_a_survey_fails(
+    options: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes when the output is open already."""
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    with pytest.raises(UsageError, match="eth7"):
+        pcapconv.merge([folder / "a.pcapng", folder / "b.pcapng"], folder / "out.pcapng", **options)
+    assert file_names(folder) == ["a.pcapng", "b.pcapng"]
+
+
+@pytest.mark.parametrize("options", [{}, {"sort": True}, {"append": True}])
+def test_no_memory_of_a_merge_waits_for_the_garbage_collector(options: dict[str, Any]) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        pcapconv.merge([io.BytesIO(EVEN), io.BytesIO(ODD)], io.BytesIO(), to="pcapng", progress=int, **options)
+        modules = [str(type(each).__module__) for each in gc.get_objects()]
+    finally:
+        gc.enable()
+    assert [name for name in modules if name.startswith("pcapconv.merging")] == []

@@ -16,7 +16,7 @@ import resource, sys
 most_files, folder, target = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
 import pcapconv
-report = pcapconv.merge([folder], target)
+report = pcapconv.merge([folder], target, salvage="salvage" in sys.argv)
 with open("/proc/self/status") as status:  # what the system counts for a process begins before its program does
     peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
 print(report.packets_written, 1024 * peak)
@@ -53,10 +53,25 @@ def folder(way: str, compression: str | None, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("way", ["overlapping", "apart"])
 def test_2000_inputs(folder: Path, most_files: int, tmp_path: Path) -> None:
     target = tmp_path / "merged.pcapng"
-    command = [sys.executable, "-c", MERGE, str(most_files), str(folder), str(target)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    command = [sys.executable, "-P", "-c", MERGE, str(most_files), str(folder), str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path)
     assert done.stderr == ""
     packets, memory = map(int, done.stdout.split())
     assert packets == 40 * INPUTS
     assert memory < MOST_MEMORY
     assert target.read_bytes() == wire.section_header() + wire.interface() + b"".join(map(packet, range(40 * INPUTS)))
+
+
+@pytest.mark.parametrize("way", ["gzip", "salvage"])
+def test_200_inputs_that_have_to_be_written_to_a_temporary_file(way: str, tmp_path: Path) -> None:
+    """Sections of compressed or salvaged inputs. There is one such file for all of them."""
+    folder, target = tmp_path / "captures", tmp_path / "merged.pcapng"
+    folder.mkdir()
+    head = wire.section_header() + wire.interface()
+    for number in range(200):
+        capture = head + packet(number) + head + packet(200 + number) + packet(600 - number) + head
+        (folder / f"{number:03}.pcapng").write_bytes(gzip.compress(capture, 1) if way == "gzip" else capture)
+    command = [sys.executable, "-P", "-c", MERGE, "64", str(folder), str(target), way]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    assert (done.stderr, done.stdout.split()[:1]) == ("", ["600"])
+    assert target.read_bytes() == head + b"".join(map(packet, range(601))).replace(packet(400), b"")

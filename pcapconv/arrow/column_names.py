@@ -41,12 +41,18 @@ def parse_columns(columns: Sequence[str] | str | None) -> tuple[str, ...]:
     try:
         names = tuple(columns.split(",") if isinstance(columns, str) else columns)
     except TypeError:
-        raise UsageError(f"{argument('columns', columns)}: give a list of names") from None
+        raise UsageError(f"{argument('columns', columns)}: give a list of names", option="columns") from None
     for index, name in enumerate(names):
         if not isinstance(name, str) or name not in COLUMNS:
-            raise UsageError(f"{argument('columns', name)}: there is no such column; there are {', '.join(COLUMNS)}")
+            raise UsageError(
+                f"{argument('columns', name)}: there is no such column; there are {', '.join(COLUMNS)}",
+                option="columns",
+            )
         if name in names[:index]:
-            raise UsageError(f"{argument('columns', name)}: it is given twice")
+            raise UsageError(f"{argument('columns', name)}: it is given twice", option="columns")
     if not names:
-        raise UsageError(f"{argument('columns')}: give at least one column, as in {argument('columns', 'number,time')}")
+        raise UsageError(
+            f"{argument('columns')}: give at least one column, as in {argument('columns', 'number,time')}",
+            option="columns",
+        )
     return names

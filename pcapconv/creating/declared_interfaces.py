@@ -58,7 +58,8 @@ class DeclaredInterfaces:
             first, second = (link_type_name(each.link_type) for each in (new.interfaces[0], interface))
             raise UsageError(
                 f"{new.name}: a pcap file holds one link type, here {first}, and not {second}, too; write pcapng "
-                f"({argument('to', 'pcapng')}), or a file for each link type"
+                f"({argument('to', 'pcapng')}), or a file for each link type",
+                path=new.name,
             )
         self._output.hand_over()
         new.interfaces.append(interface)
@@ -73,10 +74,12 @@ class DeclaredInterfaces:
         if not self.own:
             raise UsageError(
                 f"{self._new.name}: no interface is declared; give {argument('link_type', 'ethernet')} to "
-                f"{call('pcapconv.create')}, or call add_interface"
+                f"{call('pcapconv.create')}, or call add_interface",
+                path=self._new.name,
             )
         raise UsageError(
-            f"{self._new.name}: {len(self.own)} interfaces are declared; say which one with {argument('interface')}"
+            f"{self._new.name}: {len(self.own)} interfaces are declared; say which one with {argument('interface')}",
+            path=self._new.name,
         )
 
     def of_packet(self, packet: Packet) -> Interface:
@@ -93,7 +96,8 @@ class DeclaredInterfaces:
             return declared
         raise UsageError(
             f"{argument('interface', interface)}: not an interface of this capture; give one that "
-            "add_interface returned"
+            "add_interface returned",
+            option="interface",
         )
 
     def ticks(self, time: tuple[int, int], interface: Interface, what: str = "") -> int:
@@ -102,7 +106,10 @@ class DeclaredInterfaces:
         what = what or f"packet {self._output.packets + 1}"
         own = id(interface) in self.own
         if interface.time_error:
-            raise UsageError(f"{interface.time_error}; give {argument('interface')}, one that add_interface returned")
+            raise UsageError(
+                f"{interface.time_error}; give {argument('interface')}, one that add_interface returned",
+                option="interface",
+            )
         per_second, offset = interface.ticks_per_second, interface.time_offset
         number, of_second = time
         ticks, exact = rescale(number, of_second, -offset, per_second)
@@ -115,12 +122,15 @@ class DeclaredInterfaces:
                 finer = f"round it, or give {argument('interface')}, one that add_interface returned"
             raise UsageError(
                 f"{what}: its time has digits finer than the {resolution_in_words(per_second) or 'ticks'} of interface "
-                f"{interface.id}; {finer}"
+                f"{interface.id}; {finer}",
+                packet_number=self._output.packets + 1,
             )
         if not 0 <= ticks <= _MOST_TICKS:
             fact = "before 1970" if ticks < 0 and not offset else "outside what 64 bits hold"
             raise TimeRangeError(
-                f"{self._new.name}: {what}: its time is {fact}, which interface {interface.id} cannot hold"
+                f"{self._new.name}: {what}: its time is {fact}, which interface {interface.id} cannot hold",
+                path=self._new.name,
+                packet_number=self._output.packets + 1,
             )
         return ticks
 
@@ -128,7 +138,9 @@ class DeclaredInterfaces:
         """The ticks that a packet of another capture has here; None if it has no time. Raises as `ticks` does."""
         ticks, there = packet.ticks, packet.interface
         if there.time_error and not interface.time_error and ticks is not None:
-            raise UsageError(f"packet {packet.number}: {there.time_error}; give {argument('time_ns')}")
+            raise UsageError(
+                f"packet {packet.number}: {there.time_error}; give {argument('time_ns')}", packet_number=packet.number
+            )
         same = there.ticks_per_second == interface.ticks_per_second and there.time_offset == interface.time_offset
         if ticks is None or same:
             return ticks

@@ -138,7 +138,7 @@ def statistics_options(comments: Texts, counts: Mapping[str, object], times: Map
 def name_bodies(names: Mapping[Any, Texts]) -> Iterator[bytes]:
     """The bodies of Name Resolution Blocks: address (IPv4, IPv6, MAC or EUI-64) → its names."""
     if not isinstance(names, Mapping):
-        raise UsageError(f"{argument('names', names)}: must be a mapping of addresses to names")
+        raise UsageError(f"{argument('names', names)}: must be a mapping of addresses to names", option="names")
     records, size = list[tuple[int, bytes]](), 0
     for address, texts in names.items():
         for record in _name_records(address, texts_bytes("names", texts)):

@@ -7,6 +7,8 @@ a nameless temporary file from `plain_content`, which stands for the compressed 
 
 from __future__ import annotations
 
+import io
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -60,32 +62,42 @@ def decompressed_head(source: Source, compression: Compression, size: int) -> tu
     return head[:size], decompression.compression.name, decompression.damage
 
 
-def plain_content(source: Source, stack: ExitStack, progress: Callable[[int], object] | None = None) -> Source:
+def plain_content(
+    source: Source,
+    stack: ExitStack,
+    progress: Callable[[int], object] | None = None,
+    *,
+    at_end_of: io.FileIO | None = None,
+) -> Source:
     """Return a source in a plain file whose bytes are those of the capture: the source itself, or a nameless temporary
     file if it is a pipe or compressed; `stack` closes it. Nothing may have been read. `progress` is called with the
-    number of bytes read so far. Raises FileError, and FormatError for data whose decompression would take too much
-    memory."""
+    number of bytes read so far. Decompressed bytes go to the end of the file `at_end_of` if one is given. Raises
+    FileError, and FormatError for data whose decompression would take too much memory."""
     if not source.plain:
         source = stack.enter_context(spool(source))
     if source.size is None or (compression := recognise_compression(source.peek(0, HEAD_SIZE))) is None:
         return source
-    return stack.enter_context(_spool_decompressed(source, compression, progress or (lambda _: None)))
+    return stack.enter_context(_spool_decompressed(source, compression, progress or (lambda _: None), at_end_of))
 
 
-def _spool_decompressed(source: Source, compression: Compression, progress: Callable[[int], object]) -> Source:
+def _spool_decompressed(
+    source: Source, compression: Compression, progress: Callable[[int], object], at_end_of: io.FileIO | None
+) -> Source:
     stream = open_stream(source, compression, b"")
-    kept = temporary_file()
+    kept = temporary_file() if at_end_of is None else at_end_of
     try:
+        begin = kept.seek(0, os.SEEK_END)
         with memoryview(bytearray(_ROOM)) as room:
             while count := stream.readinto(room):
                 with writing(TEMPORARY_FILE):
                     write_all(kept, room[:count])
                 progress(source.position)
-        kept.seek(0)
+        kept.seek(begin)
         source.rewind()
-        spooled = Source(kept, source.name, owned=True)
+        spooled = Source(kept, source.name, owned=at_end_of is None)
     except BaseException:
-        kept.close()
+        if at_end_of is None:
+            kept.close()
         raise
     spooled.stand_for(source)
     spooled.decompressed = Decompressed(stream.compression, stream.damage, stream.position, source.size or 0)

@@ -5,7 +5,7 @@ appended         the reader that puts one input behind the other
 by_time          the reader that merges the parts by time
 streams          what it merges: a part of an input, or a temporary file with packets that were merged before
 part_items       turns the items of a part into items of the one section: ids, byte order, processes
-one_section      the one section: its header, its interfaces, the blocks that several inputs have alike
+merged_section   the one section: its header, its interfaces, the blocks that several inputs have alike
 """
 
 from __future__ import annotations
@@ -138,10 +138,6 @@ class _Merging(Conversion):
         progress = self.settings.progress
         self._inputs.survey(lambda: None if progress is None else progress(0))
 
-    def _tell_progress(self) -> None:
-        if self.settings.progress is not None:
-            self.settings.progress(self._inputs.position_in_file)
-
     def survey(self) -> None:
         """See `Conversion.survey`. If it meets a further section of an input, it begins again with all sections."""
         try:
@@ -154,9 +150,15 @@ class _Merging(Conversion):
         """See `Conversion.open_reader`."""
         if self._append:
             return AppendedReader(self._inputs)
+        inputs, progress = self._inputs, self.settings.progress
+
+        def tell_progress() -> None:  # no method: the reader must not hold this conversion, which holds the reader
+            if progress is not None:
+                progress(inputs.position_in_file)
+
         to_pcap = self.settings.writer.format == "pcap"
         return MergedReader(
-            self._inputs, self._stack, self._tell_progress, separate=self._separate, sorts=self._sorts, to_pcap=to_pcap
+            inputs, self._stack, tell_progress, separate=self._separate, sorts=self._sorts, to_pcap=to_pcap
         )
 
     @contextmanager

@@ -27,7 +27,7 @@ from pcapconv.io.source import WINDOW_SIZE, temporary_file
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL
 from pcapconv.merging.inputs import Inputs
-from pcapconv.merging.one_section import OneSection
+from pcapconv.merging.merged_section import MergedSection
 from pcapconv.merging.streams import PartStream, ScratchStream, Stream
 from pcapconv.model import Block, Columns, Interface, Item, Notice, PacketBatch
 from pcapconv.spec.pcapng import SIMPLE_PACKET
@@ -75,26 +75,26 @@ class MergedReader:
         self._stack = stack
         self._on_batch = on_batch
         self._sorts = sorts
-        self._one = OneSection(inputs.parts, separate=separate, to_pcap=to_pcap)
+        self._merged = MergedSection(inputs.parts, separate=separate, to_pcap=to_pcap)
 
     @property
     def losses(self) -> Counter[str]:
         """What has no place in the one section: kind → count."""
-        return +self._one.losses
+        return +self._merged.losses
 
     def items(self) -> Iterator[Item]:
         """See `formats.Reader.items`. Raises FurtherSectionError, too."""
         yield from self._inputs.notices
-        yield self._one.section
-        yield from list(self._one.interfaces)
-        streams = [PartStream(part, self._inputs, self._one, tells=not self._sorts) for part in self._inputs.parts]
+        yield self._merged.section
+        yield from list(self._merged.interfaces)
+        streams = [PartStream(part, self._inputs, self._merged, tells=not self._sorts) for part in self._inputs.parts]
         self._stack.callback(_close, streams)
         packets = 0
         if self._sorts:  # the step that sorts keeps packets of the same time in the order in which they come
             items = _one_behind_the_other(streams)
         else:
-            keys = TimeKeys(self._one.second_before(self._inputs.parts))
-            items = _Merge(self._one, streams, _Files(self._stack), 0, keys, self._on_batch).items()
+            keys = TimeKeys(self._merged.second_before(self._inputs.parts))
+            items = _StreamMerger(self._merged, streams, _Files(self._stack), 0, keys, self._on_batch).items()
         for item in items:
             if isinstance(item, PacketBatch):
                 item.first_number = packets + 1
@@ -135,25 +135,25 @@ class _Files:
         return self._files[level]
 
 
-class _Merge:
+class _StreamMerger:
     """Merges streams. Its groups are in the file of its `level`: how many merges go on that take its packets."""
 
     def __init__(
         self,
-        one: OneSection,
+        merged: MergedSection,
         streams: Sequence[Stream],
         files: _Files,
         level: int,
         keys: TimeKeys,
         on_batch: Callable[[], object],
     ) -> None:
-        self._one = one
+        self._merged = merged
         self._files, self._level = files, level
         self._on_batch = on_batch
         self._kernels = choose()
         self._most_open = most_open()
         self._keys = keys
-        self._keys.add_interfaces(one.interfaces)
+        self._keys.add_interfaces(merged.interfaces)
         self._unit = self._keys.unit
         self._waiting = deque(sorted((each for each in streams if each.batch is None), key=self._opening))
         open_streams = [each for each in streams if each.batch is not None]
@@ -204,8 +204,8 @@ class _Merge:
             self._columns,
             self._rows,
             first_number=0,
-            section=self._one.section,
-            interfaces=self._one.interfaces,
+            section=self._merged.section,
+            interfaces=self._merged.interfaces,
         )
         lengths = self._columns.record_length[: self._rows]
         batch.contiguous = 0 not in lengths and sum(lengths) == self._end
@@ -243,7 +243,7 @@ class _Merge:
                 yield from self._flush_before()
             yield item
             if isinstance(item, Interface):
-                self._keys.add_interfaces(self._one.interfaces)
+                self._keys.add_interfaces(self._merged.interfaces)
                 if self._keys.unit != self._unit:
                     self._merge_anew()
         stream.close()
@@ -351,11 +351,11 @@ class _Merge:
         size = -(-len(groups) // self._most_open)
         for at in range(0, len(groups), size):
             group = list(chain.from_iterable(groups[at : at + size]))
-            scratch = ScratchStream(self._one, group[0].rank, file)
-            merge = _Merge(self._one, group, self._files, self._level + 1, self._keys, self._on_batch)
+            scratch = ScratchStream(self._merged, group[0].rank, file)
+            merge = _StreamMerger(self._merged, group, self._files, self._level + 1, self._keys, self._on_batch)
             yield from scratch.fill(merge.items(), self._on_batch)
             merged.append(scratch)
-        self._keys.add_interfaces(self._one.interfaces)
+        self._keys.add_interfaces(self._merged.interfaces)
         self._waiting.extend(merged)
         self._merge_anew()
 

@@ -2,7 +2,8 @@
 
 Strategy: every input is opened at the beginning, and its head is read, up to the first packet: its interfaces, and the
 time at which it is needed. Then it is closed, until the merge has come to that time. An input is taken for one part. If
-a further section is met, `survey` reads all inputs whole and finds where their sections begin.
+a further section is met, `survey` reads all inputs whole and finds where their sections begin. Sections of compressed
+or salvaged inputs are then in one temporary file.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.buffered_output import BufferedOutput
 from pcapconv.io.final_names import TEMPORARY
 from pcapconv.io.paths import STDIO, Readable, comparable_path
-from pcapconv.io.read_write import reading
+from pcapconv.io.read_write import TEMPORARY_FILE, reading
 from pcapconv.io.source import WINDOW_SIZE, Source, open_again, open_source, spool, temporary_file
-from pcapconv.io.target import open_target
+from pcapconv.io.target import Target
 from pcapconv.model import Damage, Interface, Notice, PacketBatch, Section
 from pcapconv.spec import pcap
 from pcapconv.text import counted, first_and_more
@@ -109,6 +110,7 @@ class Inputs(Source):
         self.surveyed = self._has_further_sections = False
         self._opened: set[Source] = set()
         self._bytes_done = 0
+        self._shared: io.FileIO | None = None
         self.sources: list[Source] = []
         self.parts: list[Part] = []
         self.notices: list[Damage | Notice] = []
@@ -165,8 +167,10 @@ class Inputs(Source):
         self._bytes_done = 0
 
     def close(self) -> None:
-        """Close all inputs."""
+        """Close all inputs, also those whose readers were left where an error came."""
         self._stack.close()
+        while self._opened:
+            self._opened.pop().close()
 
     def is_at(self, path: str) -> bool:
         """Return whether a path leads to one of the inputs. Raises FileError."""
@@ -200,8 +204,8 @@ class Inputs(Source):
             return self._sections_of(self._salvaged(part), on_batch)
         source = part.source
         if part.compression is not None:
-            with open_again(source) as opened:
-                source = plain_content(opened, self._stack)
+            with open_again(source) as opened, ExitStack() as stack:
+                source = plain_content(opened, stack, at_end_of=self._temporary_file())
                 source.path = None  # the path leads to the compressed file
         ends = [*(begin for begin, _ in begins[1:]), None]
         parts = [Part(source, begin, end, before) for (begin, before), end in zip(begins, ends)]
@@ -209,11 +213,20 @@ class Inputs(Source):
             each.read_head()
         return parts
 
+    def _temporary_file(self) -> io.FileIO:
+        """Return the nameless temporary file that all inputs share whose parts cannot be read from themselves. Raises
+        FileError."""
+        if self._shared is None:
+            self._shared = self._stack.enter_context(temporary_file())
+        return self._shared
+
     def _salvaged(self, part: Part) -> Part:
-        """Write what can be salvaged of an input into a nameless temporary file, in which every section has a header.
-        What is wrong with the input goes to `notices`."""
-        file = self._stack.enter_context(temporary_file())
-        output = BufferedOutput(open_target(file))
+        """Write what can be salvaged of an input into the temporary file; every section has a header there. What is
+        wrong with the input goes to `notices`."""
+        file = self._temporary_file()
+        with reading(TEMPORARY_FILE):
+            begin = file.seek(0, os.SEEK_END)
+        output = BufferedOutput(Target(file, TEMPORARY_FILE))
         try:
             writer = formats.open_writer(WriterSettings("pcapng"), output)
             with part.open() as (_, reader):
@@ -224,7 +237,7 @@ class Inputs(Source):
             writer.finish()
         finally:
             output.close()
-        file.seek(0)
+        file.seek(begin)
         salvaged = Part(Source(file, part.source.name, owned=False))
         salvaged.read_head()
         return salvaged

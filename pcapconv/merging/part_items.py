@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from pcapconv.formats import Reader
 from pcapconv.merging.inputs import FurtherSectionError, Part
-from pcapconv.merging.one_section import OneSection
+from pcapconv.merging.merged_section import MergedSection
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.spec import bodies, pcapng
 from pcapconv.spec.byte_orders import body_in
@@ -21,15 +21,15 @@ from pcapconv.steps.moved_batches import MovedBatches
 class PartItems:
     """Turns the items of a part into items of the one section. `losses` counts by kind what has no place there."""
 
-    def __init__(self, part: Part, one: OneSection) -> None:
+    def __init__(self, part: Part, merged: MergedSection) -> None:
         self._part = part
-        self._one = one
-        self._order = one.section.byte_order
-        self._losses = one.losses
+        self._merged = merged
+        self._order = merged.section.byte_order
+        self._losses = merged.losses
         self._declared = 0  # interfaces of the part that were met
         self._processes: list[int] = []  # the new numbers of the part's processes
-        processes = None if one.has_one_part else self._processes
-        self._moved = MovedBatches(one.section, one.interfaces, one.losses, processes=processes)
+        processes = None if merged.has_one_part else self._processes
+        self._moved = MovedBatches(merged.section, merged.interfaces, merged.losses, processes=processes)
 
     def items(self, reader: Reader) -> Iterator[Item]:
         """Yield the items: packets, new interfaces, other blocks, damage and notices. Raises FormatError, FileError,
@@ -53,16 +53,16 @@ class PartItems:
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
         new = None
-        if self._declared == len(self._one.ids_of[self._part.rank]):  # it was not met when the head was read
-            new = self._one.add_interface(self._part, interface)
-        new_id = self._one.ids_of[self._part.rank][self._declared]
+        if self._declared == len(self._merged.ids_of[self._part.rank]):  # it was not met when the head was read
+            new = self._merged.add_interface(self._part, interface)
+        new_id = self._merged.ids_of[self._part.rank][self._declared]
         self._declared += 1
         self._moved.add_id(new_id)
         return () if new is None else (new,)
 
     def _batch(self, batch: PacketBatch) -> PacketBatch:
-        if self._one.section.layout == "pcap":
-            batch.section, batch.interfaces = self._one.section, self._one.interfaces
+        if self._merged.section.layout == "pcap":
+            batch.section, batch.interfaces = self._merged.section, self._merged.interfaces
             return batch
         return self._moved.move(batch)
 
@@ -77,17 +77,17 @@ class PartItems:
         if block.type == pcapng.INTERFACE_STATISTICS:
             return self._statistics(block)
         if block.type == pcapng.PROCESS:
-            number, is_new = self._one.add_process(block)
+            number, is_new = self._merged.add_process(block)
             self._processes.append(number)
             self._moved.forget()
             return (block,) if is_new else ()
-        if block.explains_packets and self._one.is_repeat(self._part, block):
+        if block.explains_packets and self._merged.is_repeat(self._part, block):
             return ()
         return (block,)
 
     def _statistics(self, block: Block) -> Iterable[Block]:
         statistics = bodies.statistics(block.body, self._order)
-        ids = self._one.ids_of[self._part.rank]
+        ids = self._merged.ids_of[self._part.rank]
         if not statistics.has_interface or statistics.interface >= len(ids):
             self._losses["statistics"] += 1  # another part may have the interface that it names
             return ()

@@ -14,7 +14,7 @@ from pcapconv.io.read_write import TEMPORARY_FILE, reading
 from pcapconv.io.source import Source, open_again
 from pcapconv.io.target import Target
 from pcapconv.merging.inputs import Inputs, Part
-from pcapconv.merging.one_section import OneSection
+from pcapconv.merging.merged_section import MergedSection
 from pcapconv.merging.part_items import PartItems
 from pcapconv.model import Block, Columns, Item, PacketBatch
 from pcapconv.spec.pcapng import ENHANCED_PACKET, SIMPLE_PACKET
@@ -71,21 +71,21 @@ class Stream:
 class PartStream(Stream):
     """A part of an input."""
 
-    def __init__(self, part: Part, inputs: Inputs, one: OneSection, *, tells: bool) -> None:
+    def __init__(self, part: Part, inputs: Inputs, merged: MergedSection, *, tells: bool) -> None:
         super().__init__()
-        self._part, self._inputs, self._one = part, inputs, one
+        self._part, self._inputs, self._merged = part, inputs, merged
         self.name, self.tells, self.rank = part.source.name, tells, part.rank
         self.packets_before = part.packets_before
         self.cost = 1 if part.compression is None else COMPRESSED_COST
         if part.first is not None:
             ticks, interface = part.first
-            self.first = ticks, one.ids_of[part.rank][interface]
+            self.first = ticks, merged.ids_of[part.rank][interface]
 
     def open(self, window_size: int) -> None:
         """See `Stream.open`."""
         reader = self.stack.enter_context(self._inputs.open_part(self._part, window_size))
-        self.stack.callback(self._one.forget, self._part)
-        self.items = PartItems(self._part, self._one).items(reader)
+        self.stack.callback(self._merged.forget, self._part)
+        self.items = PartItems(self._part, self._merged).items(reader)
 
 
 class ScratchStream(Stream):
@@ -95,9 +95,9 @@ class ScratchStream(Stream):
     `fill` writes them at the end of the file, which several streams share. All methods raise FileError.
     """
 
-    def __init__(self, one: OneSection, rank: int, file: io.FileIO) -> None:
+    def __init__(self, merged: MergedSection, rank: int, file: io.FileIO) -> None:
         super().__init__()
-        self._one, self.rank, self._file = one, rank, file
+        self._merged, self.rank, self._file = merged, rank, file
         self._has_marks = False
         self._begin = self._end = 0
 
@@ -109,14 +109,14 @@ class ScratchStream(Stream):
             self._begin = self._file.seek(0, os.SEEK_END)
         output = BufferedOutput(Target(self._file, self.name))
         try:
-            writer = formats.open_writer(WriterSettings(self._one.section.layout), output)
-            writer.write(self._one.section)
+            writer = formats.open_writer(WriterSettings(self._merged.section.layout), output)
+            writer.write(self._merged.section)
             declared = 0
             for item in items:
                 if isinstance(item, PacketBatch) or (isinstance(item, Block) and not item.explains_packets):
-                    for interface in self._one.interfaces[declared:]:
+                    for interface in self._merged.interfaces[declared:]:
                         writer.write(interface)
-                    declared = len(self._one.interfaces)
+                    declared = len(self._merged.interfaces)
                     if isinstance(item, PacketBatch):
                         self._mark_simple_packets(item)
                         on_batch()
@@ -135,7 +135,7 @@ class ScratchStream(Stream):
             self._file.seek(0)
         whole = Source(self._file, self.name, owned=False)
         source = self.stack.enter_context(open_again(whole, self._begin, self._end))
-        source.fractions, source.complete = self._one.fractions, True
+        source.fractions, source.complete = self._merged.fractions, True
         self.items = self._items(formats.open_reader(source, window_size))
 
     def _mark_simple_packets(self, batch: PacketBatch) -> None:
@@ -164,7 +164,7 @@ class ScratchStream(Stream):
             if isinstance(item, PacketBatch):
                 if self._has_marks:
                     self._restore_simple_packets(item)
-                item.section, item.interfaces = self._one.section, self._one.interfaces
+                item.section, item.interfaces = self._merged.section, self._merged.interfaces
                 yield item
             elif isinstance(item, Block):
                 yield item

@@ -179,10 +179,12 @@ class Packet(_PacketFields):
         """The ticks that state one of these times, or else this packet's time, in the units of an interface."""
         if time_ns is not None:
             if ticks is not None:
-                raise UsageError(f"{argument('time_ns')} and {argument('ticks')} exclude each other")
+                raise UsageError(f"{argument('time_ns')} and {argument('ticks')} exclude each other", option="time_ns")
             nanoseconds = whole_number(time_ns)
             if nanoseconds is None:
-                raise UsageError(f"{argument('time_ns', time_ns)}: must be an int, the nanoseconds since 1970")
+                raise UsageError(
+                    f"{argument('time_ns', time_ns)}: must be an int, the nanoseconds since 1970", option="time_ns"
+                )
             return _ticks(nanoseconds, timestamps.NANOSECONDS, 0, interface)
         if ticks is not None:
             return number_between("ticks", ticks, 0, 2**64 - 1)
@@ -249,11 +251,11 @@ def _check_kinds(**values: tuple[object, type]) -> None:
     """Check that each of these arguments is of its type, if it is given."""
     for name, (value, kind) in values.items():
         if value is not None and not isinstance(value, kind):
-            raise UsageError(f"{argument(name, value)}: must be of the type {kind.__name__}")
+            raise UsageError(f"{argument(name, value)}: must be of the type {kind.__name__}", option=name)
 
 
 def _bytes(name: str, data: BytesLike) -> bytes:
     content = bytes_of(data)
     if content is None:
-        raise UsageError(f"{argument(name, data)}: has no bytes")
+        raise UsageError(f"{argument(name, data)}: has no bytes", option=name)
     return content

@@ -29,9 +29,9 @@ def number_between(name: str, number: Any, first: int, last: int) -> int:
     """A whole number from `first` to `last`."""
     whole = whole_number(number)
     if whole is None:
-        raise UsageError(f"{argument(name, number)}: must be a whole number")
+        raise UsageError(f"{argument(name, number)}: must be a whole number", option=name)
     if not first <= whole <= last:
-        raise UsageError(f"{argument(name)}: must be a number from {first} to {last}")
+        raise UsageError(f"{argument(name)}: must be a number from {first} to {last}", option=name)
     return whole
 
 
@@ -50,15 +50,15 @@ def bytes_of(data: Any) -> bytes | None:
 def text_bytes(name: str, text: Any, longest: int = option_lists.LONGEST_VALUE) -> bytes:
     """The bytes of a text in an option, which are at most `longest`."""
     if not isinstance(text, str):
-        raise UsageError(f"{argument(name, text)}: must be text")
+        raise UsageError(f"{argument(name, text)}: must be text", option=name)
     try:
         value = text.encode()
     except UnicodeEncodeError:
-        raise UsageError(f"{argument(name)}: has a character that UTF-8 does not have") from None
+        raise UsageError(f"{argument(name)}: has a character that UTF-8 does not have", option=name) from None
     if b"\0" in value:
-        raise UsageError(f"{argument(name)}: readers end a text at its first zero byte; leave it out")
+        raise UsageError(f"{argument(name)}: readers end a text at its first zero byte; leave it out", option=name)
     if len(value) > longest:
-        raise UsageError(f"{argument(name)}: has {len(value)} bytes; the option holds {longest}")
+        raise UsageError(f"{argument(name)}: has {len(value)} bytes; the option holds {longest}", option=name)
     return value
 
 

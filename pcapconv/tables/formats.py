@@ -44,7 +44,7 @@ def table_format(target: Writable, to: str | None) -> TableFormat:
     if to is not None:
         found = next((kind for kind in TABLE_FORMATS if kind.name == to), None)
         if found is None:
-            raise UsageError(f"{argument('to', to)}: must be {', '.join(names[:-1])} or {names[-1]}")
+            raise UsageError(f"{argument('to', to)}: must be {', '.join(names[:-1])} or {names[-1]}", option="to")
         return found
     name = name_of(target) or ""
     suffix = os.path.splitext(name)[1].lower()

@@ -2,7 +2,8 @@
 
 Strategy: the section has the byte order of the first part, and its options; the other parts add their comments. What
 another part says of its hardware and operating system goes to its interfaces. Interfaces are compared by the bodies of
-the blocks that are written for them. The n-th of equal interfaces in a part is the n-th of these in the section.
+the blocks that are written for them. The n-th of equal interfaces in a part is the n-th of these in the section, and so
+is the n-th of equal names or secrets, whichever part is read first.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from pcapconv.spec.pcap import MICROSECOND, NANOSECOND, NO_LIMIT_SNAPLEN, SNAPLE
 
 _HOST_OPTIONS = {pcapng.SHB_HARDWARE: pcapng.IF_HARDWARE, pcapng.SHB_OS: pcapng.IF_OS}
 _PLAIN_VARIANTS = {variant.name for variant in (MICROSECOND, NANOSECOND)}
-_MOST_REMEMBERED = 2**18  # blocks of which it is known that an input had them
+_MOST_REMEMBERED = 2**18  # different blocks of the section and of the parts that are open
 
 
-class OneSection:
+class MergedSection:
     """The section that `parts` are merged into.
 
     `section` is its header. `interfaces` are those declared so far, at first those before the first packets of the
@@ -43,7 +44,9 @@ class OneSection:
         self._alike: dict[int, Counter[bytes]] = defaultdict(Counter)  # by rank: how many interfaces have this body
         self._host_options: dict[int, list[tuple[int, bytes]]] = {}  # by rank: what goes to interfaces
         self._without_place: dict[int, set[tuple[int, bytes]]] = {}  # by rank: those of them that no interface has
-        self._first_to_have: dict[bytes, int] = {}  # digests of blocks → rank
+        self._blocks: dict[bytes, int] = {}  # digests → how many of these blocks the section has
+        self._blocks_of: dict[int, Counter[bytes]] = {}  # by rank: digests → how many of these blocks the part had
+        self._remembered = 0  # digests in all of them
         self._processes: dict[bytes, int] = {}  # digests of blocks → number
         self.fractions = parts[0].source.fractions
         if _have_one_pcap_header(parts, to_pcap=to_pcap) and not separate:
@@ -88,15 +91,26 @@ class OneSection:
     def forget(self, part: Part) -> None:
         """Forget what is only needed while a part is read, and count what its interfaces have no place for."""
         self._alike.pop(part.rank, None)
+        self._remembered -= len(self._blocks_of.pop(part.rank, ()))
         self.losses["section-options"] += len(self._without_place.pop(part.rank, ()))
 
     def is_repeat(self, part: Part, block: Block) -> bool:
-        """Return whether another part has had the same block."""
-        digest = _digest(block)
-        first = self._first_to_have.get(digest)
-        if first is None and len(self._first_to_have) < _MOST_REMEMBERED:
-            self._first_to_have[digest] = part.rank
-        return first not in (None, part.rank)
+        """Note that a part has a block. Return whether the section has it from another part: the n-th of equal blocks
+        in a part is the n-th of these in the section. If there are too many to remember, all equal ones are one, or
+        none are."""
+        if self.has_one_part:
+            return False
+        digest, of_part = _digest(block), self._blocks_of.setdefault(part.rank, Counter())
+        if digest not in of_part:
+            new = 1 if digest in self._blocks else 2
+            if self._remembered + new > _MOST_REMEMBERED:
+                return digest in self._blocks
+            self._remembered += new
+        of_part[digest] += 1
+        if of_part[digest] <= self._blocks.get(digest, 0):
+            return True
+        self._blocks[digest] = of_part[digest]
+        return False
 
     def add_process(self, block: Block) -> tuple[int, bool]:
         """Add a process block of macOS. Return its number, and whether it is new."""
