@@ -30,7 +30,7 @@ def test_two_lines_make_a_pcap_file(tmp_path: Path) -> None:
         wire.pcap_header(wire.NANOSECONDS, snaplen=262144) + wire.pcap_record(1_700_000_000, 123_456_789, b"abc")
     )
     assert capture.report is not None
-    assert (capture.report.packets_written, capture.report.losses) == (1, {})
+    assert (capture.packets, capture.report.packets_written, capture.report.losses) == (1, 1, {})
     assert capture.report.outputs == [str(tmp_path / "x.pcap")]
 
 

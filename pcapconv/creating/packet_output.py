@@ -36,6 +36,7 @@ class PacketOutput:
         self._own = own
         self._on_failure = on_failure
         self._handed_over = 0
+        self._closed = False
         self._buffer, self._columns = bytearray(_BUFFER_SIZE), Columns(_ROWS)
         self._appender = choose().PacketAppender(self._buffer, self._columns)
         self.try_append = self._appender.append
@@ -45,7 +46,7 @@ class PacketOutput:
     @property
     def packets(self) -> int:
         """The number of packets so far."""
-        return self._handed_over + int(self._appender.rows)
+        return self._handed_over + (0 if self._closed else int(self._appender.rows))
 
     def append(self, data: bytes, ticks: int | None, interface: Interface, length: int, options: bytes) -> None:
         """Append a packet; `ticks` is None for one without a time."""
@@ -71,12 +72,16 @@ class PacketOutput:
     def hand_over(self) -> None:
         """Hand the packets that were appended to the writer."""
         try:
-            self.close()
+            self._pass_on_appended()
         finally:
             self._appender.clear()
 
     def close(self) -> None:
         """Hand the packets that were appended to the writer, and append no more."""
+        self._pass_on_appended()
+        self._closed = True
+
+    def _pass_on_appended(self) -> None:
         self._appender.pause()
         rows = self._appender.rows
         if rows:
