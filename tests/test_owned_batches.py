@@ -57,7 +57,7 @@ def owned(capture: bytes, window_size: int, *, salvage: bool = False) -> Iterato
     buffers = BatchBuffers()
     with pytest.MonkeyPatch.context() as patch, open_source(io.BytesIO(capture), salvage=salvage) as source:
         patch.setattr("pcapconv.formats.window._STEP", 4096)  # else one buffer holds a small capture
-        for item in formats.open_reader(source, window_size, buffers).items():
+        for item in formats.open_reader(source, window_size, batch_buffers=buffers).items():
             if isinstance(item, PacketBatch):
                 yield buffers.owned(item)
 

@@ -103,7 +103,7 @@ class Writer(Protocol):
         ...
 
 
-def open_reader(source: Source, window_size: int = WINDOW_SIZE, batch_buffers: BatchBuffers | None = None) -> Reader:
+def open_reader(source: Source, window_size: int = WINDOW_SIZE, *, batch_buffers: BatchBuffers | None = None) -> Reader:
     """The reader for the format that the source is in. With `batch_buffers`, its batches can keep their buffers. Raises
     FormatError if it is not a capture."""
     window = _begun_window(source, window_size, batch_buffers)

@@ -59,8 +59,7 @@ def noticed(case: Case) -> str:
 
 
 def test_another_exception_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pcapconv.formats.pcap_reader, "LARGEST_RECORD", None)
-    monkeypatch.setattr(pcapconv.formats.pcap_reader, "_LARGEST", None)
+    monkeypatch.setattr(pcapconv.formats.pcap_reader, "LARGEST_PCAP_RECORD", None)
     assert noticed(WEB) == "TypeError in pcap_reader.py, _load_record"
 
 
