@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from typing import TYPE_CHECKING, Self
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from pcapconv import formats
 from pcapconv.capture_metadata import CaptureMetadata, Secrets
 from pcapconv.errors import UsageError
+from pcapconv.formats.batch_buffers import BatchBuffers
 from pcapconv.io.paths import STDIO, Readable
 from pcapconv.io.source import check_salvage, open_source, view_of
 from pcapconv.model import Damage, Interface, Item, Notice, Packet, PacketBatch, PacketRows, damage_error
@@ -45,12 +46,14 @@ class Capture:
         self.damage: list[Damage] = []
         self.warnings: list[Notice] = []
         self._metadata = CaptureMetadata()
+        buffers = BatchBuffers()
+        self._owned: Callable[[PacketBatch], PacketBatch] = buffers.owned
         with ExitStack() as stack:
             opened = stack.enter_context(open_source(source, fractions=fractions, salvage=salvage))
             self.name: str = opened.name
             self._view = view_of(opened)
             if sidecar is None or sidecar is False:
-                self._reader = formats.open_reader(opened)
+                self._reader = formats.open_reader(opened, batch_buffers=buffers)
                 items = self._reader.items()
             else:
                 from pcapconv.formats.compressed_captures import plain_content
@@ -61,7 +64,7 @@ class Capture:
                 settings = parse_sidecar_arguments(sidecar is True, file, named="sidecar")
                 read_sidecar = open_read_sidecar(source, opened, settings, stack)
                 self._reader = formats.open_reader(opened)
-                items = self._reader.items()
+                items, self._owned = self._reader.items(), PacketBatch.copy  # a sidecar makes other batches
                 items = items if read_sidecar is None else read_sidecar.restore_items(items)
             self._items = self._read(items)
             self._packets: Iterator[Packet] = chain.from_iterable(self._packet_rows())
@@ -105,11 +108,11 @@ class Capture:
         * `Damage`: a place that could not be read. `damage` lists these, too.
         * `Notice`: something odd, although nothing is lost. `warnings` lists these, too.
 
-        Each batch has its own copy of the bytes. With `reuse`, which is faster, a batch is valid only until the next
-        item is asked for. Raises FormatError and FileError, and DamageError if the capture is `strict`.
+        Each batch owns its memory. With `reuse`, which is a little faster, a batch is valid only until the next item is
+        asked for. Raises FormatError and FileError, and DamageError if the capture is `strict`.
         """
         while (item := self._next_item()) is not None:
-            yield item.copy() if isinstance(item, PacketBatch) and not reuse else item
+            yield self._owned(item) if isinstance(item, PacketBatch) and not reuse else item
 
     def batches(self, *, reuse: bool = False) -> Iterator[PacketBatch]:
         """Yield each `PacketBatch`, and pass over all other items. `reuse` and the errors are those of `items`."""

@@ -2,10 +2,10 @@
 
 Each format has a reader and a writer module (`pcap_reader`, `pcap_writer`, `pcapng_reader`, `pcapng_writer`); only this
 module imports all four. Readers take bytes from a `window`, which `compressed_captures` gives them of compressed
-captures; `rereading` reads packets a second time; `salvage`, `pcap_salvage` and `pcapng_salvage` find the packets
-behind damage, where that is asked for; `losses` counts what pcap cannot hold; `not_captures` and `damaged_transfers`
-explain why a file cannot be read; `output_names` and `output_compression` decide what an output is called, and how it
-is compressed.
+captures, and whose buffers `batch_buffers` lends to batches; `rereading` reads packets a second time; `salvage`,
+`pcap_salvage` and `pcapng_salvage` find the packets behind damage, where that is asked for; `losses` counts what pcap
+cannot hold; `not_captures` and `damaged_transfers` explain why a file cannot be read; `output_names` and
+`output_compression` decide what an output is called, and how it is compressed.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from pcapconv.text import quoted
 from pcapconv.wording import argument
 
 if TYPE_CHECKING:
+    from pcapconv.formats.batch_buffers import BatchBuffers
     from pcapconv.io.decompressed_stream import DecompressedStream
     from pcapconv.io.decompression import Decompressed, StreamDamage
 
@@ -102,9 +103,10 @@ class Writer(Protocol):
         ...
 
 
-def open_reader(source: Source, window_size: int = WINDOW_SIZE) -> Reader:
-    """The reader for the format that the source is in. Raises FormatError if it is not a capture."""
-    window = _begun_window(source, window_size)
+def open_reader(source: Source, window_size: int = WINDOW_SIZE, *, batch_buffers: BatchBuffers | None = None) -> Reader:
+    """The reader for the format that the source is in. With `batch_buffers`, its batches can keep their buffers. Raises
+    FormatError if it is not a capture."""
+    window = _begun_window(source, window_size, batch_buffers)
     if source.decompressed is not None:
         from pcapconv.formats.compressed_captures import CompressedReader
 
@@ -113,13 +115,13 @@ def open_reader(source: Source, window_size: int = WINDOW_SIZE) -> Reader:
         from pcapconv.formats.compressed_captures import CompressedReader, open_stream  # rarely needed
 
         stream = open_stream(source, compression, window.head(window.available))
-        return CompressedReader(_reader_in(_begun_window(stream, window_size), source, stream), stream)
+        return CompressedReader(_reader_in(_begun_window(stream, window_size, batch_buffers), source, stream), stream)
     return _reader_in(window, source)
 
 
-def _begun_window(source: Source | DecompressedStream, window_size: int) -> Window:
+def _begun_window(source: Source | DecompressedStream, window_size: int, batch_buffers: BatchBuffers | None) -> Window:
     """Return a window that has read enough bytes to recognise the format."""
-    window = Window(source, window_size)
+    window = Window(source, window_size, batch_buffers)
     window.fill(16 if window.remaining is None else min(FIRST_SIZE, window.remaining))
     return window
 

@@ -14,12 +14,14 @@ from pcapconv.io.source import WINDOW_SIZE, Source
 from pcapconv.text import quoted
 
 if TYPE_CHECKING:
+    from pcapconv.formats.batch_buffers import BatchBuffers
     from pcapconv.io.decompressed_stream import DecompressedStream
 
 LARGEST_RECORD = 129 * 2**20  # libpcap's largest snaplen, 128 MiB (D-Bus, USB), and room for options
 LARGEST_PCAP_RECORD = LARGEST_RECORD - 48  # so that it fits a pcapng block with a flags option
 FIRST_SIZE = 65536  # bytes at the beginning of a capture that are checked again if the capture is damaged
 _SMALLEST = 4096
+_NONE = bytearray()
 _STEP = 2**20
 _PATIENCE = 1.0  # seconds to wait for more bytes of a file that is no capture
 _TEXT_SIZE = 80  # bytes in which text is looked for
@@ -29,14 +31,17 @@ class Window:
     """The bytes that were read and not yet taken: `buffer[start:stop]`.
 
     `offset` is the offset of `start` in the capture, `name` the source's name. `first` has the first bytes of a pipe,
-    which cannot be read again; it is empty for a file.
+    which cannot be read again; it is empty for a file. `buffers` are for batches that keep the buffer.
     """
 
-    def __init__(self, source: Source | DecompressedStream, size: int = WINDOW_SIZE) -> None:
+    def __init__(
+        self, source: Source | DecompressedStream, size: int = WINDOW_SIZE, buffers: BatchBuffers | None = None
+    ) -> None:
         if source.size is not None:
             size = min(size, max(_SMALLEST, source.size + 1))  # a small window is enough for a small capture
         self._source = source
         self._observer = source.observer
+        self._buffers = buffers
         self._size = size
         self.name = source.name
         self.buffer = bytearray(size)
@@ -199,8 +204,13 @@ class Window:
         if self._observer is not None:
             at = self._source.position - (self.stop - self._unseen_at)
             self.buffer = self._observer.exchange(self.buffer, self._unseen_at, self.stop, at)
-        if shrink and len(self.buffer) > self._size:
-            self.buffer = bytearray(self._size)
+        size = self._size if shrink else len(self.buffer)
+        if self._buffers is not None and self._buffers.lent:
+            self._buffers.take_back(self.buffer)
+            self.buffer = _NONE
+            self.buffer = self._buffers.unused(size)
+        elif size < len(self.buffer):
+            self.buffer = bytearray(size)
         self.buffer[: len(kept)] = kept
         self.start, self.stop = 0, len(kept)
         self._unseen_at = self.stop

@@ -28,12 +28,16 @@ Items are named tuples, not dataclasses, whose import alone takes 30 ms.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from pcapconv.columns import Columns
 from pcapconv.model.batches import PacketBatch, PacketRows, StoredPackets
 from pcapconv.model.blocks import Block
 from pcapconv.model.damage import Damage, Notice, damage_error
-from pcapconv.model.packets import Packet
 from pcapconv.model.sections import NO_COUNTS, Interface, Layout, Section
+
+if TYPE_CHECKING:
+    from pcapconv.model.packets import Packet
 
 __all__ = [
     "NO_COUNTS",
@@ -51,5 +55,15 @@ __all__ = [
     "StoredPackets",
     "damage_error",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`Packet`, which conversions do not need: they start faster without it."""
+    if name != "Packet":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pcapconv.model.packets import Packet
+
+    return Packet
+
 
 Item = Section | Interface | PacketBatch | Block | Damage | Notice

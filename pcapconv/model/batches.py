@@ -6,16 +6,18 @@ import operator
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import compress, count
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pcapconv import timestamps
 from pcapconv.columns import Columns
 from pcapconv.errors import FileError, FormatError
 from pcapconv.kernels import choose
-from pcapconv.model.packets import Packet, UndatedPacket, use_kernels
 from pcapconv.model.sections import NO_COUNTS, Interface, Layout, Section
 from pcapconv.spec import ByteOrder, pcapng
 from pcapconv.text import counted
+
+if TYPE_CHECKING:
+    from pcapconv.model.packets import Packet
 
 _HAS_TIME = bytes(code != pcapng.SIMPLE_PACKET for code in range(256))  # by record type
 
@@ -143,6 +145,8 @@ class PacketBatch:
 
     def packet_rows(self) -> PacketRows:
         """The packets of the batch: one loop over them, which knows how many it gave. See the kernel `PacketRows`."""
+        from pcapconv.model.packets import use_kernels
+
         kernels = choose()
         use_kernels(kernels)
         rows: PacketRows = kernels.PacketRows(
@@ -152,6 +156,8 @@ class PacketBatch:
 
     def _describe(self, interface_id: int) -> tuple[type, Interface, tuple[int, int, int, int, int]]:
         """What kernels need of an interface: the type of its packets, itself, and the scale of its times."""
+        from pcapconv.model.packets import Packet, UndatedPacket
+
         interface = self.interfaces[interface_id]
         if interface.time_error:
             return UndatedPacket, interface, (0, 0, 0, 0, 0)
@@ -313,6 +319,8 @@ class PacketBatch:
 
     def packet(self, row: int) -> Packet:
         """The `Packet` in this row, with its own copy of the bytes. Raises IndexError for a row outside the batch."""
+        from pcapconv.model.packets import Packet
+
         row = operator.index(row)  # also one of NumPy, which the packet's number should not be
         self._check_row(row)
         columns = self.columns

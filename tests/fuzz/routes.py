@@ -177,6 +177,6 @@ def on(route: Route) -> Iterator[None]:
         patch.setenv("PCAPCONV_KERNELS", route.form)
         if route.window:
             open_reader = formats.open_reader
-            patch.setattr(formats, "open_reader", lambda source, _size=0: open_reader(source, route.window))
+            patch.setattr(formats, "open_reader", lambda source, _=0, **rest: open_reader(source, route.window, **rest))
             patch.setattr(buffered_output, "BUFFER_SIZE", max(4096, route.window))
         yield
