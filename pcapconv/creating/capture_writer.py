@@ -300,8 +300,8 @@ class CaptureWriter:
 
     def add_secrets(self, secrets_type: str | SupportsIndex, data: BytesLike | str) -> None:
         """Add secrets, with which readers decrypt the packets: `data` are the bytes or the text of a key log. The type
-        is `"tls"`, `"ssh"`, `"wireguard"`, `"opcua"` or a number. They belong before the packets that need them. Raises
-        UsageError."""
+        is `"tls"`, `"ssh"`, `"wireguard"`, `"opcua"` or a number, also in hex as text, as `Capture.secrets` has it.
+        They belong before the packets that need them. Raises UsageError."""
         self._add_block(pcapng.DECRYPTION_SECRETS, packed_values.secrets_body(secrets_type, data))
 
     def add_statistics(
