@@ -368,7 +368,7 @@ def check_names(given: Iterable[str], arguments: Iterable[str]) -> None:
         if name not in arguments:
             from difflib import get_close_matches  # only here, for a faster start
 
-            alike = "".join(f"; did you mean {each}?" for each in get_close_matches(name, arguments, 1))
+            alike = "".join(f"; did you mean {each}?" for each in get_close_matches(name, arguments, 1, 0.75))
             raise TypeError(f"{name!r} is no argument{alike}")
 
 
