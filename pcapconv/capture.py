@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from itertools import chain
+from threading import Lock
 from typing import TYPE_CHECKING, Self
 
 from pcapconv import formats
@@ -14,6 +14,7 @@ from pcapconv.errors import UsageError
 from pcapconv.formats.batch_buffers import BatchBuffers
 from pcapconv.io.paths import STDIO, Readable
 from pcapconv.io.source import check_salvage, open_source, view_of
+from pcapconv.kernels import choose
 from pcapconv.model import Damage, Interface, Item, Notice, Packet, PacketBatch, PacketRows, damage_error
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ class Capture:
                 items, self._owned = self._reader.items(), PacketBatch.copy  # a sidecar makes other batches
                 items = items if read_sidecar is None else read_sidecar.restore_items(items)
             self._items = self._read(items)
-            self._packets: Iterator[Packet] = chain.from_iterable(self._packet_rows())
+            self._reading = Lock()  # held while an item is read
+            self._packets: Iterator[Packet] = iter(choose().PacketLoop(self._next_rows))
             self._batch: PacketBatch | None = None  # the batch from which iteration gives packets
             self._batch_rows: PacketRows | None = None  # its packets
             self._stack = stack.pop_all()
@@ -140,12 +142,13 @@ class Capture:
     def __iter__(self) -> Iterator[Packet]:
         return self._packets
 
-    def _packet_rows(self) -> Iterator[PacketRows]:
-        """Yield the packets of each batch."""
-        for item in self._items:
+    def _next_rows(self) -> PacketRows | None:
+        """Return the packets of the next batch; None at the end."""
+        while (item := self._read_item()) is not None:
             if isinstance(item, PacketBatch):
                 self._batch, self._batch_rows = item, item.packet_rows()
-                yield self._batch_rows
+                return self._batch_rows
+        return None
 
     def _next_item(self) -> Item | None:
         """Return a batch of the rows that iteration has not given yet, or else the next item; None at the end."""
@@ -154,7 +157,18 @@ class Capture:
         if batch is not None and rows is not None and (done := rows.done) < batch.rows:
             rows.stop()  # so that iteration goes on after this batch
             return batch.slice(done, batch.rows)
-        return next(self._items, None)
+        return self._read_item()
+
+    def _read_item(self) -> Item | None:
+        """Read the next item; None at the end. Raises UsageError while another thread reads one."""
+        if not self._reading.acquire(blocking=False):
+            raise UsageError(
+                f"{self.name}: another thread reads this capture; one thread at a time can", path=self.name
+            )
+        try:
+            return next(self._items, None)
+        finally:
+            self._reading.release()
 
     def open_again(self) -> Capture:
         """Open the capture a second time, at its beginning; this one stays where it is. Raises UsageError for a pipe,

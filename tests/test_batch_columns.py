@@ -156,8 +156,8 @@ def test_interfaces_and_sections_give_options_by_name(write: In) -> None:
     assert eth0.options.get_all("if_IPv4addr") == ["192.0.2.1/255.255.255.0", "192.0.2.2/255.255.255.0"]
     assert [name for name, _ in eth0.options.pairs()].count("if_IPv4addr") == 2
     assert (unnamed.name, unnamed.description, unnamed.link_type_name) == (None, None, "link type 4711")
-    assert (dict(unnamed.options), repr(unnamed.options)) == ({}, "<Options >")
-    assert repr(section.options) == "<Options shb_os='Linux', opt_comment='s'>"
+    assert (dict(unnamed.options), repr(unnamed.options)) == ({}, "<Options: none>")
+    assert repr(section.options) == "<Options: shb_os='Linux', opt_comment='s'>"
     with pytest.raises(KeyError, match="if_os"):
         eth0.options["if_os"]
 

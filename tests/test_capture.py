@@ -2,6 +2,8 @@
 
 import io
 from itertools import islice
+from threading import Event, Thread
+from typing import Any
 
 import pytest
 import wire
@@ -113,3 +115,36 @@ def test_a_buffer_is_used_again_where_the_caller_asks_for_it() -> None:
     with opened(MANY) as reading:
         found: list[Packet] = [packet for batch in reading.batches(reuse=True) for packet in batch]
     assert found == list(opened(MANY))
+
+
+class Waiting(io.BytesIO):
+    """A file whose reader waits in its last reads until `go_on` is set."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.is_waiting, self.go_on = Event(), Event()
+
+    def readinto(self, buffer: Any) -> int:
+        read = super().readinto(buffer)
+        if self.tell() == len(self.getvalue()):
+            self.is_waiting.set()
+            assert self.go_on.wait(60)
+        return read
+
+
+@pytest.mark.parametrize("how", [iter, pcapconv.Capture.batches, pcapconv.Capture.items])
+def test_a_second_thread_is_refused_and_the_first_one_loses_nothing(how: Any) -> None:
+    file = Waiting(MANY)
+    with pcapconv.open(file) as reading:
+        packets: list[int] = []
+        first = Thread(target=lambda: packets.extend(numbers(reading)))
+        first.start()
+        assert file.is_waiting.wait(60)
+        for _ in range(2):
+            # The interpreted loop is a generator of Python, which refuses by itself.
+            with pytest.raises((pcapconv.UsageError, ValueError), match=r"another thread reads|already executing"):
+                next(how(reading))
+        file.go_on.set()
+        first.join()
+        assert packets == list(range(1, 90_001))
+        assert list(reading) == []

@@ -395,3 +395,16 @@ def test_a_capture_without_packets_or_interfaces(tmp_path: Path) -> None:
     assert [str(each) for each in capture.report.warnings] == [
         "the capture has no interface; the pcap file states Ethernet, since it has to state a link type"
     ]
+
+
+def test_secrets_of_another_capture_are_added_by_their_kinds() -> None:
+    first = wire.section_header() + wire.secrets(wire.TLS_KEY_LOG, b"log") + wire.secrets(wire.ZIGBEE_NWK_KEY, b"key")
+    with pcapconv.open(io.BytesIO(first)) as old:
+        list(old)
+        assert [secrets.kind for secrets in old.secrets] == ["tls", "0x5a4e574b"]
+
+        def write(capture: pcapconv.CaptureWriter) -> None:
+            for secrets in old.secrets:
+                capture.add_secrets(secrets.kind, secrets.data)
+
+        assert created(write)[len(wire.section_header()) :] == first[len(wire.section_header()) :]

@@ -110,6 +110,49 @@ def test_times_that_no_capture_holds(time: int) -> None:
     assert str(caught.value).endswith(f": packet 1: its time is {why}, which interface 0 cannot hold")
 
 
+def test_nanoseconds_that_are_given_as_seconds() -> None:
+    with pytest.raises(pcapconv.TargetError) as caught:
+        created(lambda capture: capture.write(b"abc", time=TIME), link_type=1)
+    assert str(caught.value).endswith(
+        ": packet 1: its time is outside what 64 bits hold, which interface 0 cannot hold; time= counts seconds, "
+        "time_ns= nanoseconds"
+    )
+
+
+def test_an_interface_that_is_missing_is_the_option_at_fault() -> None:
+    def attempt(capture: CaptureWriter) -> None:
+        for _ in range(2):
+            with pytest.raises(UsageError) as caught:
+                capture.write(b"abc", time_ns=1)
+            assert caught.value.option == "interface"
+            capture.add_interface(1)
+            capture.add_interface(1)
+
+    created(attempt)
+
+
+def test_packets_are_written_in_a_with_block(tmp_path: Path) -> None:
+    """Without one, nothing would appear, and nothing would say so."""
+    path = tmp_path / "x.pcapng"
+    capture = pcapconv.create(path, link_type=1)
+    with pcapconv.open(io.BytesIO(created(lambda made: made.write(b"abc", time_ns=1), link_type=1))) as other:
+        (batch,) = other.batches()
+    writes: list[Callable[[], None]] = [
+        lambda: capture.write(b"abc", time_ns=1),
+        lambda: capture.write(batch.packet(0)),
+        lambda: capture.write_batch(batch),
+    ]
+    for write in writes:
+        with pytest.raises(UsageError) as caught:
+            write()
+        assert str(caught.value) == (
+            f"{path}: packets are written in a `with` block of the new capture, which appears at its end"
+        )
+    with capture:
+        capture.write(b"abc", time_ns=1)
+    assert wire.read_pcapng(path.read_bytes())[0].data == b"abc"
+
+
 def test_times_that_pcap_does_not_hold(tmp_path: Path) -> None:
     with pytest.raises(pcapconv.TargetError) as caught, pcapconv.create(tmp_path / "x.pcap", link_type=1) as capture:
         capture.write(b"a", time_ns=TIME)

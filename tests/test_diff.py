@@ -615,3 +615,12 @@ def test_a_comparison_in_a_condition_is_refused() -> None:
     for other in (capture(*TEN), capture(*TEN[:9])):
         with pytest.raises(UsageError, match=r"^a Comparison is neither true nor false, .*; ask for its \.same$"):
             bool(comparison_of(capture(*TEN), other))
+
+
+def test_a_comparison_in_short() -> None:
+    name = "<Comparison of 'input' and 'input': "
+    for other, found in ((TEN, "the same"), (TEN[:8], "2 packets removed")):
+        assert repr(comparison_of(capture(*TEN), capture(*other))) == f"{name}{found}>"
+    names = (wire.interface(options=wire.options((wire.IF_NAME, each))) for each in (b"a", b"b"))
+    a, b = (capture(*TEN, head=head) for head in names)
+    assert repr(comparison_of(a, b)) == f"{name}1 difference outside packets>"

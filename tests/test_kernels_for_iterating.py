@@ -1,4 +1,4 @@
-"""The kernels that make packets and their times in nanoseconds: `PacketRows` and `exact_times`."""
+"""The kernels that make packets and their times in nanoseconds: `PacketRows`, `PacketLoop` and `exact_times`."""
 
 import gc
 import sys
@@ -152,6 +152,25 @@ def test_a_buffer_can_grow_again_after_the_last_packet(kernels: ModuleType) -> N
     list(done)
     stopped.stop()
     buffer.append(1)
+
+
+def test_a_loop_gives_the_packets_of_all_rows(kernels: ModuleType) -> None:
+    batches = [rows_of(kernels, with_rows(rows), rows) for rows in (2, 0, 3)]
+    rows = iter([*batches, None, None, None])
+    loop = kernels.PacketLoop(lambda: next(rows))
+    assert [next(iter(loop))[0], next(iter(loop))[0]] == [1, 2]
+    assert batches[0].done == 2
+    assert next(iter(loop))[0] == 1
+    batches[2].stop()
+    assert list(loop) == list(loop) == []
+
+
+def test_a_loop_passes_errors_on(kernels: ModuleType) -> None:
+    def fail() -> None:
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        list(kernels.PacketLoop(fail))
 
 
 def test_packets_are_released(kernels: ModuleType) -> None:

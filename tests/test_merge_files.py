@@ -407,3 +407,10 @@ def test_no_memory_of_a_merge_waits_for_the_garbage_collector(options: dict[str,
     finally:
         gc.enable()
     assert [name for name in modules if name.startswith("pcapconv.merging")] == []
+
+
+@pytest.mark.parametrize("sources", ["a.pcap", []], ids=["text", "none"])
+def test_inputs_that_are_none_are_the_option_at_fault(sources: list[str], tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as refused:
+        pcapconv.merge(sources, tmp_path / "x.pcap")
+    assert refused.value.option == "sources"

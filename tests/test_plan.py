@@ -50,8 +50,10 @@ def test_nonsense_is_refused_before_a_byte_goes_into_a_pipe(options: dict[str, A
 
 
 def test_an_option_that_nobody_knows_is_python_s_error() -> None:
-    with pytest.raises(TypeError, match="'afetr' is no argument"):
+    with pytest.raises(TypeError, match=r"^'afetr' is no argument; did you mean after\?$"):
         converted(WEB.read_bytes(), "pcapng", afetr="+1s")
+    with pytest.raises(TypeError, match=r"^'report' is no argument$"):
+        converted(WEB.read_bytes(), "pcapng", report="report.json")
 
 
 def test_options_that_say_nothing_change_nothing() -> None:

@@ -460,6 +460,8 @@ def test_open_tells_of_damage_and_leaves_out_what_is_not_to_be_copied(lab: Path)
             assert [packet.comments for packet in capture] == [[], []]
     with pytest.raises(UsageError, match="a sidecar is a file; name one"):
         pcapconv.open(lab / "a.pcap", sidecar="")
+    with pytest.raises(FileNotFoundError, match=r"to pcap writes one, sidecar= names a different one$"):
+        pcapconv.open(lab / "a.pcap", sidecar=lab / "none.json")
 
 
 # ---------------------------------------------------------------- over several ways

@@ -64,6 +64,12 @@ def with_ticks(ticks: int, *options: tuple[int, bytes]) -> bytes:
     return wire.section_header() + interface + wire.enhanced_packet(0, 1, b"") + wire.enhanced_packet(0, ticks, b"ab")
 
 
+def test_a_name_that_tells_no_kind_is_an_error_of_its_path() -> None:
+    with pytest.raises(pcapconv.UsageError) as refused:
+        pcapconv.write_table("x.pcap", "x.csv")
+    assert refused.value.path == "x.csv"
+
+
 LEAVE_OUT = "; columns= can leave the column time out"
 TOO_LATE = "its time, 9223372036854776000 ns since 1970, does not fit into 64 bits"
 TIMES = {

@@ -58,6 +58,8 @@ def test_options_are_decoded_or_bytes() -> None:
         (NAME, b"bad"),
     ]
     assert interface.options[2].text == "626164"
+    assert interface.name == "eth0"
+    assert [each.name for each in pcapconv.info(io.BytesIO(wire.pcap_header())).interfaces] == [None]
     assert interface.options[2].as_json() == {"name": NAME, "raw": "626164"}
     assert (interface.packets, interface.captured_bytes) == (2, 6)
 

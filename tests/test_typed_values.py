@@ -114,7 +114,10 @@ TIMES = "an int of seconds, a datetime with a zone, a Fraction, a Decimal, or te
         (numpy.float64(2), "after=np.float64(2.0): a float is not exact"),
         (True, f"after=True: must be {TIMES}"),
         (b"1", f"after=b'1': must be {TIMES}"),
-        (timedelta(1), f"after=datetime.timedelta(days=1): must be {TIMES}"),
+        (
+            timedelta(1),
+            "after=datetime.timedelta(days=1): a timedelta is no time; write '+90s' for 90 s after the first packet",
+        ),
         (Decimal("nan"), f"after=Decimal('NaN'): must be {TIMES}"),
         (Decimal("1E+1000000"), f"after=Decimal('1E+1000000'): must be {TIMES}"),
         (Decimal("1E-1000000"), f"after=Decimal('1E-1000000'): must be {TIMES}"),

@@ -13,6 +13,7 @@ from pcapconv.json_form import document
 from pcapconv.model import Damage, Notice, Packet
 from pcapconv.report import blocks_in_words
 from pcapconv.spec.readable_options import value_text
+from pcapconv.text import counted
 from pcapconv.timestamps import format_time
 
 _LONGEST_STATEMENT = 200  # characters of a statement in a sentence
@@ -160,6 +161,12 @@ class Comparison:
     def same(self) -> bool:
         """Whether all that could be read of both captures is the same."""
         return not (self.header_differences or self.counts)
+
+    def __repr__(self) -> str:
+        found = [f"{counted(count, 'packet')} {kind}" for kind, count in self.counts.items()]
+        if outside := len(self.header_differences):
+            found.append(f"{counted(outside, 'difference')} outside packets")
+        return f"<Comparison of {self.names[0]!r} and {self.names[1]!r}: {', '.join(found) or 'the same'}>"
 
     def __bool__(self) -> NoReturn:
         raise UsageError("a Comparison is neither true nor false, as both could mean the same; ask for its .same")

@@ -7,7 +7,7 @@ lock, and the kernel appends no packets while others are handed over.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 
@@ -55,7 +55,8 @@ class CaptureWriter:
         self._lock = RLock()
         own: dict[int, Interface] = {}
         self._output = PacketOutput(new, own, self._end_quick_way)
-        self._append = self._output.try_append
+        self._is_begun = False  # whether the `with` block is
+        self._append: Callable[[bytes, int, int], bool] = _append_nothing
         self._declared = DeclaredInterfaces(new, self._output, own, per_second)
         self._foreign = self._declared.foreign
 
@@ -80,6 +81,7 @@ class CaptureWriter:
 
     def __enter__(self) -> Self:
         self._new.check_open()
+        self._is_begun, self._append = True, self._output.try_append
         return self
 
     def __exit__(self, error_type: object, *_: object) -> None:
@@ -217,6 +219,15 @@ class CaptureWriter:
         with self._lock:
             self._write(packet, data, at, interface, original_length, comments, flags, direction)
 
+    def _check_open(self) -> None:
+        """Raise UsageError if no packet can be written: nothing appears without a `with` block."""
+        self._new.check_open()
+        if not self._is_begun:
+            raise UsageError(
+                f"{self.name}: packets are written in a `with` block of the new capture, which appears at its end",
+                path=self.name,
+            )
+
     def _end_quick_way(self) -> None:
         """Let `write` look whether the capture still takes packets."""
         self._quick_id, self._quick_ids = -1, {}
@@ -232,7 +243,7 @@ class CaptureWriter:
         flags: SupportsIndex | None,
         direction: str | None,
     ) -> None:
-        self._new.check_open()
+        self._check_open()
         old: Packet | None = None
         if isinstance(packet, Packet):
             old = packet
@@ -276,7 +287,7 @@ class CaptureWriter:
                 f"{argument('batch', batch)}: is no PacketBatch; `Capture.batches` gives them", option="batch"
             )
         with self._lock:
-            self._new.check_open()
+            self._check_open()
             if batch.rows:
                 self._output.hand_over()
                 self._output.pass_on(self._foreign.batch(batch, self.packets + 1))
@@ -289,8 +300,8 @@ class CaptureWriter:
 
     def add_secrets(self, secrets_type: str | SupportsIndex, data: BytesLike | str) -> None:
         """Add secrets, with which readers decrypt the packets: `data` are the bytes or the text of a key log. The type
-        is `"tls"`, `"ssh"`, `"wireguard"`, `"opcua"` or a number. They belong before the packets that need them. Raises
-        UsageError."""
+        is `"tls"`, `"ssh"`, `"wireguard"`, `"opcua"` or a number, also in hex as text, as `Capture.secrets` has it.
+        They belong before the packets that need them. Raises UsageError."""
         self._add_block(pcapng.DECRYPTION_SECRETS, packed_values.secrets_body(secrets_type, data))
 
     def add_statistics(
@@ -356,6 +367,11 @@ class CaptureWriter:
         with self._lock:
             self._output.hand_over()
             self._new.write(Block(block_type, body, ORDER, 0, 0))
+
+
+def _append_nothing(*_: object) -> bool:
+    """Leave a packet to `CaptureWriter._write`, as does a full buffer."""
+    return False
 
 
 def _checked(data: BytesLike) -> bytes:

@@ -76,10 +76,12 @@ class DeclaredInterfaces:
                 f"{self._new.name}: no interface is declared; give {argument('link_type', 'ethernet')} to "
                 f"{call('pcapconv.create')}, or call add_interface",
                 path=self._new.name,
+                option="interface",
             )
         raise UsageError(
             f"{self._new.name}: {len(self.own)} interfaces are declared; say which one with {argument('interface')}",
             path=self._new.name,
+            option="interface",
         )
 
     def of_packet(self, packet: Packet) -> Interface:
@@ -127,8 +129,10 @@ class DeclaredInterfaces:
             )
         if not 0 <= ticks <= _MOST_TICKS:
             fact = "before 1970" if ticks < 0 and not offset else "outside what 64 bits hold"
+            units = f"; {argument('time')} counts seconds, {argument('time_ns')} nanoseconds"
             raise TimeRangeError(
-                f"{self._new.name}: {what}: its time is {fact}, which interface {interface.id} cannot hold",
+                f"{self._new.name}: {what}: its time is {fact}, which interface {interface.id} cannot hold"
+                f"{units if of_second == 1 and ticks > 0 else ''}",
                 path=self._new.name,
                 packet_number=self._output.packets + 1,
             )

@@ -24,7 +24,7 @@ from pcapconv.spec.given_values import (
     texts_bytes,
     whole_number,
 )
-from pcapconv.steps.secrets import KEY_LOG_TYPES
+from pcapconv.steps.secrets import KEY_LOG_TYPES, secrets_type_of
 from pcapconv.wording import argument
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def _name_address(address: object) -> tuple[int, bytes]:
 
 def secrets_body(secrets_type: str | SupportsIndex, data: BytesLike | str) -> bytes:
     """The body of a Decryption Secrets Block."""
-    number = KEY_LOG_TYPES.get(secrets_type.lower()) if isinstance(secrets_type, str) else whole_number(secrets_type)
+    number = secrets_type_of(secrets_type) if isinstance(secrets_type, str) else whole_number(secrets_type)
     if number is None or not 0 <= number < 2**32:
         forms = f"{', '.join(KEY_LOG_TYPES)} or a number from 0 to 0x{2**32 - 1:x}"
         raise UsageError(

@@ -162,6 +162,11 @@ class InterfaceEntry(NamedTuple):
     first_time: Instant | None = None
     last_time: Instant | None = None
 
+    @property
+    def name(self) -> str | None:
+        """The interface's name; None if it states none, as in pcap."""
+        return next((option.text for option in self.options if option.name == "if_name"), None)
+
 
 class CommentEntry(NamedTuple):
     """A comment: `where` it is, in words, and its `text`."""

@@ -2688,16 +2688,22 @@ cdef class PacketRows:
         return self
 
     def __next__(self):
+        if self.row >= self.rows:
+            self.release()
+            raise StopIteration
+        return self.next_packet()
+
+    cdef tuple next_packet(self):
         cdef Py_ssize_t row = self.row, place
-        cdef const char *bytes_at = <const char *>self.view.buf
+        cdef const char *bytes_at
         cdef tuple packet, entry
         cdef object number, data, ticks, time, options, original, captured
         cdef int_128_t exact
         cdef const uint64_t *scale
-        if row >= self.rows:
-            self.release()
-            raise StopIteration
         place = self.descriptions.place(self.interface[row])
+        if not self.has_view:  # `describe` let another thread run, which went to the end
+            raise ValueError("another loop made the last packet")
+        bytes_at = <const char *>self.view.buf
         entry = <tuple>self.descriptions.entries[place]
         scale = self.descriptions.scales[place]
         if self.numbers is None:
@@ -2738,6 +2744,29 @@ cdef class PacketRows:
     def stop(self):
         self.row = self.rows
         self.release()
+
+
+cdef class PacketLoop:
+    cdef object next_rows
+    cdef PacketRows rows
+
+    def __cinit__(self, next_rows):
+        self.next_rows = next_rows
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        cdef PacketRows rows = self.rows  # holds them while another thread goes on to others
+        cdef object found
+        while rows is None or rows.row >= rows.rows:
+            if rows is not None:
+                rows.release()
+            found = self.next_rows()
+            if found is None:
+                raise StopIteration
+            rows = self.rows = <PacketRows?>found
+        return rows.next_packet()
 
 
 cdef list names_of_fields = []  # which descriptors point to

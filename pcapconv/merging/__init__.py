@@ -79,7 +79,7 @@ def merge(
     check_on_loss(on_loss)
     check_salvage(salvage=salvage, strict=strict)
     if isinstance(sources, str):
-        raise UsageError(f"sources is the text {sources:.80}; give a list of paths")
+        raise UsageError(f"sources is the text {sources:.80}; give a list of paths", option="sources")
     if append and separate_interfaces:
         raise UsageError(
             f"{argument('separate_interfaces', True)} goes without {argument('append', True)}: sections stay whole",

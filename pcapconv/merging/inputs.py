@@ -122,7 +122,7 @@ class Inputs(Source):
                 else:
                     self._add(readable)
             if not self.sources:
-                raise UsageError("there is no input; name captures, or directories of captures")
+                raise UsageError("there is no input; name captures, or directories of captures", option="sources")
         except BaseException:
             self._stack.close()
             raise

@@ -107,7 +107,7 @@ def open_read_sidecar(
 
     if not _is_pcap(source):
         return None
-    sidecar = ReadSidecar(settings.file or _name_beside(capture, "sidecar"), source, stack)
+    sidecar = ReadSidecar(settings.file or _name_beside(capture, "sidecar"), source, stack, named="sidecar")
     if not sidecar.adapt_to_edits():
         sidecar.check_capture()
     return sidecar

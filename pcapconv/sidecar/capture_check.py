@@ -15,13 +15,15 @@ from pcapconv.sidecar.file_access import THIS_MACHINE, SidecarFiles
 from pcapconv.wording import argument, call
 
 
-def open_single_document(name: str, stack: ExitStack, files: SidecarFiles = THIS_MACHINE) -> Document:
-    """Open the sidecar of a single capture; `stack` closes it. Raises FileError, and SidecarError if the sidecar
-    belongs to several captures."""
+def open_single_document(
+    name: str, stack: ExitStack, files: SidecarFiles = THIS_MACHINE, named: str = "sidecar_file"
+) -> Document:
+    """Open the sidecar of a single capture; `stack` closes it. Messages call the argument with the file `named`. Raises
+    FileError, and SidecarError if the sidecar belongs to several captures."""
     try:
         document = open_document(name, stack, files)
     except FileError as error:
-        writes, names = call("pcapconv.convert", sidecar=True), argument("sidecar_file")
+        writes, names = call("pcapconv.convert", sidecar=True), argument(named)
         other = _renamed_sidecar(name, files)
         advice = f"{names} names a different one" if other is None else f"{names} names {other}, which is there"
         raise error.restated(f"{error}; {writes} to pcap writes one, {advice}") from None

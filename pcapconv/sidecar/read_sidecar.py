@@ -29,10 +29,17 @@ class ReadSidecar:
     """The sidecar in the file `name`, which belongs to the pcap file that `source` reads. `stack` closes the sidecar.
     All methods raise FileError and SidecarError."""
 
-    def __init__(self, name: str, source: Source, stack: ExitStack, files: SidecarFiles = THIS_MACHINE) -> None:
+    def __init__(
+        self,
+        name: str,
+        source: Source,
+        stack: ExitStack,
+        files: SidecarFiles = THIS_MACHINE,
+        named: str = "sidecar_file",
+    ) -> None:
         self._source = source
         self._stack = stack
-        self._document = document = open_single_document(name, stack, files)
+        self._document = document = open_single_document(name, stack, files, named)
         self._digest = Digest(source)
         stack.callback(lambda: self._digest.close())
         self._edited: EditedCapture | None = None

@@ -52,4 +52,4 @@ class Options(Mapping[str, Any]):
         return len(dict(self.pairs()))
 
     def __repr__(self) -> str:
-        return f"<Options {', '.join(f'{name}={value!r}' for name, value in self.pairs())}>"
+        return f"<Options: {', '.join(f'{name}={value!r}' for name, value in self.pairs()) or 'none'}>"

@@ -362,11 +362,20 @@ class _InterfaceCheck(Step):
             )
 
 
+def check_names(given: Iterable[str], arguments: Iterable[str]) -> None:
+    """Raise TypeError for a name that is no argument, and say which one is like it."""
+    for name in given:
+        if name not in arguments:
+            from difflib import get_close_matches  # only here, for a faster start
+
+            alike = "".join(f"; did you mean {each}?" for each in get_close_matches(name, arguments, 1, 0.75))
+            raise TypeError(f"{name!r} is no argument{alike}")
+
+
 def _check_types(step_arguments: StepArguments) -> None:
     """Raise TypeError for a name that is no argument, as Python does, and UsageError for a value of the wrong type."""
+    check_names(step_arguments, StepArguments.__annotations__)
     for name, value in step_arguments.items():
-        if name not in StepArguments.__annotations__:
-            raise TypeError(f"{name!r} is no argument")
         if value is None or name in _FLAGS or name in _LISTS or (name == "set_time" and isinstance(value, Mapping)):
             continue
         if name == "where":

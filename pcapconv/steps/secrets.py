@@ -102,18 +102,25 @@ class ExtractSecrets(Step):
         self.logs.setdefault(secrets_type, []).append(bytes(secrets.data))
 
 
+def secrets_type_of(word: str) -> int | None:
+    """The type of secrets that a word of `KEY_LOG_TYPES` names, in any case, or a number of 32 bits, decimal or with
+    `0x`; None for anything else."""
+    number = KEY_LOG_TYPES.get(word.lower(), _number(word))
+    return None if number is None or number > _LARGEST_TYPE else number
+
+
 def parse_secrets(text: str) -> tuple[int, str]:
     """Parse `TYPE,FILE`, and return (type, path).
 
-    TYPE is a word of `KEY_LOG_TYPES` in any case, or a number of 32 bits, decimal or with `0x`. Raises UsageError.
+    TYPE is what `secrets_type_of` takes. Raises UsageError.
     """
     word, comma, path = text.partition(",")
     if not comma or not path:
         raise UsageError(
             f"{argument('inject_secrets', text)}: not TYPE,FILE; write tls,keys.log", option="inject_secrets"
         )
-    secrets_type = KEY_LOG_TYPES.get(word.lower(), _number(word))
-    if secrets_type is None or secrets_type > _LARGEST_TYPE:
+    secrets_type = secrets_type_of(word)
+    if secrets_type is None:
         forms = f"{', '.join(KEY_LOG_TYPES)} or a number from 0 to 0x{_LARGEST_TYPE:x}"
         raise UsageError(
             f"{argument('inject_secrets', text)}: not a type of secrets; write {forms} before the comma",

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     LengthOfTime = int | str | timedelta | Fraction | Decimal
     PacketNumbers = int | str | range | Collection[int | range]
 
+_SELECTING = "after", "before"  # times that may count from the first packet
+
 MOST_RANGES = 2**20  # of packet numbers that are given in Python's types; each takes some 250 bytes
 
 NO_FLOATS = "a float is not exact: it holds today's times in steps of 238 ns in seconds, 256 ns in nanoseconds; pass "
@@ -41,8 +43,14 @@ def moment(name: str, time: Time, zone: TimeZone = UTC) -> Moment:
     zone of its own."""
     if isinstance(time, str):
         return parse_moment(name, time, zone)
+    from datetime import timedelta
     from fractions import Fraction
 
+    if isinstance(time, timedelta) and name in _SELECTING:
+        raise UsageError(
+            f"{argument(name, time)}: a timedelta is no time; write '+90s' for 90 s after the first packet",
+            option=name,
+        )
     return Moment(Fraction(*seconds_since_1970(name, time)), False)
 
 

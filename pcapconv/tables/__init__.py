@@ -24,7 +24,7 @@ from pcapconv.io.paths import Readable, Writable
 from pcapconv.io.source import check_salvage, open_source
 from pcapconv.io.target import open_target
 from pcapconv.report import Report
-from pcapconv.steps.plan import SelectingArguments
+from pcapconv.steps.plan import SelectingArguments, check_names
 from pcapconv.tables.formats import table_format
 from pcapconv.text import counted
 
@@ -140,9 +140,7 @@ def _plan(
     """Check the arguments, and return the plan that selects packets. Raises TypeError for a name that is no argument,
     as Python does, and UsageError."""
     check_salvage(salvage=salvage, strict=strict)
-    for name in selecting:
-        if name not in SelectingArguments.__annotations__:
-            raise TypeError(f"{name!r} is no argument")
+    check_names(selecting, SelectingArguments.__annotations__)
     steps: Any = selecting
     return make_plan(steps, stop_early=stop_early, in_order=in_order)
 

@@ -9,7 +9,7 @@ comparing             compares packets
 counting              counts packets and their options
 host_order            headers in packets that follow the file's byte order
 chains                searches damaged bytes for chains of sound records
-packet_rows           `PacketRows`, `exact_times`: packets as Python objects
+packet_rows           `PacketRows`, `PacketLoop`, `exact_times`: packets as Python objects
 packet_appender       `PacketAppender`: new packets, one at a time
 packet_merger         `PacketMerger`: packets of several streams
 packet_filter         `Filter`: programs of the classic BSD packet filter
@@ -48,7 +48,7 @@ from pcapconv.kernels.interpreted.ordering import argsort, count_falls, extremes
 from pcapconv.kernels.interpreted.packet_appender import PacketAppender
 from pcapconv.kernels.interpreted.packet_filter import Filter
 from pcapconv.kernels.interpreted.packet_merger import PacketMerger
-from pcapconv.kernels.interpreted.packet_rows import PacketRows, exact_times, list_of_item, tuple_fields
+from pcapconv.kernels.interpreted.packet_rows import PacketLoop, PacketRows, exact_times, list_of_item, tuple_fields
 from pcapconv.kernels.interpreted.repeat_window import RepeatWindow
 from pcapconv.kernels.interpreted.selecting import (
     clear_numbers,
@@ -75,6 +75,7 @@ NAME = "interpreted"
 __all__ = [
     "Filter",
     "PacketAppender",
+    "PacketLoop",
     "PacketMerger",
     "PacketRows",
     "RepeatWindow",

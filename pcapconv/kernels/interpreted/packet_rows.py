@@ -1,4 +1,5 @@
-"""Packets as Python objects, and their times: the interpreted kernels `PacketRows` and `exact_times`."""
+"""Packets as Python objects, and their times: the interpreted kernels `PacketRows`, `PacketLoop` and
+`exact_times`."""
 
 from __future__ import annotations
 
@@ -89,6 +90,25 @@ class PacketRows:
     def stop(self) -> None:
         """Make no more packets."""
         deque(self._numbers, maxlen=0)
+
+
+class PacketLoop:
+    """The packets of one `PacketRows` after the other: `next_rows` gives them, and None at the end.
+
+    Threads that share the loop at the same time get errors, and no crash, as they would of `itertools.chain`: that
+    drops its source for an error, while another thread runs the source.
+    """
+
+    def __init__(self, next_rows: Callable[[], PacketRows | None]) -> None:
+        self._packets = _packets_of(next_rows)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._packets
+
+
+def _packets_of(next_rows: Callable[[], PacketRows | None]) -> Iterator[Any]:
+    while (rows := next_rows()) is not None:
+        yield from rows
 
 
 def tuple_fields(tuple_type: type, names: Sequence[str]) -> list[Any]:
