@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from pcapconv import formats
 from pcapconv.capture_metadata import CaptureMetadata, Secrets
@@ -17,6 +17,8 @@ from pcapconv.model import Damage, Interface, Item, Notice, Packet, PacketBatch,
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatchReader
+
+_T = TypeVar("_T")
 
 
 class Capture:
@@ -63,8 +65,9 @@ class Capture:
                 self._reader = formats.open_reader(opened)
                 items = self._reader.items()
                 items = items if read_sidecar is None else read_sidecar.restore_items(items)
-            self._items = self._read(items)
-            self._packets: Iterator[Packet] = chain.from_iterable(self._packet_rows())
+            self._items = _InOneThread(self._read(items), self.name)
+            rows = _InOneThread(self._packet_rows(), self.name)
+            self._packets: Iterator[Packet] = chain.from_iterable(rows)
             self._batch: PacketBatch | None = None  # the batch from which iteration gives packets
             self._batch_rows: PacketRows | None = None  # its packets
             self._stack = stack.pop_all()
@@ -184,6 +187,38 @@ class Capture:
             elif not isinstance(item, PacketBatch):
                 self._metadata.add(item)
             yield item
+
+
+class _InOneThread(Generic[_T]):
+    """Iterates in one thread at a time. If a second thread comes meanwhile, both get a UsageError: after the error of
+    one of them, `chain` ends without a word for the other."""
+
+    def __init__(self, iterator: Iterator[_T], name: str) -> None:
+        self._iterator = iterator
+        self._name = name
+        self._busy = self._disturbed = False
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> _T:
+        if self._busy:
+            self._disturbed = True
+            raise self._error()
+        self._busy = True
+        try:
+            value = next(self._iterator)
+        finally:
+            self._busy = False
+        if self._disturbed:
+            raise self._error()
+        return value
+
+    def _error(self) -> UsageError:
+        return UsageError(
+            f"{self._name}: several threads read this capture at once; let one of them read, or open it in each",
+            path=self._name,
+        )
 
 
 def open(  # noqa: A001 - the front door's name

@@ -1,7 +1,10 @@
 """An open capture goes on where it was, whoever iterates; what it gives out owns its memory."""
 
 import io
-from itertools import islice
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, islice
+from threading import Event
+from typing import Any
 
 import pytest
 import wire
@@ -113,3 +116,33 @@ def test_a_buffer_is_used_again_where_the_caller_asks_for_it() -> None:
     with opened(MANY) as reading:
         found: list[Packet] = [packet for batch in reading.batches(reuse=True) for packet in batch]
     assert found == list(opened(MANY))
+
+
+def test_two_threads_that_read_at_once_both_get_an_error() -> None:
+    """After the error of one of them, the loop of the other would end as if the capture ended."""
+    waiting, disturbed = Event(), Event()
+
+    class Slow(io.BytesIO):
+        def readinto(self, buffer: Any) -> int:
+            if self.tell() > 100_000:
+                waiting.set()
+                disturbed.wait(60)
+            return super().readinto(buffer)
+
+        read = None  # type: ignore[assignment]
+
+    for packets in (lambda reading: iter(reading), lambda reading: chain.from_iterable(reading.batches())):
+        waiting.clear()
+        disturbed.clear()
+        with pcapconv.open(Slow(MANY)) as reading, ThreadPoolExecutor(1) as pool:
+            other = pool.submit(lambda: sum(1 for _ in packets(reading)))  # noqa: B023
+            assert waiting.wait(60)
+            with pytest.raises(
+                pcapconv.UsageError, match=r"^input: several threads read this capture at once; let one"
+            ):
+                next(packets(reading))
+            disturbed.set()
+            with pytest.raises(
+                pcapconv.UsageError, match=r"^input: several threads read this capture at once; let one"
+            ):
+                other.result(60)
