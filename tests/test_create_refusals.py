@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 import wire
 from creating import TIME, created, opened
@@ -178,7 +179,7 @@ OTHERS: list[tuple[Callable[[Any], object], str]] = [
     (lambda c: c.add_interface(1, ipv4addr="host"), "ipv4addr='host': not an address with its prefix length…"),
     (lambda c: c.add_interface(1, ipv6addr="::g"), "ipv6addr='::g': not an address with its prefix length…"),
     (lambda c: c.add_interface(1, macaddr="02:00"), "macaddr='02:00': not an address of 6 bytes; write 02:…"),
-    (lambda c: c.add_names({"host": ["x"]}), "names=: 'host' is not an address; write 192.0.2.1, 2001:db8::1 or …"),
+    (lambda c: c.add_names({"host": ["x"]}), "names='host': not an address; write 192.0.2.1, 2001:db8::1 or …"),
     (lambda c: c.add_names({"192.0.2.1": []}), "names=: 192.0.2.1 has no name, or an empty one"),
     (lambda c: c.add_names({"192.0.2.1": "x" * 65535}), "names=: a name of 192.0.2.1 has 65535 bytes, too…"),
     (lambda c: c.add_secrets("ssl", b""), "secrets_type='ssl': not a type of secrets; write tls, ssh, …"),
@@ -193,8 +194,15 @@ OTHERS: list[tuple[Callable[[Any], object], str]] = [
     (lambda c: c.add_interface(1, filter="x" * 65535), "filter=: has 65535 bytes; the option holds 65534"),
     (lambda c: c.add_interface(1, ipv4addr=5), "ipv4addr=5: not an address with its prefix length"),
     (lambda c: c.add_interface(1, ipv6addr="fe80::1%eth0/64"), "ipv6addr='fe80::1%eth0/64': not an address with"),
-    (lambda c: c.add_names({True: "x"}), "names=: True is not an address"),
-    (lambda c: c.add_names({"fe80::1%eth0": "x"}), "names=: 'fe80::1%eth0' is not an address"),
+    (lambda c: c.add_names({True: "x"}), "names=True: not an address"),
+    (lambda c: c.add_names({10**5000: "x"}), "names=<int>: not an address"),
+    (lambda c: c.add_interface(1, macaddr=10**5000), "macaddr=<int>: not an address of 6 bytes"),
+    (lambda c: c.add_interface(1, macaddr=np.array(5)), "macaddr=array(5): not an address of 6 bytes"),
+    (lambda c: c.add_interface(1, ipv4addr=np.array(5)), "ipv4addr=array(5): not an address with its prefix length"),
+    (lambda c: c.add_interface(1, comments=np.array(5)), "comments=array(5): must be text"),
+    (lambda c: c.write(b"", time=pandas.NaT), "time=NaT: must be an int of seconds, a datetime with a zone"),
+    (lambda c: c.add_statistics(end=pandas.NaT), "end=NaT: must be an int of seconds, a datetime with a zone"),
+    (lambda c: c.add_names({"fe80::1%eth0": "x"}), "names='fe80::1%eth0': not an address"),
     (lambda c: c.add_names([("192.0.2.1", "x")]), "names=[('192.0.2.1', 'x')]: must be a mapping of addresses to…"),
     (lambda c: c.add_secrets(True, b""), "secrets_type=True: not a type of secrets; write tls, ssh, …"),
     (lambda c: c.add_secrets(10**5000, b""), "secrets_type=<int>: not a type of secrets; write tls, ssh, …"),

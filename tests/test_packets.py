@@ -273,6 +273,18 @@ def test_times_that_cannot_be_replaced(write: In) -> None:
         each_kind(write)[2].replace(time_ns=1)
 
 
+def test_a_time_of_five_thousand_digits_is_refused(write: In) -> None:
+    with pytest.raises(pcapconv.UsageError, match=r"^time_ns=<int>: must be an int"):
+        one_packet(write).replace(time_ns=10**5000)
+
+
+def test_the_method_of_named_tuples_replaces_what_follows_from_a_field_too(write: In) -> None:
+    packet = one_packet(write)._replace(data=b"longer", ticks=5000)
+    assert (packet.captured_length, packet.time_ns) == (6, one_packet(write).replace(ticks=5000).time_ns)
+    with pytest.raises(TypeError):
+        packet._replace(captured_length=5)  # type: ignore[call-arg]
+
+
 def test_comments_are_replaced(write: In) -> None:
     flags = wire.EPB_FLAGS, write.number(1, 4)
     packet = one_packet(write, (wire.OPT_COMMENT, b"old"), flags, (wire.OPT_COMMENT, b"older"))
@@ -280,6 +292,8 @@ def test_comments_are_replaced(write: In) -> None:
     assert (changed.comments, changed.direction) == (["neu", "ü"], "in")
     assert changed.raw_options == write.options(flags, (wire.OPT_COMMENT, b"neu"), (wire.OPT_COMMENT, "ü".encode()))
     assert packet.replace(comments="one").comments == ["one"]
+    texts: Any = np.array(["one", "two"])
+    assert packet.replace(comments=texts).comments == ["one", "two"]
     assert packet.replace(comments=[]).raw_options == write.options(flags)
     with pytest.raises(pcapconv.UsageError, match=r"^comments=: has 65536 bytes; the option holds 65535$"):
         packet.replace(comments=["x" * 65536])

@@ -260,3 +260,14 @@ def test_parquet_has_few_row_groups(tmp_path: Path) -> None:
     file = parquet.ParquetFile(tmp_path / "x.parquet")
     assert (file.num_row_groups, file.metadata.num_rows) == (1, 200_000)
     assert file.read(["number"])["number"].to_pylist() == list(range(1, 200_001))
+
+
+def test_a_table_does_not_replace_its_capture(tmp_path: Path) -> None:
+    capture, link = tmp_path / "one.arrow", tmp_path / "link.parquet"
+    capture.write_bytes(ONE)
+    link.symlink_to(capture)
+    for target in (capture, link):
+        with pytest.raises(pcapconv.UsageError, match="this is the capture, and a table does not hold all of it"):
+            pcapconv.write_table(capture, target, to="arrow", force=True)
+    assert capture.read_bytes() == ONE
+    assert sorted(os.listdir(tmp_path)) == ["link.parquet", "one.arrow"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy
+import pandas
 import pytest
 import wire
 from hypothesis import given
@@ -111,6 +112,7 @@ TIMES = "an int of seconds, a datetime with a zone, a Fraction, a Decimal, or te
             "after=1.5: a float is not exact: it holds today's times in steps of 238 ns in seconds, 256 ns in "
             f"nanoseconds; pass {TIMES}",
         ),
+        (pandas.NaT, f"after=NaT: must be {TIMES}"),
         (numpy.float64(2), "after=np.float64(2.0): a float is not exact"),
         (True, f"after=True: must be {TIMES}"),
         (b"1", f"after=b'1': must be {TIMES}"),
@@ -240,6 +242,7 @@ def test_intervals_tolerances_and_windows(tmp_path: Path) -> None:
     for window, count in ((timedelta(milliseconds=99), 2), (timedelta(milliseconds=100), 1), ("100ms", 1), (1, 1)):
         report = pcapconv.convert(io.BytesIO(twice), io.BytesIO(), to="pcap", dedup=window)
         assert report.packets_written == count
+    assert refusal(lambda: kept(dedup=10**5000)) == "dedup=<int>: a window has 1 to 1,048,576 packets"
     assert kept(before=NOON + 3, in_order=timedelta(seconds=2)) == [0, 1, 2]
 
 
@@ -250,6 +253,7 @@ def test_intervals_tolerances_and_windows(tmp_path: Path) -> None:
     ("numbers", "ranges"),
     [
         (3, [(3, 3)]),
+        (numpy.array(3), [(3, 3)]),
         (range(1, 101), [(1, 100)]),
         (range(100, 0, -1), [(1, 100)]),
         (range(1, 10, 4), [(1, 1), (5, 5), (9, 9)]),
@@ -297,6 +301,11 @@ TOO_MANY = "packets=: more than 1,048,576 ranges of packets; where=, a function 
         ([1, "2"], f"packets='2': {NUMBERS}"),
         ([[1]], f"packets=[1]: {NUMBERS}"),
         (b"1", f"packets=b'1': {NUMBERS}"),
+        (10**60, f"packets={10**60}: a packet number has at most 60 digits"),
+        ([1, 10**5000], "packets=<int>: a packet number has at most 60 digits"),
+        (range(1, 10**5000), "packets=<range>: a packet number has at most 60 digits"),
+        (range(10**5000, 0, -(10**4999)), "packets=<range>: a packet number has at most 60 digits"),
+        (numpy.array(2.5), f"packets=array(2.5): {NUMBERS}"),
         (slice(1, 3), f"packets=slice(1, 3, None): {NUMBERS}"),
     ],
 )

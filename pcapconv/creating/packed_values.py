@@ -112,6 +112,8 @@ def _not_a_number(value: Any) -> Any:
 def _hardware_address(value: object) -> bytes | None:
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
+    if isinstance(value, int):
+        return None
     pairs = str(value).replace("-", ":").split(":")
     if any(len(pair) != 2 for pair in pairs):
         return None
@@ -178,8 +180,7 @@ def _name_address(address: object) -> tuple[int, bytes]:
         packed = _hardware_address(address)
     if packed is None or len(packed) not in (6, 8):
         raise UsageError(
-            f"{argument('names')}: {address!r:.80} is not an address; write 192.0.2.1, 2001:db8::1 or "
-            "02:00:5e:00:53:01",
+            f"{argument('names', address)}: not an address; write 192.0.2.1, 2001:db8::1 or 02:00:5e:00:53:01",
             option="names",
         )
     return (3 if len(packed) == 6 else 4), packed

@@ -160,7 +160,10 @@ class Packet(_PacketFields):
                 options,
                 (section or self.section).byte_order,
                 keep=lambda option: option.code not in left_out,
-                add=[(option_lists.COMMENT, text) for text in texts_bytes("comments", comments or ())],
+                add=[
+                    (option_lists.COMMENT, text)
+                    for text in texts_bytes("comments", () if comments is None else comments)
+                ],
             )
         new_interface = interface or self.interface
         return Packet(
@@ -181,7 +184,7 @@ class Packet(_PacketFields):
             if ticks is not None:
                 raise UsageError(f"{argument('time_ns')} and {argument('ticks')} exclude each other", option="time_ns")
             nanoseconds = whole_number(time_ns)
-            if nanoseconds is None:
+            if nanoseconds is None or abs(nanoseconds) >= 2**160:  # no ticks with any offset state more
                 raise UsageError(
                     f"{argument('time_ns', time_ns)}: must be an int, the nanoseconds since 1970", option="time_ns"
                 )
@@ -193,6 +196,7 @@ class Packet(_PacketFields):
         return _ticks(self.ticks, *self._time_unit(), interface)
 
     __replace__ = replace
+    _replace = replace  # type: ignore[assignment]  # else the time and the captured length would stay as they were
 
     def __reduce__(self) -> tuple[type[Packet], tuple[object, ...]]:
         return Packet, self[:7]

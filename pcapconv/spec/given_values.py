@@ -69,6 +69,16 @@ def texts_bytes(name: str, texts: Texts) -> list[bytes]:
 
 def one_or_several(value: Any) -> Iterable[Any]:
     """What can be given once or several times: text, bytes or another object, or an iterable of them."""
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray | memoryview):
-        return value
+    if is_iterable(value) and not isinstance(value, str | bytes | bytearray | memoryview):
+        several: Iterable[Any] = value
+        return several
     return (value,)
+
+
+def is_iterable(value: Any) -> bool:
+    """Whether a loop over the value is possible; an array of NumPy without dimensions only looks as if."""
+    try:
+        iter(value)
+    except TypeError:
+        return False
+    return True

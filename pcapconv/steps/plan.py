@@ -482,6 +482,8 @@ def _dedup_rule(step_arguments: StepArguments) -> DedupRule | None:
 def _parse_window(window: int | str | timedelta) -> tuple[int | None, Fraction | None]:
     """Return how many packets, or how many seconds, a packet is held against. Raises UsageError."""
     if isinstance(window, int) and not isinstance(window, bool):
+        if abs(window) >= 10**argument_values.MOST_DIGITS:  # Python has no text of some thousand digits
+            raise UsageError(f"{argument('dedup', window)}: a window has 1 to {MOST_PACKETS:,} packets", option="dedup")
         window = str(window)
     if isinstance(window, str):
         return argument_values.parse_window("dedup", window, MOST_PACKETS)

@@ -14,7 +14,8 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from pcapconv.errors import UsageError
-from pcapconv.steps.argument_values import Moment, parse_duration, parse_moment, parse_packet_ranges
+from pcapconv.spec.given_values import is_iterable
+from pcapconv.steps.argument_values import MOST_DIGITS, Moment, parse_duration, parse_moment, parse_packet_ranges
 from pcapconv.time_zones import UTC, TimeZone
 from pcapconv.timestamps import NANOSECONDS
 from pcapconv.wording import argument
@@ -61,6 +62,8 @@ def seconds_since_1970(name: str, time: object, otherwise: str = "") -> tuple[in
     from datetime import datetime
 
     if isinstance(time, datetime):
+        if time != time:  # NaT of pandas, which is a datetime
+            raise UsageError(f"{argument(name, time)}: must be {_TIMES}", option=name)
         if time.utcoffset() is None:
             raise UsageError(
                 f"{argument(name, time)}: this datetime has no zone; write time.replace(tzinfo=datetime.UTC), "
@@ -97,7 +100,9 @@ def packet_ranges(name: str, numbers: PacketNumbers) -> list[tuple[int, int | No
     """
     if isinstance(numbers, str):
         return parse_packet_ranges(name, numbers)
-    several = [numbers] if isinstance(numbers, int | range | bytes) or not isinstance(numbers, Collection) else numbers
+    several: Collection[int | range] = [numbers]  # type: ignore[list-item]
+    if isinstance(numbers, Collection) and is_iterable(numbers) and not isinstance(numbers, range | bytes):
+        several = numbers
     merged: list[tuple[int, int | None]] = []
     parts = (part for each in several for part in _parts(name, each))
     for first, last in sorted(_limited(name, parts)):
@@ -112,8 +117,9 @@ def _parts(name: str, numbers: object) -> Iterator[tuple[int, int]]:
     """Yield the runs of consecutive packet numbers, as (first, last), of a number or of a range."""
     if isinstance(numbers, range):
         ascending = numbers if numbers.step > 0 else numbers[::-1]
-        if ascending and ascending[0] < 1:
-            raise UsageError(f"{argument(name, numbers)}: packets count from 1", option=name)
+        if ascending:
+            _check_number(name, numbers, ascending[0])
+            _check_number(name, numbers, ascending[-1])
         if ascending and ascending.step == 1:
             yield ascending[0], ascending[-1]
         else:
@@ -125,9 +131,16 @@ def _parts(name: str, numbers: object) -> Iterator[tuple[int, int]]:
         number = operator.index(numbers)  # type: ignore[arg-type]
     except TypeError:
         raise UsageError(f"{argument(name, numbers)}: must be {_NUMBERS}", option=name) from None
-    if number < 1:
-        raise UsageError(f"{argument(name, number)}: packets count from 1", option=name)
+    _check_number(name, number, number)
     yield number, number
+
+
+def _check_number(name: str, given: object, number: int) -> None:
+    """Refuse a packet number among those that were given if it is not possible."""
+    if number < 1:
+        raise UsageError(f"{argument(name, given)}: packets count from 1", option=name)
+    if number >= 10**MOST_DIGITS:
+        raise UsageError(f"{argument(name, given)}: a packet number has at most {MOST_DIGITS} digits", option=name)
 
 
 def _limited(name: str, parts: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -10,6 +10,7 @@ another. The packets' columns are in `arrow/`. pyarrow is imported when the argu
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -18,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 from pcapconv.arrow import pyarrow_for
 from pcapconv.arrow.column_names import parse_columns
 from pcapconv.conversion import ConversionSettings, make_plan
+from pcapconv.errors import UsageError
 from pcapconv.formats.output_names import output_of
 from pcapconv.formats.settings import WriterSettings
-from pcapconv.io.paths import Readable, Writable
+from pcapconv.io.paths import Readable, Writable, comparable_path, name_of
 from pcapconv.io.source import check_salvage, open_source
 from pcapconv.io.target import open_target
 from pcapconv.report import Report
@@ -60,7 +62,7 @@ def write_table(
 
     * `source`: a path, `-` for stdin, or a binary file object, which stays open.
     * `target`: a path, `-` for stdout, or a binary file object, which stays open. If it is a directory, the output gets
-      the source's name in this directory, with the suffix of `to`.
+      the source's name in this directory, with the suffix of `to`. It is never the capture itself.
     * `columns`: the names of the columns, in their order: a sequence, or text with commas; None for all but `data`,
       `link_type` and `section`. The page `docs/how-to/tables.md` describes each.
     * `to`: `"parquet"`, `"arrow"` (a file of Arrow, also called Feather) or `"arrows"` (a stream of Arrow); None for
@@ -75,6 +77,8 @@ def write_table(
     chosen = parse_columns(columns)
     target = output_of(source, target, to, "none")
     kind = table_format(target, to)
+    if force:  # else no file is replaced
+        _check_target(source, target)
     plan = _plan(selecting, strict=strict, salvage=salvage, stop_early=stop_early, in_order=in_order)
     pyarrow_for("a table")
     from pcapconv.tables.conversion import TableConversion
@@ -132,6 +136,17 @@ def read_table(
         report = conversion.run()
     _warn(report)
     return pyarrow.Table.from_batches(sink.record_batches, schema=sink.schema)
+
+
+def _check_target(source: Readable, target: Writable) -> None:
+    """Refuse to write a table in place of its capture, which no table holds whole."""
+    path = comparable_path(target)
+    if path is not None and path == comparable_path(source) and os.path.isfile(path):
+        raise UsageError(
+            f"{name_of(target)}: this is the capture, and a table does not hold all of it; give the table a name of "
+            "its own",
+            path=name_of(target),
+        )
 
 
 def _plan(
