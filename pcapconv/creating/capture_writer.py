@@ -21,6 +21,7 @@ from pcapconv.creating.packet_options import changed_options
 from pcapconv.creating.packet_output import PacketOutput
 from pcapconv.errors import UsageError
 from pcapconv.model import Block, Interface, Packet, PacketBatch
+from pcapconv.model.packets import length_with
 from pcapconv.report import Report
 from pcapconv.spec import bodies, option_lists, pcapng
 from pcapconv.spec.given_values import Texts, bytes_of, number_between
@@ -238,9 +239,7 @@ class CaptureWriter:
             old = packet
             here = self._declared.of_packet(old) if interface is None else self._declared.given(interface)
             content = self._foreign.data(old, old.data if data is None else _checked(data))
-            length = old.original_length
-            if data is not None:
-                length = len(content) if length == len(old.data) else max(length, len(content))
+            length = old.original_length if data is None else length_with(old, content)
             ticks = self._declared.ticks_of_packet(old, here) if time is None else self._declared.ticks(time, here)
             options = self._foreign.options(old)
         else:

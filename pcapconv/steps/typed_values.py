@@ -9,11 +9,11 @@ it cannot hold the time of a packet: of the nanoseconds since 1970 it holds ever
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from pcapconv.errors import UsageError
+from pcapconv.spec.given_values import NO_FLOATS, whole_number
 from pcapconv.steps.argument_values import Moment, parse_duration, parse_moment, parse_packet_ranges
 from pcapconv.time_zones import UTC, TimeZone
 from pcapconv.timestamps import NANOSECONDS
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 MOST_RANGES = 2**20  # of packet numbers that are given in Python's types; each takes some 250 bytes
 
-NO_FLOATS = "a float is not exact: it holds today's times in steps of 238 ns in seconds, 256 ns in nanoseconds; pass "
 _TIMES = "an int of seconds, a datetime with a zone, a Fraction, a Decimal, or text such as 2024-05-01T12:00:00.25Z"
 _DURATIONS = "a timedelta, an int of seconds, a Fraction, a Decimal, or text such as 1h30m"
 _NUMBERS = "an int, a range, a list of them, or text such as 1-100,250,900-"
@@ -111,12 +110,9 @@ def _parts(name: str, numbers: object) -> Iterator[tuple[int, int]]:
         else:
             yield from ((each, each) for each in ascending)
         return
-    try:
-        if isinstance(numbers, bool):
-            raise TypeError
-        number = operator.index(numbers)  # type: ignore[arg-type]
-    except TypeError:
-        raise UsageError(f"{argument(name, numbers)}: must be {_NUMBERS}", option=name) from None
+    number = whole_number(numbers)
+    if number is None:
+        raise UsageError(f"{argument(name, numbers)}: must be {_NUMBERS}", option=name)
     if number < 1:
         raise UsageError(f"{argument(name, number)}: packets count from 1", option=name)
     yield number, number
@@ -164,9 +160,7 @@ def _exact(name: str, number: object, forms: str, otherwise: str = "") -> tuple[
         return number.numerator, number.denominator
     if isinstance(number, float):
         raise UsageError(f"{argument(name, number)}: {NO_FLOATS}{forms}{otherwise}", option=name)
-    try:
-        if isinstance(number, bool):
-            raise TypeError
-        return operator.index(number), 1  # type: ignore[arg-type]
-    except TypeError:
-        raise UsageError(f"{argument(name, number)}: must be {forms}", option=name) from None
+    whole = whole_number(number)
+    if whole is None:
+        raise UsageError(f"{argument(name, number)}: must be {forms}", option=name)
+    return whole, 1
