@@ -147,26 +147,26 @@ class ForeignPackets:
         """Change the ticks of a batch where its interfaces are finer than microseconds."""
         table = array("Q")
         for number, interface in enumerate(batch.interfaces):
-            scale = scale_to_microseconds(interface) if self._is_too_fine(interface) else _SAME
+            scale = _scale_to_microseconds(interface) if self._is_too_fine(interface) else _SAME
             table.extend(scale.entry(number))
         table.extend(_SAME.entry(0))  # of packets without a time
         rows = batch.rows
         old_ids = batch.columns.interface[:rows]
         row, _, status = choose().to_nanoseconds(batch.columns, 0, rows, table, False)
         if status != MORE:
-            raise too_fine(batch.number(row)) if status == FINER else out_of_range(batch.number(row))
+            raise _too_fine(batch.number(row)) if status == FINER else _out_of_range(batch.number(row))
         batch.columns.interface[:rows] = old_ids  # those of packets without a time
         batch.columns.record_length[:rows] = array("I", bytes(4 * rows))
         batch.contiguous = False
 
 
-def scale_to_microseconds(interface: Interface) -> Scale:
+def _scale_to_microseconds(interface: Interface) -> Scale:
     """Return the scale from an interface's ticks to microseconds since 1970."""
     factor, divisor = ratio(interface.ticks_per_second, MICROSECONDS)
     return Scale(factor, divisor, interface.time_offset * MICROSECONDS)
 
 
-def too_fine(number: int) -> TargetError:
+def _too_fine(number: int) -> TargetError:
     """The error for a packet whose time needs nanoseconds."""
     return TargetError(
         f"packet {number}: its time has digits finer than a microsecond; {argument('resolution', 'ns')} holds "
@@ -175,7 +175,7 @@ def too_fine(number: int) -> TargetError:
     )
 
 
-def out_of_range(number: int) -> TargetError:
+def _out_of_range(number: int) -> TargetError:
     """The error for a packet whose time 64 bits cannot hold."""
     return TargetError(
         f"packet {number}: its time is before 1970, or more than 64 bits of microseconds", packet_number=number
