@@ -1,7 +1,8 @@
 """Makes captures from Python: `pcapconv.create`.
 
 capture_writer        `CaptureWriter`, to which packets and metadata are written
-packet_output         the packets on their way there: a batch to which they are appended
+written_packets       what `write` writes for its arguments: a new packet, or one of another capture
+packet_output         the packets on their way to the file: a batch to which they are appended
 packet_options        the options of packets, with what the caller replaces
 declared_interfaces   the interfaces: declared by the caller, or those of other captures
 new_capture           the items of the new capture on their way to its file: whole or not at all
