@@ -276,19 +276,19 @@ class CaptureWriter:
             "delivered": delivered,
         }
         with self._lock:
-            here = self._declared.default() if interface is None else self._declared.given(interface)
+            declared = self._declared.default() if interface is None else self._declared.given(interface)
             times = {
-                f"isb_{name}time": self._declared.ticks(exact, here, name)
+                f"isb_{name}time": self._declared.ticks(exact, declared, name)
                 for name, moment in (("start", start), ("end", end))
                 if (exact := exact_time(None, moment, name)) is not None
             }
             options = packed_values.statistics_options(comments, counts, times)
             counted_at = exact_time(time_ns, time)
             self._output.hand_over()
-            ticks = self._output.latest.get(here.id, 0)
+            ticks = self._output.latest.get(declared.id, 0)
             if counted_at is not None:
-                ticks = self._declared.ticks(counted_at, here, "statistics")
-            self._add_block(pcapng.INTERFACE_STATISTICS, bodies.statistics_body(here.id, ticks, ORDER, options))
+                ticks = self._declared.ticks(counted_at, declared, "statistics")
+            self._add_block(pcapng.INTERFACE_STATISTICS, bodies.statistics_body(declared.id, ticks, ORDER, options))
 
     def add_metadata_of(self, other: Capture | Readable) -> None:
         """Add another capture's names, secrets and comments on the whole capture. The other capture is read to its end,

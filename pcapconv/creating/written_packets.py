@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple, SupportsIndex
+from typing import TYPE_CHECKING, SupportsIndex
 
 from pcapconv.creating.declared_interfaces import DeclaredInterfaces
 from pcapconv.creating.packet_options import changed_options
@@ -17,16 +17,7 @@ from pcapconv.wording import argument
 if TYPE_CHECKING:
     from pcapconv.kernels.contract import BytesLike
 
-
-class _Parts(NamedTuple):
-    """A packet in the new capture: what it has before the arguments that new packets and others share."""
-
-    data: bytes
-    ticks: int | None
-    interface: Interface
-    original_length: int
-    options: bytes = b""
-    has_other_data: bool = False  # than the packet of the other capture
+_Parts = tuple[bytes, int | None, Interface, int, bytes]  # data, ticks, interface, original length, options
 
 
 class WrittenPackets:
@@ -51,25 +42,25 @@ class WrittenPackets:
         """Append a packet. The arguments are those of `CaptureWriter.write`, but for the `time`, a pair as in
         `exact_times`. Raises as `CaptureWriter.write` does."""
         if isinstance(packet, Packet):
-            parts = self._other_packet(packet, data, time, interface)
+            parts, changed = self._other_packet(packet, data, time, interface)
         elif data is not None:
             raise UsageError(
                 f"{argument('data')}: replaces the bytes of a Packet, and here the bytes come first", option="data"
             )
         else:
-            parts = self._new_packet(packet, time, interface)
-        length, options = parts.original_length, parts.options
+            parts, changed = self._new_packet(packet, time, interface), False
+        content, ticks, declared, length, options = parts
         if original_length is not None:
             length = number_between("original_length", original_length, 0, 2**32 - 1)
-            if length < len(parts.data):
+            if length < len(content):
                 raise UsageError(
-                    f"{argument('original_length', length)}: less than the {len(parts.data)} bytes that the packet has",
+                    f"{argument('original_length', length)}: less than the {len(content)} bytes that the packet has",
                     option="original_length",
                 )
-        if parts.has_other_data or comments is not None or flags is not None or direction is not None:
-            options, hashes = changed_options(options, comments, flags, direction, new_bytes=parts.has_other_data)
+        if changed or comments is not None or flags is not None or direction is not None:
+            options, hashes = changed_options(options, comments, flags, direction, new_bytes=changed)
             self._left_out["packet-hashes"] += hashes
-        self._output.append(parts.data, parts.ticks, parts.interface, length, options)
+        self._output.append(content, ticks, declared, length, options)
 
     def _new_packet(self, packet: BytesLike, time: tuple[int, int] | None, interface: Interface | None) -> _Parts:
         data = _checked(packet)
@@ -78,22 +69,22 @@ class WrittenPackets:
             raise UsageError(
                 f"a packet has a time: give {argument('time_ns')}, an int, or {argument('time')}", option="time_ns"
             )
-        return _Parts(data, self._declared.ticks(time, declared), declared, len(data))
+        return data, self._declared.ticks(time, declared), declared, len(data), b""
 
     def _other_packet(
         self, packet: Packet, data: BytesLike | None, time: tuple[int, int] | None, interface: Interface | None
-    ) -> _Parts:
+    ) -> tuple[_Parts, bool]:
+        """Return also whether the packet gets other bytes than it had."""
         foreign = self._declared.foreign
         declared = self._declared.of_packet(packet) if interface is None else self._declared.given(interface)
-        given = packet.data if data is None else _checked(data)
+        content = packet.data if data is None else _checked(data)
+        changed = data is not None and content != packet.data
         if time is None:
             ticks = self._declared.ticks_of_packet(packet, declared)
         else:
             ticks = self._declared.ticks(time, declared)
-        length = packet.original_length if data is None else length_with(packet, given)
-        return _Parts(
-            *(foreign.data(packet, given), ticks, declared, length, foreign.options(packet)), given != packet.data
-        )
+        length = packet.original_length if data is None else length_with(packet, content)
+        return (foreign.data(packet, content), ticks, declared, length, foreign.options(packet)), changed
 
 
 def _checked(data: BytesLike) -> bytes:
