@@ -6,7 +6,7 @@ packet_output         the packets on their way to the file: a batch to which the
 packet_options        the options of packets, with what the caller replaces
 declared_interfaces   the interfaces: declared by the caller, or those of other captures
 new_capture           the items of the new capture on their way to its file: whole or not at all
-foreign               interfaces and packets of other captures, brought into the new capture's section
+foreign_packets       interfaces and packets of other captures, brought into the new capture's section
 metadata              another capture's names, secrets and comments
 exact_times           times in Python's types, as integers
 packed_values         options, names and secrets in Python's types, as bytes

@@ -3,7 +3,7 @@ ticks."""
 
 from __future__ import annotations
 
-from pcapconv.creating.foreign import ForeignPackets
+from pcapconv.creating.foreign_packets import ForeignPackets
 from pcapconv.creating.new_capture import NewCapture
 from pcapconv.creating.packed_values import ORDER
 from pcapconv.creating.packet_output import PacketOutput
