@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import re
     from fractions import Fraction
 
-_MOST_DIGITS = 60
-_NUMBER = rf"[0-9]{{1,{_MOST_DIGITS}}}(?:\.[0-9]{{1,{_MOST_DIGITS}}})?"
+MOST_DIGITS = 60
+_NUMBER = rf"[0-9]{{1,{MOST_DIGITS}}}(?:\.[0-9]{{1,{MOST_DIGITS}}})?"
 
 _TIME_UNITS = {  # in nanoseconds; the micro sign has two code points, and keyboards differ
     "d": 86_400 * 10**9,
@@ -40,7 +40,7 @@ _QUANTITY = rf"({_NUMBER})({'|'.join(_TIME_UNITS)})"
 
 _DATE = r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-W[0-9]{2}(?:-[0-9])?|[0-9]{4}W[0-9]{2,3})"
 _MINUTES = r"[0-5][0-9]"
-_SECONDS = rf"(?P<second>[0-5][0-9]|60)(?:[.,](?P<fraction>[0-9]{{1,{_MOST_DIGITS}}}))?"
+_SECONDS = rf"(?P<second>[0-5][0-9]|60)(?:[.,](?P<fraction>[0-9]{{1,{MOST_DIGITS}}}))?"
 _HOUR = r"(?:[01][0-9]|2[0-3])"
 _CLOCK = rf"(?P<hour>{_HOUR})(?:(?P<colon>:?)(?P<minute>{_MINUTES})(?:(?P=colon){_SECONDS})?)?"
 _EAST = rf"(?P<east>{_HOUR})(?::?(?P<east_minute>{_MINUTES})(?::?(?P<east_second>{_MINUTES}))?)?"
@@ -163,7 +163,7 @@ def parse_window(name: str, text: str, most: int) -> tuple[int | None, Fraction 
     """Parse a window: a number of packets up to `most`, or a length of time, which has a unit. Return the number and
     None, or None and the length in seconds. Raises UsageError."""
     if text.isascii() and text.isdecimal():
-        number = int(text) if len(text) <= _MOST_DIGITS else most + 1
+        number = int(text) if len(text) <= MOST_DIGITS else most + 1
         if not 0 < number <= most:
             raise UsageError(
                 f"{argument(name, text)}: a window has 1 to {most:,} packets, or is a length of time with a unit",
@@ -191,7 +191,7 @@ def parse_chop(name: str, value: int | str, most: int) -> tuple[int, bool, int]:
             f"{argument(name, value)}: neither a number of bytes nor OFFSET:N; write 14, -4 or 12:4", option=name
         )
     sign, offset_digits, number_sign, digits = match.groups(default="")
-    if any(len(each) > _MOST_DIGITS or int(each or 0) > most for each in (offset_digits, digits)):
+    if any(len(each) > MOST_DIGITS or int(each or 0) > most for each in (offset_digits, digits)):
         raise UsageError(f"{argument(name)}: packets have at most {most} bytes", option=name)
     offset, number = int(offset_digits or 0), int(number_sign + digits)
     if not number:
@@ -248,10 +248,8 @@ def parse_count(name: str, value: int | str, *, least: int = 1) -> int:
         number = int(value)
     elif isinstance(value, int) and not isinstance(value, bool):
         number = value
-        if abs(number) >= 10**_MOST_DIGITS:  # Python does not print a number of thousands of digits
-            raise UsageError(
-                f"{argument(name)}: a number of more than {_MOST_DIGITS} digits; write {form}", option=name
-            )
+        if abs(number) >= 10**MOST_DIGITS:  # Python does not print a number of thousands of digits
+            raise UsageError(f"{argument(name)}: a number of more than {MOST_DIGITS} digits; write {form}", option=name)
     else:
         raise UsageError(f"{argument(name, value)}: not a whole number; write {form}", option=name)
     if number < least:
@@ -339,13 +337,13 @@ def parse_interface_setting(name: str, text: str, keys: tuple[str, ...]) -> tupl
 def _refusal(name: str, value: int | str, fact: str, forms: str, *, numeric: bool = True) -> UsageError:
     import re
 
-    if numeric and re.search(f"[0-9]{{{_MOST_DIGITS + 1}}}", str(value)):
-        fact = f"a number of more than {_MOST_DIGITS} digits"
+    if numeric and re.search(f"[0-9]{{{MOST_DIGITS + 1}}}", str(value)):
+        fact = f"a number of more than {MOST_DIGITS} digits"
     return UsageError(f"{argument(name, value)}: {fact}; write {forms}", option=name)
 
 
 def _is_number(text: str) -> bool:
-    return 0 < len(text) <= _MOST_DIGITS and text.isascii() and text.isdecimal()
+    return 0 < len(text) <= MOST_DIGITS and text.isascii() and text.isdecimal()
 
 
 def _duration_in_seconds(text: str) -> Fraction | None:

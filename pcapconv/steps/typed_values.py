@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pcapconv.errors import UsageError
 from pcapconv.spec.given_values import NO_FLOATS, whole_number
-from pcapconv.steps.argument_values import Moment, parse_duration, parse_moment, parse_packet_ranges
+from pcapconv.steps.argument_values import MOST_DIGITS, Moment, parse_duration, parse_moment, parse_packet_ranges
 from pcapconv.time_zones import UTC, TimeZone
 from pcapconv.timestamps import NANOSECONDS
 from pcapconv.wording import argument
@@ -103,8 +103,9 @@ def _parts(name: str, numbers: object) -> Iterator[tuple[int, int]]:
     """Yield the runs of consecutive packet numbers, as (first, last), of a number or of a range."""
     if isinstance(numbers, range):
         ascending = numbers if numbers.step > 0 else numbers[::-1]
-        if ascending and ascending[0] < 1:
-            raise UsageError(f"{argument(name, numbers)}: packets count from 1", option=name)
+        if ascending:
+            _check_number(name, ascending[0], numbers)
+            _check_number(name, ascending[-1], numbers)
         if ascending and ascending.step == 1:
             yield ascending[0], ascending[-1]
         else:
@@ -113,9 +114,16 @@ def _parts(name: str, numbers: object) -> Iterator[tuple[int, int]]:
     number = whole_number(numbers)
     if number is None:
         raise UsageError(f"{argument(name, numbers)}: must be {_NUMBERS}", option=name)
-    if number < 1:
-        raise UsageError(f"{argument(name, number)}: packets count from 1", option=name)
+    _check_number(name, number, number)
     yield number, number
+
+
+def _check_number(name: str, number: int, value: object) -> None:
+    """Check a packet number in the `value` of an argument."""
+    if number < 1:
+        raise UsageError(f"{argument(name, value)}: packets count from 1", option=name)
+    if number >= 10**MOST_DIGITS:  # Python does not print a number of thousands of digits
+        raise UsageError(f"{argument(name)}: a packet number of more than {MOST_DIGITS} digits", option=name)
 
 
 def _limited(name: str, parts: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
