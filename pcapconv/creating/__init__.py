@@ -28,11 +28,13 @@ from pcapconv.creating.capture_writer import CaptureWriter
 from pcapconv.creating.exact_times import check_resolution
 from pcapconv.creating.new_capture import NewCapture
 from pcapconv.creating.packed_values import section_options
+from pcapconv.errors import UsageError
 from pcapconv.formats.output_compression import choose_compression
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.paths import Writable, base_name, name_of
 from pcapconv.io.target import open_target
 from pcapconv.sinks import FileSink
+from pcapconv.wording import argument
 
 
 def create(
@@ -70,6 +72,11 @@ def create(
     created.
     """
     check_on_loss(on_loss)
+    if link_type is None and snaplen != 0:
+        raise UsageError(
+            f"{argument('snaplen', snaplen)} goes with {argument('link_type')}; add_interface takes it, too",
+            option="snaplen",
+        )
     per_second = check_resolution(resolution)
     options = section_options(comment, hardware, os, application)
     format_name = formats.target_format(name_of(target), to)
