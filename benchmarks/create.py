@@ -1,20 +1,20 @@
 """Time how fast Python writes packets one by one: `pcapconv.create` beside dpkt and scapy, where these are installed.
 
-`python benchmarks/create.py [PACKETS]` writes as many packets of mixed sizes with each writer, in a process of its own,
-and prints the best of three runs. Wall times need an idle machine; the time of the processor is shown, too.
+Each writer writes packets of mixed sizes in a process of its own; the best of three runs is printed. Wall times need an
+idle machine; the time of the processor is shown, too.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
-import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+from run import work_directory
+
 RUNS = 3
-MEMORY_FILESYSTEM = Path("/dev/shm")
 
 PREPARE = """
 import sys, time
@@ -72,16 +72,19 @@ CASES = {
 
 
 def main() -> None:
-    """Print a line for each writer."""
-    packets = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000_000
-    where = MEMORY_FILESYSTEM if MEMORY_FILESYSTEM.is_dir() else None
-    with tempfile.TemporaryDirectory(dir=where) as directory:
+    """Run the command line: print a line for each writer."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--packets", type=int, default=2_000_000, help="how many packets each writer writes")
+    parser.add_argument("--directory", type=Path, help="where captures go (default: a memory file system, if any)")
+    arguments = parser.parse_args()
+    packets = arguments.packets
+    with work_directory(arguments.directory) as directory:
         for name, writer in CASES.items():
             library = name.partition(",")[0]
             if importlib.util.find_spec(library) is None:
                 print(f"{name:32} not installed")
                 continue
-            command = [sys.executable, "-c", PREPARE + writer + MEASURE, str(packets), os.path.join(directory, "x")]
+            command = [sys.executable, "-c", PREPARE + writer + MEASURE, str(packets), str(directory / "x")]
             runs = [
                 tuple(map(float, subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout.split()))
                 for _ in range(RUNS)

@@ -74,7 +74,7 @@ if TYPE_CHECKING:
 
 
 OnLoss = Literal["warn", "ignore", "fail"]
-_NONE = ("packets",)  # of which an empty list selects nothing
+_SELECTING_NONE = ("packets",)  # arguments of which an empty list selects nothing
 
 NOTHING_WRITTEN = "; nothing was written"  # the end of every LossError's message
 NO_INTERFACE = "the capture has no interface; the pcap file states Ethernet, since it has to state a link type"
@@ -474,7 +474,9 @@ def make_plan(
 ) -> Plan | None:
     """The plan for the arguments of steps; None if no argument is given. Raises UsageError."""
     nothing = all(
-        value is None or value is False or (isinstance(value, list | tuple) and not value and name not in _NONE)
+        value is None
+        or value is False
+        or (isinstance(value, list | tuple) and not value and name not in _SELECTING_NONE)
         for name, value in arguments.items()
     )
     if nothing and not stop_early and in_order is False:

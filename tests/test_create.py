@@ -280,7 +280,7 @@ def test_file_objects_stay_open(tmp_path: Path) -> None:
 
 def test_stdout(tmp_path: Path) -> None:
     script = "import pcapconv\nwith pcapconv.create('-', to='pcapng', link_type=1) as c: c.write(b'abc', time_ns=5)"
-    made = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True, cwd=tmp_path).stdout
+    made = subprocess.run([sys.executable, "-P", "-c", script], stdout=subprocess.PIPE, check=True, cwd=tmp_path).stdout
     assert made == START + wire.enhanced_packet(0, 5, b"abc")
 
 

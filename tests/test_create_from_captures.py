@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import tracemalloc
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -248,12 +249,27 @@ def test_equal_interfaces_that_are_made_anew_are_one() -> None:
                 new.write(packet.replace(interface=there))
             new.write(b"b", time_ns=7000, interface=packet.interface._replace(snaplen=2))
             new.write(pickle.loads(pickle.dumps(packet)))
-        assert len(new._foreign._recent) <= 1024
 
     made = created(write)
     assert [each.snaplen for each in wire.read_interfaces(made)] == [0, 1, 2, 262144, 0, 1, 2]
     used = [packet.interface for packet in wire.read_pcapng(made)]
     assert used == [0, 1, 2] * 1000 + [2, 3] + [4, 5, 6] * 1000 + [2, 3]
+
+
+def test_interfaces_that_are_made_anew_take_no_memory(tmp_path: Path) -> None:
+    with opened(wire.section_header() + wire.interface() + wire.enhanced_packet(0, 7, b"a")) as reading:
+        packet = next(iter(reading))
+    tracemalloc.start()
+    try:
+        with pcapconv.create(tmp_path / "x.pcapng") as new:
+            for number in range(12_000):
+                if number == 2_000:
+                    before, _ = tracemalloc.get_traced_memory()
+                new.write(packet.replace(interface=packet.interface._replace(snaplen=number % 3)))
+            after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 10_000 * 100  # an interface and where it is kept take about 400 bytes
 
 
 def test_a_time_finer_than_the_packets_interface_is_refused() -> None:

@@ -275,6 +275,7 @@ CREATIONS: list[tuple[dict[str, Any], str]] = [
     ({"compress": "rar"}, "compress='rar': must be one of"),
     ({"link_type": "x"}, "link_type='x': no link type has this name"),
     ({"comment": 5}, "comment=5: must be text"),
+    ({"snaplen": 96}, "snaplen=96 goes with link_type=; add_interface takes it, too"),
     ({"resolution": []}, "resolution=[]: must be one of ns, us"),
     ({"on_loss": []}, "on_loss=[]: must be one of warn, ignore, fail"),
     ({"to": []}, "to=[]: the format is one of pcap, pcapng"),

@@ -230,15 +230,15 @@ def test_an_output_without_a_format(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: pcapconv.open("/no/such/file"),
-        lambda: pcapconv.convert(WEB, WEB),
-        lambda: pcapconv.convert(WEB, "/tmp/never.pcap", on_loss="fail"),
-        lambda: pcapconv.convert(WEB, "/tmp/never.pcap", packets="0"),
-        lambda: read_all(__file__),
+        lambda folder: pcapconv.open(folder / "none"),
+        lambda _: pcapconv.convert(WEB, WEB),
+        lambda folder: pcapconv.convert(WEB, folder / "out.pcap", on_loss="fail"),
+        lambda folder: pcapconv.convert(WEB, folder / "out.pcap", packets="0"),
+        lambda _: read_all(__file__),
     ],
 )
-def test_errors_pickle_and_copy(call: Callable[[], object]) -> None:
-    error = raised(call)
+def test_errors_pickle_and_copy(call: Callable[[Path], object], tmp_path: Path) -> None:
+    error = raised(lambda: call(tmp_path))
     for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
         assert type(again) is type(error)
         assert (str(again), again.args) == (str(error), error.args)
@@ -247,8 +247,9 @@ def test_errors_pickle_and_copy(call: Callable[[], object]) -> None:
             assert getattr(again, name, None) == getattr(error, name, None)
 
 
-def test_errors_with_a_report_pickle() -> None:
-    error = pickle.loads(pickle.dumps(raised(lambda: pcapconv.convert(WEB, "/tmp/never.pcap", on_loss="fail"))))
+def test_errors_with_a_report_pickle(tmp_path: Path) -> None:
+    refused = raised(lambda: pcapconv.convert(WEB, tmp_path / "out.pcap", on_loss="fail"))
+    error = pickle.loads(pickle.dumps(refused))
     assert isinstance(error, pcapconv.LossError)
     assert error.report.losses["names"] == 1
 
@@ -263,6 +264,6 @@ def test_a_restated_error_keeps_what_is_known() -> None:
     assert (named.known, str(named)) == (True, "again")
 
 
-def test_errors_are_one_sentence() -> None:
-    error = raised(lambda: pcapconv.convert(WEB, "/tmp/never.pcap", before=Fraction(1), after=Fraction(2)))
+def test_errors_are_one_sentence(tmp_path: Path) -> None:
+    error = raised(lambda: pcapconv.convert(WEB, tmp_path / "out.pcap", before=Fraction(1), after=Fraction(2)))
     assert error.args == (str(error),)

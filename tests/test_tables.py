@@ -19,7 +19,7 @@ from wire import BIG, LITTLE
 
 import pcapconv
 from pcapconv.arrow import builders, interfaces
-from pcapconv.arrow.column_names import CHOSEN, COLUMNS
+from pcapconv.arrow.column_names import COLUMNS, DEFAULT_COLUMNS
 
 SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.pcap*"))
 PAGE = Path(__file__).parent.parent / "docs" / "how-to" / "tables.md"
@@ -147,7 +147,7 @@ def test_the_page_describes_each_column() -> None:
     described = re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert described == [(name, column.type, column.meaning) for name, column in COLUMNS.items()]
     assert tuple(COLUMNS) == ALL
-    assert ALL[:8] == CHOSEN
+    assert ALL[:8] == DEFAULT_COLUMNS
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -158,7 +158,7 @@ def test_a_column_alone(name: str) -> None:
 def test_columns_stay_in_the_order_in_which_they_are_given() -> None:
     assert read(MANY, ["data", "number"]).column_names == ["data", "number"]
     assert read(MANY, "time,number").column_names == ["time", "number"]
-    assert read(MANY, None).column_names == list(CHOSEN)
+    assert read(MANY, None).column_names == list(DEFAULT_COLUMNS)
 
 
 @pytest.mark.parametrize("capture", EMPTY.values(), ids=EMPTY)

@@ -55,16 +55,13 @@ def test_options_are_decoded_or_bytes() -> None:
     assert interface.options == [
         ("if_tsresol", "10^-12"),
         ("if_name", "eth0"),
-        (NAME, b"bad"),
+        ("if_rxspeed", b"bad"),
     ]
     assert interface.options[2].text == "626164"
     assert interface.name == "eth0"
     assert [each.name for each in pcapconv.info(io.BytesIO(wire.pcap_header())).interfaces] == [None]
-    assert interface.options[2].as_json() == {"name": NAME, "raw": "626164"}
+    assert interface.options[2].as_json() == {"name": "if_rxspeed", "raw": "626164"}
     assert (interface.packets, interface.captured_bytes) == (2, 6)
-
-
-NAME = "if_rxspeed"
 
 
 def test_a_filter_selects_what_counts() -> None:

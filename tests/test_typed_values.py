@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +247,34 @@ def test_intervals_tolerances_and_windows(tmp_path: Path) -> None:
     assert kept(before=NOON + 3, in_order=timedelta(seconds=2)) == [0, 1, 2]
 
 
+def test_an_int_of_numpy_is_an_int() -> None:
+    """Not a length of time where an int is a number of packets."""
+    between = b"".join(wire.pcap_record(NOON, number, bytes([number])) for number in (1, 2, 1))
+    windows: list[Any] = [1, numpy.int64(1), numpy.uint8(1)]
+    for window in windows:
+        report = pcapconv.convert(io.BytesIO(wire.pcap_header() + between), io.BytesIO(), to="pcap", dedup=window)
+        assert report.packets_written == 3
+    assert refusal(lambda: kept(before=NOON + 3, in_order=numpy.int64(5))) == (
+        f"in_order={numpy.int64(5)!r}: write True, or a length of time: a timedelta, or text, as in '5s'"
+    )
+    assert written(set_time={numpy.int64(3): NOON}) == written(set_time={3: NOON})
+
+
+HUGE = 10**5000  # which Python does not print
+
+
+@pytest.mark.parametrize("name", ["packets", "drop_packets"])
+def test_packet_numbers_of_thousands_of_digits(name: str) -> None:
+    for value in (HUGE, [3, HUGE], range(1, HUGE), range(HUGE, HUGE + 2)):
+        assert refusal(partial(kept, **{name: value})) == f"{name}=: a packet number of more than 60 digits"
+
+
+def test_other_numbers_of_thousands_of_digits() -> None:
+    for window in (HUGE, -HUGE):
+        assert "a window has 1 to 1,048,576 packets" in refusal(partial(kept, dedup=window))
+    assert "write times by packet number" in refusal(lambda: kept(set_time={HUGE: NOON}))
+
+
 # ---------------------------------------------------------------- numbers of packets
 
 
@@ -385,3 +414,15 @@ def test_a_batch_takes_them_and_resumes(tmp_path: Path) -> None:
     for changed in (none, {"after": 0}, {"set_time": {2: NOON + 1}}, {"shift_time": 2}, {"dedup": 2}):
         assert run(**changed) == (1, 0), changed
         assert run(**changed) == (0, 1), changed
+
+
+def test_chopped_bytes_as_text_are_the_same_option(tmp_path: Path) -> None:
+    """The command line gives text, Python may give numbers: each resumes the other's batch."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.pcap").write_bytes(SOURCE)
+    forms: list[Any] = ["1", 1, [1], ["1"]]
+    done = []
+    for chop in forms:
+        report = pcapconv.batch(tmp_path / "in", tmp_path / "out", jobs=1, resume=True, chop=chop)
+        done.append((report.converted, report.up_to_date))
+    assert done == [(1, 0), (0, 1), (0, 1), (0, 1)]

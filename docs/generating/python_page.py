@@ -152,7 +152,9 @@ pcapconv's own modules need are not listed.
   number: `{17: time}`.
 * `PacketNumbers` is an `int`, a `range`, a list or another collection of them, or text. A `range` ends before its stop,
   as everywhere in Python: `range(1, 101)` is `"1-100"`. An empty collection selects no packet.
-* `Texts` is a `str`, or several in a sequence. `BytesLike` is `bytes`, `bytearray` or `memoryview`.
+* `Texts` is a `str`, or several in a sequence. `BytesLike` is `bytes` or any other object that has bytes, such as a
+  `bytearray`, a `memoryview` or an array of NumPy. `SupportsIndex` is an `int`, or another type of whole numbers, such
+  as NumPy's.
 """
 
 

@@ -1,7 +1,8 @@
 """Columns of Arrow: turns batches of packets into record batches of pyarrow, of which tables are made.
 
-column_names    the columns that a table can have, and which of them it has if nobody chooses
+column_names    the columns that a table can have, and which of them it has by default
 builders        a builder for each kind of column, which collects values and makes arrays of pyarrow
+arrays          memory as arrays of pyarrow, without a copy
 interfaces      the builder of what interfaces state, and the names that are a dictionary of Arrow
 record_batches  collects the packets of many batches into one record batch; `open_record_batches` reads them lazily
 

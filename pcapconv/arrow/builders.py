@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow
 import pyarrow.compute
 
+from pcapconv.arrow.arrays import array_of, bitmap, grow, shared
 from pcapconv.errors import FormatError, TargetError
 from pcapconv.kernels import choose
 from pcapconv.model import PacketBatch
@@ -166,7 +167,7 @@ class Comments(Builder):
 
     def rows_with_room(self, batch: PacketBatch, first: int, stop: int, row: int) -> int:
         """See `Builder.rows_with_room`."""
-        return rows_within(self.kernels, batch.columns.options_length, first, stop, _MOST_OPTIONS - self._options, row)
+        return _rows_within(self.kernels, batch.columns.options_length, first, stop, _MOST_OPTIONS - self._options, row)
 
     def append(self, batch: PacketBatch, row: int) -> None:
         """See `Builder.append`."""
@@ -218,7 +219,7 @@ class Data(Builder):
 
     def rows_with_room(self, batch: PacketBatch, first: int, stop: int, row: int) -> int:
         """See `Builder.rows_with_room`."""
-        return rows_within(self.kernels, batch.columns.captured_length, first, stop, _MOST_DATA - self._end, row)
+        return _rows_within(self.kernels, batch.columns.captured_length, first, stop, _MOST_DATA - self._end, row)
 
     def append(self, batch: PacketBatch, row: int) -> None:
         """See `Builder.append`."""
@@ -273,34 +274,11 @@ BUILDERS: Mapping[str, tuple[Any, type[Builder]]] = {
 }
 
 
-def rows_within(kernels: Any, lengths: array[int], first: int, stop: int, most: int, row: int) -> int:
+def _rows_within(kernels: Any, lengths: array[int], first: int, stop: int, most: int, row: int) -> int:
     """Return up to which row the rows from `first` on have at most so many bytes in all; at least one row if none is
     there yet."""
     within: int = kernels.rows_within(lengths, first, stop, most)
     return min(first + 1, stop) if within == first and not row else within
-
-
-def grow(data: bytearray, size: int) -> None:
-    """Make the bytes at least so long, and often longer, so that they need not grow for each batch."""
-    if len(data) < size:
-        data.extend(bytes(max(size, 2 * len(data)) - len(data)))
-
-
-def shared(values: array[int] | bytearray, count: int) -> Any:
-    """Return the first values as a buffer of pyarrow, without a copy; the memory behind them is given back."""
-    del values[count:]
-    return pyarrow.py_buffer(values)
-
-
-def array_of(kind: Any, values: array[int] | bytes, rows: int, valid: Any = None) -> Any:
-    """Return the first values as an array of pyarrow, without a copy; null where the bitmap `valid` has 0."""
-    buffer = pyarrow.py_buffer(values) if isinstance(values, bytes) else shared(values, rows)
-    return pyarrow.Array.from_buffers(kind, rows, [valid, buffer])
-
-
-def bitmap(flags: bytes | bytearray) -> Any:
-    """Return bytes of 0 and 1 as a bitmap of Arrow."""
-    return array_of(pyarrow.uint8(), bytes(flags), len(flags)).cast(pyarrow.bool_()).buffers()[1]
 
 
 def _zeros(typecode: str) -> array[int]:

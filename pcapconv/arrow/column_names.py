@@ -10,11 +10,11 @@ from pcapconv.wording import argument
 
 
 class Column(NamedTuple):
-    """A column: its type in Arrow's words, what it holds, and whether a table has it if nobody chooses columns."""
+    """A column: its type in Arrow's words, what it holds, and whether it is one of the default columns."""
 
     type: str
     meaning: str
-    chosen: bool = True
+    by_default: bool = True
 
 
 COLUMNS = {
@@ -26,18 +26,18 @@ COLUMNS = {
     "interface": Column("dictionary of string", "the interface's name; null if it has none, as in pcap"),
     "direction": Column("dictionary of string", "`in` or `out`, by the packet's flags; null if they do not state it"),
     "comments": Column("list of string", "the packet's comments; null if it has none"),
-    "data": Column("binary", "the bytes that were captured", chosen=False),
-    "link_type": Column("int32", "the number of the link type, such as 1 for Ethernet", chosen=False),
-    "section": Column("int32", "the number of the packet's section, from 0", chosen=False),
+    "data": Column("binary", "the bytes that were captured", by_default=False),
+    "link_type": Column("int32", "the number of the link type, such as 1 for Ethernet", by_default=False),
+    "section": Column("int32", "the number of the packet's section, from 0", by_default=False),
 }
-CHOSEN = tuple(name for name, column in COLUMNS.items() if column.chosen)
+DEFAULT_COLUMNS = tuple(name for name, column in COLUMNS.items() if column.by_default)
 
 
 def parse_columns(columns: Sequence[str] | str | None) -> tuple[str, ...]:
     """Return the names of the columns, in the order in which they were given: a sequence, or text with commas; None for
-    those of every table. Raises UsageError for a name that is no column, and for one that is given twice."""
+    the default columns. Raises UsageError for a name that is no column, and for one that is given twice."""
     if columns is None:
-        return CHOSEN
+        return DEFAULT_COLUMNS
     try:
         names = tuple(columns.split(",") if isinstance(columns, str) else columns)
     except TypeError:

@@ -14,7 +14,8 @@ from typing import Any
 import pyarrow
 import pyarrow.compute
 
-from pcapconv.arrow.builders import MOST_ROWS, Builder, array_of
+from pcapconv.arrow.arrays import array_of
+from pcapconv.arrow.builders import MOST_ROWS, Builder
 from pcapconv.model import Interface, PacketBatch
 
 _MOST_NAMES = 2**20  # bytes of names, and of what each takes besides its text

@@ -28,6 +28,7 @@ from pcapconv.io.name_template import Template
 from pcapconv.io.paths import STDIO
 from pcapconv.io.source import check_fractions, check_salvage, read_file
 from pcapconv.sidecar import SidecarSettings
+from pcapconv.spec.given_values import whole_number
 from pcapconv.steps import typed_values
 from pcapconv.steps.argument_values import Moment, parse_moment, parse_timezone, range_text
 from pcapconv.steps.plan import REPEATABLE
@@ -321,6 +322,8 @@ def _options_digest(
                 fields[name] = _moment_fields(parse_moment(name, fields[name], zone))
     for name in REPEATABLE & fields.keys():
         fields[name] = list(fields[name]) if isinstance(fields[name], list | tuple) else [fields[name]]
+    if "chop" in fields:  # the command line gives text, Python may give numbers
+        fields["chop"] = [int(each) if str(each).lstrip("-").isdecimal() else each for each in fields["chop"]]
     if zone_name and "set_time" in fields and not isinstance(step_arguments.get("set_time"), Mapping):
         parted = [text.partition(":") for text in fields["set_time"]]
         fields["set_time"] = [[number, str(parse_moment("set_time", time, zone).seconds)] for number, _, time in parted]
@@ -346,10 +349,10 @@ def _digest_fields(step_arguments: StepArguments) -> dict[str, Any]:
             given = _moment_fields(typed_values.moment(name, given))
         elif name in ("packets", "drop_packets"):
             given = ",".join(map(range_text, typed_values.packet_ranges(name, given))) or "none"
-        elif name == "shift_time" or (name == "dedup" and not isinstance(given, int)):
+        elif name == "shift_time" or (name == "dedup" and whole_number(given) is None):
             given = f"{typed_values.duration(name, given, signed=True)} s"
         elif name == "set_time" and isinstance(given, Mapping):
-            moments = {number: typed_values.moment(name, time) for number, time in given.items()}
+            moments = {int(number): typed_values.moment(name, time) for number, time in given.items()}
             given = [[str(number), str(moment.seconds)] for number, moment in sorted(moments.items())]
         if given:
             fields[name] = given

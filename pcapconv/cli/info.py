@@ -29,7 +29,7 @@ from pcapconv.timestamps import LONG, duration_in_words, resolution_in_words
 
 _MOST_INTERFACES = 50
 _LABEL_WIDTH = len("packet options")  # the longest label
-_LIST_WORDS = {  # what the entries of the lists in a census are called: singular and plural
+_LIST_WORDS = {  # what the entries of the lists of `info` are called: singular and plural
     "sections": ("section", "sections"),
     "interfaces": ("interface", "interfaces"),
     "comments": ("comment", "comments"),
@@ -149,19 +149,19 @@ class _Page:
         self._painter = painter
         self._width = width
 
-    def lines(self, census: CaptureInfo) -> Iterator[str]:
+    def lines(self, capture: CaptureInfo) -> Iterator[str]:
         """Yield the lines about one capture, and about the sidecar beside it."""
-        variants = {section.variant for section in census.sections} - {""}
-        orders = sorted({section.byte_order + "-endian" for section in census.sections})
-        compression = [f"compressed with {census.compression}"] if census.compression else []
-        size = counted(census.bytes, "byte")
-        title = ", ".join([census.format, *variants, *orders, *compression, size])
-        yield from self._title(f"{census.file}: {title}")
-        yield from self._labelled_lines(_facts(census))
-        yield from self._interface_table(census)
-        yield from self._labelled_lines(chain(_details(census), [("to pcap", _conversion_text(census))]))
-        if census.sidecar is not None:
-            yield from self._sidecar(census.sidecar)
+        variants = {section.variant for section in capture.sections} - {""}
+        orders = sorted({section.byte_order + "-endian" for section in capture.sections})
+        compression = [f"compressed with {capture.compression}"] if capture.compression else []
+        size = counted(capture.bytes, "byte")
+        title = ", ".join([capture.format, *variants, *orders, *compression, size])
+        yield from self._title(f"{capture.file}: {title}")
+        yield from self._labelled_lines(_facts(capture))
+        yield from self._interface_table(capture)
+        yield from self._labelled_lines(chain(_details(capture), [("to pcap", _conversion_text(capture))]))
+        if capture.sidecar is not None:
+            yield from self._sidecar(capture.sidecar)
 
     def _sidecar(self, sidecar: SidecarInfo | UnusableSidecar) -> Iterator[str]:
         """Yield the lines about the sidecar beside a pcap file, or why it cannot be used."""
@@ -185,9 +185,9 @@ class _Page:
         styles = [(_LINE_STYLES.get(label, "label"), _LINE_STYLES.get(label, "")) for label, _ in cells]
         yield from align_columns(cells, self._painter, styles, width=self._width, least=_LABEL_WIDTH)
 
-    def _interface_table(self, census: Contents) -> Iterator[str]:
+    def _interface_table(self, contents: Contents) -> Iterator[str]:
         lines = [("interface", "link type", "snaplen", "resolution", "packets", "name")]
-        lines += [*map(_interface_cells, _first_entries(census.interfaces, _MOST_INTERFACES))]
+        lines += [*map(_interface_cells, _first_entries(contents.interfaces, _MOST_INTERFACES))]
         styles = [("title",) * len(lines[0]), *([("label", "", "", "", "", "")] * (len(lines) - 1))]
         yield from align_columns(lines, self._painter, styles, width=self._width, right=(2, 4))
 
@@ -218,21 +218,21 @@ def _sidecar_facts(sidecar: SidecarInfo) -> Iterator[tuple[str, str]]:
     yield from _sections(sidecar)
 
 
-def _facts(census: CaptureInfo) -> Iterator[tuple[str, str]]:
-    captured, original = census.captured_bytes, census.original_bytes
-    order = census.order
-    ordered = ", in order" if order.in_order and census.packets > 1 else ""
-    yield "packets", f"{census.packets:,} ({counted(captured, 'byte')} captured of {original:,}){ordered}"
-    if census.duration is not None:
-        yield "time", f"{census.first_time} to {census.last_time} ({_duration_text(census.duration)})"
+def _facts(capture: CaptureInfo) -> Iterator[tuple[str, str]]:
+    captured, original = capture.captured_bytes, capture.original_bytes
+    order = capture.order
+    ordered = ", in order" if order.in_order and capture.packets > 1 else ""
+    yield "packets", f"{capture.packets:,} ({counted(captured, 'byte')} captured of {original:,}){ordered}"
+    if capture.duration is not None:
+        yield "time", f"{capture.first_time} to {capture.last_time} ({_duration_text(capture.duration)})"
     if not order.in_order:
         yield "order", _order_text(order)
-    if without := census.packets_without_time:
+    if without := capture.packets_without_time:
         yield "", f"{counted(without, 'packet')} {'has' if without == 1 else 'have'} no time"
-    if census.wireshark_numbers is not None:
-        yield "numbers", _frame_number_text(census.wireshark_numbers)
-    if census.format == "pcapng":
-        yield from _sections(census)
+    if capture.wireshark_numbers is not None:
+        yield "numbers", _frame_number_text(capture.wireshark_numbers)
+    if capture.format == "pcapng":
+        yield from _sections(capture)
 
 
 def _order_text(order: PacketOrder) -> str:
@@ -255,43 +255,43 @@ def _frame_number_text(numbers: WiresharkNumbers) -> str:
     return f"from packet {from_packet} on, Wireshark's frame numbers are larger: it counts the {counted_blocks}"
 
 
-def _sections(census: Contents) -> Iterator[tuple[str, str]]:
-    for section in _first_entries(census.sections):
+def _sections(contents: Contents) -> Iterator[tuple[str, str]]:
+    for section in _first_entries(contents.sections):
         options = option_texts(section.options)
-        if options or len(census.sections) > 1:
+        if options or len(contents.sections) > 1:
             version = [] if section.version == "1.0" and options else [f"version {section.version}"]
             yield f"section {section.number}", ", ".join([*version, *options])
-    yield from _not_shown(census, "sections")
+    yield from _not_shown(contents, "sections")
 
 
-def _details(census: Contents) -> Iterator[tuple[str, str]]:
-    yield from _not_shown(census, "interfaces", _MOST_INTERFACES)
-    for interface in _first_entries(census.interfaces):
+def _details(contents: Contents) -> Iterator[tuple[str, str]]:
+    yield from _not_shown(contents, "interfaces", _MOST_INTERFACES)
+    for interface in _first_entries(contents.interfaces):
         if options := option_texts(interface.options, leave_out=("if_name", "if_tsresol", "if_tsoffset")):
             yield f"interface {interface.section}:{interface.id}", ", ".join(options)
-    if census.blocks:
-        yield "blocks", ", ".join(f"{name} {count:,}" for name, count in census.blocks.items())
-    if census.packet_options:
-        yield "packet options", ", ".join(f"{name} {count:,}" for name, count in census.packet_options.items())
-    for comment in _first_entries(census.comments):
+    if contents.blocks:
+        yield "blocks", ", ".join(f"{name} {count:,}" for name, count in contents.blocks.items())
+    if contents.packet_options:
+        yield "packet options", ", ".join(f"{name} {count:,}" for name, count in contents.packet_options.items())
+    for comment in _first_entries(contents.comments):
         yield "comment", f"{comment.where}: {comment.text}"
-    yield from _not_shown(census, "comments")
+    yield from _not_shown(contents, "comments")
     for block_list in BLOCK_LISTS:
         if block_list.label:
-            for entry in _first_entries(getattr(census, block_list.name)):
+            for entry in _first_entries(getattr(contents, block_list.name)):
                 yield block_list.label, block_list.text(entry)
-            yield from _not_shown(census, block_list.name)
-    for notice in _first_entries(census.warnings):
+            yield from _not_shown(contents, block_list.name)
+    for notice in _first_entries(contents.warnings):
         yield "warning", f"offset {notice.offset}: {notice.reason}"
-    yield from _not_shown(census, "warnings")
-    for damage in _first_entries(census.damage):
+    yield from _not_shown(contents, "warnings")
+    for damage in _first_entries(contents.damage):
         yield "damage", str(damage)
-    yield from _not_shown(census, "damage")
+    yield from _not_shown(contents, "damage")
 
 
-def _conversion_text(census: CaptureInfo) -> str:
+def _conversion_text(capture: CaptureInfo) -> str:
     """Return, as text, what a conversion to pcap would lose, or why it would be refused."""
-    to_pcap = census.to_pcap
+    to_pcap = capture.to_pcap
     if not to_pcap.possible:
         return f"refused: {to_pcap.reason}"
     return f"would lose {counts_in_words(to_pcap.losses)}" if to_pcap.losses else "would lose nothing"
@@ -306,9 +306,9 @@ def _first_entries(entries: list[Any], most: int = MOST_PRINTED) -> list[Any]:
     return entries[:most]
 
 
-def _not_shown(census: Contents, name: str, most: int = MOST_PRINTED) -> Iterator[tuple[str, str]]:
+def _not_shown(contents: Contents, name: str, most: int = MOST_PRINTED) -> Iterator[tuple[str, str]]:
     """Yield how many more entries the list `name` has than the page shows; nothing if it shows all."""
-    total: int = getattr(census.totals, name)
+    total: int = getattr(contents.totals, name)
     if total > most:
         them = "it" if total - most == 1 else "them"
         yield "", f"and {total - most:,} more {_LIST_WORDS[name][total - most > 1]}; --json lists {them}"

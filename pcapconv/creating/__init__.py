@@ -1,11 +1,12 @@
 """Makes captures from Python: `pcapconv.create`.
 
 capture_writer        `CaptureWriter`, to which packets and metadata are written
-packet_output         the packets on their way there: a batch to which they are appended
+written_packets       what `write` writes for its arguments: a new packet, or one of another capture
+packet_output         the packets on their way to the file: a batch to which they are appended
 packet_options        the options of packets, with what the caller replaces
 declared_interfaces   the interfaces: declared by the caller, or those of other captures
 new_capture           the items of the new capture on their way to its file: whole or not at all
-foreign               interfaces and packets of other captures, brought into the new capture's section
+foreign_packets       interfaces and packets of other captures, brought into the new capture's section
 metadata              another capture's names, secrets and comments
 exact_times           times in Python's types, as integers
 packed_values         options, names and secrets in Python's types, as bytes
@@ -27,11 +28,13 @@ from pcapconv.creating.capture_writer import CaptureWriter
 from pcapconv.creating.exact_times import check_resolution
 from pcapconv.creating.new_capture import NewCapture
 from pcapconv.creating.packed_values import section_options
+from pcapconv.errors import UsageError
 from pcapconv.formats.output_compression import choose_compression
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.paths import Writable, base_name, name_of
 from pcapconv.io.target import open_target
 from pcapconv.sinks import FileSink
+from pcapconv.wording import argument
 
 
 def create(
@@ -69,6 +72,11 @@ def create(
     created.
     """
     check_on_loss(on_loss)
+    if link_type is None and snaplen != 0:
+        raise UsageError(
+            f"{argument('snaplen', snaplen)} goes with {argument('link_type')}; add_interface takes it, too",
+            option="snaplen",
+        )
     per_second = check_resolution(resolution)
     options = section_options(comment, hardware, os, application)
     format_name = formats.target_format(name_of(target), to)

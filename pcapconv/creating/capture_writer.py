@@ -1,8 +1,8 @@
 """`CaptureWriter`, which `create` returns: packets and metadata go in, and a capture comes out.
 
 Strategy: `write` has a quick way for the most frequent call, `write(data, time_ns=…)`, which calls the kernel at once;
-`_write` does all others. `packet_output` collects the packets. Several threads may write: all but the quick way takes a
-lock, and the kernel appends no packets while others are handed over.
+`WrittenPackets` does all others. `PacketOutput` collects the packets. Several threads may write: all but the quick way
+takes a lock, and the kernel appends no packets while others are handed over.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pcapconv.creating.exact_times import check_resolution, exact_time
 from pcapconv.creating.metadata import add_metadata
 from pcapconv.creating.new_capture import NewCapture
 from pcapconv.creating.packed_values import ORDER
-from pcapconv.creating.packet_options import changed_options
 from pcapconv.creating.packet_output import PacketOutput
+from pcapconv.creating.written_packets import WrittenPackets
 from pcapconv.errors import UsageError
 from pcapconv.model import Block, Interface, Packet, PacketBatch
 from pcapconv.report import Report
 from pcapconv.spec import bodies, option_lists, pcapng
-from pcapconv.spec.given_values import Texts, bytes_of, number_between
+from pcapconv.spec.given_values import Texts, number_between
 from pcapconv.steps.argument_values import parse_link_type
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, tsresol_byte
 from pcapconv.wording import argument
@@ -58,7 +58,7 @@ class CaptureWriter:
         self._is_begun = False  # whether the `with` block is
         self._append: Callable[[bytes, int, int], bool] = _append_nothing
         self._declared = DeclaredInterfaces(new, self._output, own, per_second)
-        self._foreign = self._declared.foreign
+        self._packets = WrittenPackets(self._declared, self._output, new.left_out)
 
     def __repr__(self) -> str:
         return f"<CaptureWriter {self.name!r}, {self.format}, {self.packets} packets>"
@@ -217,7 +217,8 @@ class CaptureWriter:
                 return
         at = exact_time(time_ns, time)
         with self._lock:
-            self._write(packet, data, at, interface, original_length, comments, flags, direction)
+            self._check_open()
+            self._packets.append(packet, data, at, interface, original_length, comments, flags, direction)
 
     def _check_open(self) -> None:
         """Raise UsageError if no packet can be written: nothing appears without a `with` block."""
@@ -232,53 +233,6 @@ class CaptureWriter:
         """Let `write` look whether the capture still takes packets."""
         self._quick_id, self._quick_ids = -1, {}
 
-    def _write(
-        self,
-        packet: Packet | BytesLike,
-        data: BytesLike | None,
-        time: tuple[int, int] | None,
-        interface: Interface | None,
-        original_length: SupportsIndex | None,
-        comments: Texts | None,
-        flags: SupportsIndex | None,
-        direction: str | None,
-    ) -> None:
-        self._check_open()
-        old: Packet | None = None
-        if isinstance(packet, Packet):
-            old = packet
-            here = self._declared.of_packet(old) if interface is None else self._declared.given(interface)
-            content = self._foreign.data(old, old.data if data is None else _checked(data))
-            length = old.original_length
-            if data is not None:
-                length = len(content) if length == len(old.data) else max(length, len(content))
-            ticks = self._declared.ticks_of_packet(old, here) if time is None else self._declared.ticks(time, here)
-            options = self._foreign.options(old)
-        else:
-            if data is not None:
-                raise UsageError(
-                    f"{argument('data')}: replaces the bytes of a Packet, and here the bytes come first", option="data"
-                )
-            content = _checked(packet)
-            here = self._declared.default() if interface is None else self._declared.given(interface)
-            if time is None:
-                raise UsageError(
-                    f"a packet has a time: give {argument('time_ns')}, an int, or {argument('time')}", option="time_ns"
-                )
-            length, ticks, options = len(content), self._declared.ticks(time, here), b""
-        if original_length is not None:
-            length = number_between("original_length", original_length, 0, 2**32 - 1)
-        if length < len(content) and (old is None or original_length is not None or data is not None):
-            raise UsageError(
-                f"{argument('original_length', length)}: less than the {len(content)} bytes that the packet has",
-                option="original_length",
-            )
-        changed = data is not None and old is not None and _checked(data) != old.data
-        if changed or comments is not None or flags is not None or direction is not None:
-            options, hashes = changed_options(options, comments, flags, direction, new_bytes=changed)
-            self._new.left_out["packet-hashes"] += hashes
-        self._output.append(content, ticks, here, length, options)
-
     def write_batch(self, batch: PacketBatch) -> None:
         """Write all packets of a batch of another capture, with their options, as `write` does each, but faster. The
         batch stays as it is. Raises as `write` does."""
@@ -290,7 +244,7 @@ class CaptureWriter:
             self._check_open()
             if batch.rows:
                 self._output.hand_over()
-                self._output.pass_on(self._foreign.batch(batch, self.packets + 1))
+                self._output.pass_on(self._declared.foreign.batch(batch, self.packets + 1))
 
     def add_names(self, names: Mapping[Any, Texts]) -> None:
         """Add names of addresses: a mapping of addresses to a name, or to several. Addresses are IPv4, IPv6, MAC or
@@ -333,19 +287,19 @@ class CaptureWriter:
             "delivered": delivered,
         }
         with self._lock:
-            here = self._declared.default() if interface is None else self._declared.given(interface)
+            declared = self._declared.default() if interface is None else self._declared.given(interface)
             times = {
-                f"isb_{name}time": self._declared.ticks(exact, here, name)
+                f"isb_{name}time": self._declared.ticks(exact, declared, name)
                 for name, moment in (("start", start), ("end", end))
                 if (exact := exact_time(None, moment, name)) is not None
             }
             options = packed_values.statistics_options(comments, counts, times)
             counted_at = exact_time(time_ns, time)
             self._output.hand_over()
-            ticks = self._output.latest.get(here.id, 0)
+            ticks = self._output.latest.get(declared.id, 0)
             if counted_at is not None:
-                ticks = self._declared.ticks(counted_at, here, "statistics")
-            self._add_block(pcapng.INTERFACE_STATISTICS, bodies.statistics_body(here.id, ticks, ORDER, options))
+                ticks = self._declared.ticks(counted_at, declared, "statistics")
+            self._add_block(pcapng.INTERFACE_STATISTICS, bodies.statistics_body(declared.id, ticks, ORDER, options))
 
     def add_metadata_of(self, other: Capture | Readable) -> None:
         """Add another capture's names, secrets and comments on the whole capture. The other capture is read to its end,
@@ -370,14 +324,5 @@ class CaptureWriter:
 
 
 def _append_nothing(*_: object) -> bool:
-    """Leave a packet to `CaptureWriter._write`, as does a full buffer."""
+    """Leave a packet to `WrittenPackets.append`, as does a full buffer."""
     return False
-
-
-def _checked(data: BytesLike) -> bytes:
-    """Return the bytes of any object that has some. Raises UsageError."""
-    content = bytes_of(data)
-    if content is None:
-        message = "is neither bytes nor a pcapconv.Packet; of any other packet, give bytes(packet)"
-        raise UsageError(f"{argument('data', data)}: {message}", option="data")
-    return content

@@ -3,7 +3,7 @@ ticks."""
 
 from __future__ import annotations
 
-from pcapconv.creating.foreign import ForeignPackets
+from pcapconv.creating.foreign_packets import ForeignPackets
 from pcapconv.creating.new_capture import NewCapture
 from pcapconv.creating.packed_values import ORDER
 from pcapconv.creating.packet_output import PacketOutput
@@ -85,13 +85,13 @@ class DeclaredInterfaces:
         )
 
     def of_packet(self, packet: Packet) -> Interface:
-        """What a packet's interface is in this capture: one of its own, for instance by `Packet.replace`, or that of
-        another capture, which is declared at its first packet."""
+        """The interface of this capture to which a packet belongs: the packet's own, if the caller declared that, or
+        the one that stands for it, which is declared at its first packet."""
         interface = packet.interface
         return interface if id(interface) in self.own else self.foreign.interface(interface, packet.section)
 
     def given(self, interface: Interface) -> Interface:
-        """What an interface that the caller gives is in this capture. Raises UsageError if it is not declared."""
+        """The interface of this capture that the caller means. Raises UsageError if it is not declared."""
         if id(interface) in self.own:
             return interface
         if isinstance(interface, Interface) and (declared := self.foreign.declared(interface)) is not None:

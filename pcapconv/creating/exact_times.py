@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, SupportsIndex
 
 from pcapconv.errors import UsageError
-from pcapconv.spec.given_values import whole_number
+from pcapconv.spec.given_values import nanoseconds
 from pcapconv.steps import typed_values
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 from pcapconv.wording import argument, arguments
@@ -34,20 +34,8 @@ def exact_time(time_ns: SupportsIndex | None, time: Time | None, name: str = "ti
     if time_ns is not None and time is not None:
         raise UsageError(f"{arguments(time_ns=None, time=None)}: give one of them, not both", option="time_ns")
     if time_ns is not None:
-        return _whole_number("time_ns", time_ns), NANOSECONDS
+        return nanoseconds("time_ns", time_ns, f", or use {argument('time')} with a Decimal"), NANOSECONDS
     return None if time is None else _time(name, time)
-
-
-def _whole_number(name: str, number: SupportsIndex) -> int:
-    if isinstance(number, float):
-        raise UsageError(
-            f"{argument(name, number)}: {typed_values.NO_FLOATS}an int, or use {argument('time')} with a Decimal",
-            option=name,
-        )
-    whole = whole_number(number)
-    if whole is None:
-        raise UsageError(f"{argument(name, number)}: must be an int, the nanoseconds since 1970", option=name)
-    return whole
 
 
 def _time(name: str, time: Time) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from pcapconv.model import Block, Damage, Section
 from pcapconv.spec import option_lists, pcapng
 from pcapconv.spec.byte_orders import body_in
 
-_TAKEN = (pcapng.NAME_RESOLUTION, pcapng.DECRYPTION_SECRETS)
+_COPIED_TYPES = (pcapng.NAME_RESOLUTION, pcapng.DECRYPTION_SECRETS)
 
 
 def add_metadata(new: NewCapture, other: Capture | Readable) -> None:
@@ -29,7 +29,7 @@ def add_metadata(new: NewCapture, other: Capture | Readable) -> None:
                 case Section():
                     options = option_lists.OptionList(item.raw_options, item.byte_order)
                     new.add_comments(option.value for option in options if option.code == option_lists.COMMENT)
-                case Block() if item.type in _TAKEN:
+                case Block() if item.type in _COPIED_TYPES:
                     _add_block(new, item)
                 case Damage():
                     new.report.add_damage(item._replace(input=opened.name))

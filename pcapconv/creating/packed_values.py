@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 ORDER: ByteOrder = "little"  # of the whole new capture
 _MOST_NAMES = 2**20  # bytes of the records in a block; more names go into further blocks
 
-# What `CaptureWriter.add_interface` and `add_statistics` call the options for whose names theirs would not do.
+_RECORD_TYPES = {size: record_type for record_type, size in bodies.ADDRESS_SIZES.items()}  # of names
+
+# Arguments of `CaptureWriter.add_statistics`, and the options that they become.
 _STATISTICS = {
     "received": "isb_ifrecv",
     "dropped": "isb_ifdrop",
@@ -52,7 +54,11 @@ def packed_number(name: str, number: object, size: int, *, signed: bool = False)
 def section_options(comment: Texts, hardware: str | None, os: str | None, application: str | None) -> bytes:
     """The options of a section's header."""
     options = [(option_lists.COMMENT, text) for text in texts_bytes("comment", comment)]
-    texts = ((pcapng.SHB_HARDWARE, "hardware", hardware), (pcapng.SHB_OS, "os", os), (4, "application", application))
+    texts = (
+        (pcapng.SHB_HARDWARE, "hardware", hardware),
+        (pcapng.SHB_OS, "os", os),
+        (pcapng.SHB_USERAPPL, "application", application),
+    )
     options += [(code, text_bytes(name, text)) for code, name, text in texts if text is not None]
     return option_lists.pack(options, ORDER)
 
@@ -174,7 +180,7 @@ def _name_address(address: object) -> tuple[int, bytes]:
     try:
         parsed = ipaddress.ip_address(_not_a_number(address))
         if getattr(parsed, "scope_id", None) is None:  # for which a record has no room
-            return (1 if parsed.version == 4 else 2), parsed.packed
+            return _RECORD_TYPES[len(parsed.packed)], parsed.packed
         packed = None
     except (ValueError, TypeError):
         packed = _hardware_address(address)
@@ -183,7 +189,7 @@ def _name_address(address: object) -> tuple[int, bytes]:
             f"{argument('names', address)}: not an address; write 192.0.2.1, 2001:db8::1 or 02:00:5e:00:53:01",
             option="names",
         )
-    return (3 if len(packed) == 6 else 4), packed
+    return _RECORD_TYPES[len(packed)], packed
 
 
 def secrets_body(secrets_type: str | SupportsIndex, data: BytesLike | str) -> bytes:

@@ -219,7 +219,8 @@ class PcapWriter:
         if pcap.RECORD_SIZE + captured > LARGEST_PCAP_RECORD:
             raise TargetError(
                 f"packet {batch.number(row)}: its record would have {pcap.RECORD_SIZE + captured} bytes, more than the "
-                f"{LARGEST_PCAP_RECORD} that pcapconv reads"
+                f"{LARGEST_PCAP_RECORD} that pcapconv reads",
+                packet_number=batch.number(row),
             )
         empty, header = columns.copy(row, row + 1), bytearray(pcap.RECORD_SIZE)
         empty.captured_length[0] = 0

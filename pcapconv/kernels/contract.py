@@ -24,6 +24,8 @@ FINER = 6  # to_nanoseconds: the row's time has digits finer than a nanosecond
 BEYOND = 7  # to_nanoseconds: 64 bits cannot hold the row's time in nanoseconds since 1970
 LIMIT = 8  # PacketMerger: the next row has the limit as its key, or a higher one
 
+OBSOLETE, SIMPLE, ENHANCED = 2, 3, 6  # types of packet blocks, in the column `record_type`
+
 # Sizes of entries, in values of 64 bits but for FINGERPRINT.
 SCALE = 6  # `scales` of encode_pcap: values for each interface
 NANOSECOND_SCALE = 6  # `scales` of to_nanoseconds: values for each interface

@@ -9,7 +9,7 @@ from pcapconv.errors import FormatError, UsageError
 from pcapconv.model.sections import Interface, Section
 from pcapconv.spec import option_lists, pcapng
 from pcapconv.spec.decoded_options import Options
-from pcapconv.spec.given_values import Texts, bytes_of, number_between, texts_bytes, whole_number
+from pcapconv.spec.given_values import Texts, bytes_of, nanoseconds, number_between, texts_bytes
 from pcapconv.wording import argument
 
 if TYPE_CHECKING:
@@ -142,12 +142,10 @@ class Packet(_PacketFields):
         """
         _check_kinds(interface=(interface, Interface), section=(section, Section))
         new_data = self.data if data is None else _bytes("data", data)
-        length = self.original_length
         if original_length is not None:
             length = number_between("original_length", original_length, 0, 2**32 - 1)
-        elif data is not None:
-            whole = length == len(self.data)
-            length = len(new_data) if whole else max(length, len(new_data))
+        else:
+            length = self.original_length if data is None else length_with(self, new_data)
         left_out, options = set[int](), self.raw_options
         if raw_options is not None:
             options = _bytes("raw_options", raw_options)
@@ -183,12 +181,7 @@ class Packet(_PacketFields):
         if time_ns is not None:
             if ticks is not None:
                 raise UsageError(f"{argument('time_ns')} and {argument('ticks')} exclude each other", option="time_ns")
-            nanoseconds = whole_number(time_ns)
-            if nanoseconds is None or abs(nanoseconds) >= 2**160:  # no ticks with any offset state more
-                raise UsageError(
-                    f"{argument('time_ns', time_ns)}: must be an int, the nanoseconds since 1970", option="time_ns"
-                )
-            return _ticks(nanoseconds, timestamps.NANOSECONDS, 0, interface)
+            return _ticks(nanoseconds("time_ns", time_ns), timestamps.NANOSECONDS, 0, interface)
         if ticks is not None:
             return number_between("ticks", ticks, 0, 2**64 - 1)
         if self.ticks is None or interface.time_unit == self.interface.time_unit:
@@ -226,6 +219,13 @@ def _comments(packet: Packet) -> list[str]:
     return list(option_lists.OptionList(packet.raw_options, packet.section.byte_order).comments)
 
 
+def length_with(packet: Packet, data: bytes) -> int:
+    """The original length of a packet that gets other bytes: a packet that was captured whole is as long as they are;
+    any other one keeps its length, which is at least that of the bytes."""
+    captured_whole = packet.original_length == len(packet.data)
+    return len(data) if captured_whole else max(packet.original_length, len(data))
+
+
 class UndatedPacket(Packet):
     """A packet whose time cannot be determined, although it has one."""
 
@@ -243,12 +243,13 @@ def _ticks(time: int, per_second: int, offset: int, interface: Interface) -> int
     if unit is None:
         raise UsageError(interface.time_error)
     ticks, exact = timestamps.rescale(time, per_second, offset - unit[1], unit[0])
+    if exact and 0 <= ticks < 2**64:
+        return ticks
+    shown = timestamps.format_time(time, per_second, offset)
     if not exact:
-        unit_text = timestamps.format_resolution(unit[0])
-        raise UsageError(f"a time of {time}/{per_second} s has digits finer than the interface's {unit_text} s")
-    if not 0 <= ticks < 2**64:
-        raise UsageError(f"a time of {time}/{per_second} s would be {ticks} ticks; 64 bits hold 0 to {2**64 - 1}")
-    return ticks
+        tick = timestamps.resolution_in_words(unit[0]) or "ticks"
+        raise UsageError(f"the time {shown} has digits finer than the {tick} of interface {interface.id}")
+    raise UsageError(f"the time {shown} would be {ticks} ticks; 64 bits hold 0 to {2**64 - 1}")
 
 
 def _check_kinds(**values: tuple[object, type]) -> None:

@@ -15,6 +15,8 @@ from pcapconv.wording import argument
 
 Texts = str | Sequence[str]
 
+NO_FLOATS = "a float is not exact: it holds today's times in steps of 238 ns in seconds, 256 ns in nanoseconds; pass "
+
 
 def whole_number(number: Any) -> int | None:
     """An int, or a number of another type that stands for an int, as NumPy's do; None for anything else, also for a
@@ -32,6 +34,16 @@ def number_between(name: str, number: Any, first: int, last: int) -> int:
         raise UsageError(f"{argument(name, number)}: must be a whole number", option=name)
     if not first <= whole <= last:
         raise UsageError(f"{argument(name)}: must be a number from {first} to {last}", option=name)
+    return whole
+
+
+def nanoseconds(name: str, number: Any, otherwise: str = "") -> int:
+    """A time in whole nanoseconds since 1970. `otherwise` is what a message about a float offers besides."""
+    if isinstance(number, float):
+        raise UsageError(f"{argument(name, number)}: {NO_FLOATS}an int{otherwise}", option=name)
+    whole = whole_number(number)
+    if whole is None or abs(whole) >= 2**160:  # no ticks with any offset state more
+        raise UsageError(f"{argument(name, number)}: must be an int, the nanoseconds since 1970", option=name)
     return whole
 
 

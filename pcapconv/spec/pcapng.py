@@ -83,6 +83,7 @@ UNKNOWN_LENGTH = bytes(8 * [0xFF])  # section length -1: not stated
 
 SHB_HARDWARE = 2
 SHB_OS = 3
+SHB_USERAPPL = 4
 IF_NAME = 2
 IF_DESCRIPTION = 3
 IF_SPEED = 8
@@ -155,7 +156,7 @@ _ANY_BLOCK = (
 _SECTION = (
     OptionType(SHB_HARDWARE, "shb_hardware", "host", TEXT),
     OptionType(SHB_OS, "shb_os", "host", TEXT),
-    OptionType(4, "shb_userappl", "host", TEXT),
+    OptionType(SHB_USERAPPL, "shb_userappl", "host", TEXT),
 )
 _INTERFACE = (
     OptionType(IF_NAME, "if_name", "", TEXT),

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pcapconv.errors import UsageError
+from pcapconv.spec.given_values import whole_number
 from pcapconv.steps import argument_values, typed_values
 from pcapconv.steps.edit_packets import Cut, PacketEdits
 from pcapconv.steps.edit_times import TimeEdits
@@ -63,8 +64,9 @@ def time_edits(
         )
     moments: dict[int, Fraction] = {}
     if isinstance(settings, Mapping):
-        for number, time in settings.items():
-            if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        for key, time in settings.items():
+            number = whole_number(key)
+            if number is None or not 0 < number < 10**_MOST_DIGITS:
                 raise UsageError(
                     f"{argument('set_time', settings)}: write times by packet number, as in "
                     "{17: '2024-05-01T12:00Z'}; packets count from 1",

@@ -39,6 +39,7 @@ from pcapconv.io.read_write import write_all, writing
 from pcapconv.io.target import Target
 from pcapconv.model import Interface, Item, Notice
 from pcapconv.spec import pcapng
+from pcapconv.spec.given_values import whole_number
 from pcapconv.steps import BasePlan, Step, argument_values, typed_values
 from pcapconv.steps.duplicates import IGNORABLE, MOST_PACKETS, DedupRule
 from pcapconv.steps.edit_arguments import packet_edits, time_edits
@@ -481,10 +482,9 @@ def _dedup_rule(step_arguments: StepArguments) -> DedupRule | None:
 
 def _parse_window(window: int | str | timedelta) -> tuple[int | None, Fraction | None]:
     """Return how many packets, or how many seconds, a packet is held against. Raises UsageError."""
-    if isinstance(window, int) and not isinstance(window, bool):
-        if abs(window) >= 10**argument_values.MOST_DIGITS:  # Python has no text of some thousand digits
-            raise UsageError(f"{argument('dedup', window)}: a window has 1 to {MOST_PACKETS:,} packets", option="dedup")
-        window = str(window)
+    number = whole_number(window)
+    if number is not None:  # Python does not print a number of thousands of digits
+        window = str(number if abs(number) < 10**argument_values.MOST_DIGITS else MOST_PACKETS + 1)
     if isinstance(window, str):
         return argument_values.parse_window("dedup", window, MOST_PACKETS)
     if isinstance(window, bool | float):
@@ -499,7 +499,7 @@ def _parse_slack(in_order: bool | str | timedelta) -> Fraction | None:
     """By how many seconds times may go back, None without `in_order`. Raises UsageError."""
     if in_order is False:
         return None
-    if isinstance(in_order, int) and in_order is not True:
+    if in_order is not True and whole_number(in_order) is not None:
         raise UsageError(
             f"{argument('in_order', in_order)}: write True, or a length of time: a timedelta, or text, as in '5s'",
             option="in_order",

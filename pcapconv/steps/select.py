@@ -50,14 +50,13 @@ PacketRanges = Sequence[tuple[int, int | None]]
 
 
 class Criteria(NamedTuple):
-    """Which packets to select. A criterion that is None or empty selects all, but
-    `packets` without a range selects none. `after` ≤ time < `before`; `packets` and
-    `drop_packets` are ascending ranges of packet numbers without overlaps; `expression` is the filter of libpcap.
-    `where` returns whether it selects a packet; it is asked only about packets that the criteria listed before it
-    select, but for `first` and `last`. `dedup` looks only at packets that all other criteria but these two select. A
-    packet is selected if all criteria select it; with `invert`, if at least one criterion drops it. `in_order` is by
-    how many seconds times may go back, None if nothing is known of their order; it selects nothing, but tells where
-    `before` ends."""
+    """Which packets to select. A criterion that is None or empty selects all, but `packets` without a range selects
+    none. `after` ≤ time < `before`; `packets` and `drop_packets` are ascending ranges of packet numbers without
+    overlaps; `expression` is the filter of libpcap. `where` returns whether it selects a packet; it is asked only about
+    packets that the criteria listed before it select, but for `first` and `last`. `dedup` looks only at packets that
+    all other criteria but these two select. A packet is selected if all criteria select it; with `invert`, if at least
+    one criterion drops it. `in_order` is by how many seconds times may go back, None if nothing is known of their
+    order; it selects nothing, but tells where `before` ends."""
 
     after: Moment | None = None
     before: Moment | None = None

@@ -9,12 +9,11 @@ it cannot hold the time of a packet: of the nanoseconds since 1970 it holds ever
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from pcapconv.errors import UsageError
-from pcapconv.spec.given_values import is_iterable
+from pcapconv.spec.given_values import NO_FLOATS, is_iterable, whole_number
 from pcapconv.steps.argument_values import MOST_DIGITS, Moment, parse_duration, parse_moment, parse_packet_ranges
 from pcapconv.time_zones import UTC, TimeZone
 from pcapconv.timestamps import NANOSECONDS
@@ -33,7 +32,6 @@ _SELECTING = "after", "before"  # times that may count from the first packet
 
 MOST_RANGES = 2**20  # of packet numbers that are given in Python's types; each takes some 250 bytes
 
-NO_FLOATS = "a float is not exact: it holds today's times in steps of 238 ns in seconds, 256 ns in nanoseconds; pass "
 _TIMES = "an int of seconds, a datetime with a zone, a Fraction, a Decimal, or text such as 2024-05-01T12:00:00.25Z"
 _DURATIONS = "a timedelta, an int of seconds, a Fraction, a Decimal, or text such as 1h30m"
 _NUMBERS = "an int, a range, a list of them, or text such as 1-100,250,900-"
@@ -118,29 +116,26 @@ def _parts(name: str, numbers: object) -> Iterator[tuple[int, int]]:
     if isinstance(numbers, range):
         ascending = numbers if numbers.step > 0 else numbers[::-1]
         if ascending:
-            _check_number(name, numbers, ascending[0])
-            _check_number(name, numbers, ascending[-1])
+            _check_number(name, ascending[0], numbers)
+            _check_number(name, ascending[-1], numbers)
         if ascending and ascending.step == 1:
             yield ascending[0], ascending[-1]
         else:
             yield from ((each, each) for each in ascending)
         return
-    try:
-        if isinstance(numbers, bool):
-            raise TypeError
-        number = operator.index(numbers)  # type: ignore[arg-type]
-    except TypeError:
-        raise UsageError(f"{argument(name, numbers)}: must be {_NUMBERS}", option=name) from None
+    number = whole_number(numbers)
+    if number is None:
+        raise UsageError(f"{argument(name, numbers)}: must be {_NUMBERS}", option=name)
     _check_number(name, number, number)
     yield number, number
 
 
-def _check_number(name: str, given: object, number: int) -> None:
-    """Refuse a packet number among those that were given if it is not possible."""
+def _check_number(name: str, number: int, value: object) -> None:
+    """Check a packet number in the `value` of an argument."""
     if number < 1:
-        raise UsageError(f"{argument(name, given)}: packets count from 1", option=name)
-    if number >= 10**MOST_DIGITS:
-        raise UsageError(f"{argument(name, given)}: a packet number has at most {MOST_DIGITS} digits", option=name)
+        raise UsageError(f"{argument(name, value)}: packets count from 1", option=name)
+    if number >= 10**MOST_DIGITS:  # Python does not print a number of thousands of digits
+        raise UsageError(f"{argument(name)}: a packet number of more than {MOST_DIGITS} digits", option=name)
 
 
 def _limited(name: str, parts: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -185,9 +180,7 @@ def _exact(name: str, number: object, forms: str, otherwise: str = "") -> tuple[
         return number.numerator, number.denominator
     if isinstance(number, float):
         raise UsageError(f"{argument(name, number)}: {NO_FLOATS}{forms}{otherwise}", option=name)
-    try:
-        if isinstance(number, bool):
-            raise TypeError
-        return operator.index(number), 1  # type: ignore[arg-type]
-    except TypeError:
-        raise UsageError(f"{argument(name, number)}: must be {forms}", option=name) from None
+    whole = whole_number(number)
+    if whole is None:
+        raise UsageError(f"{argument(name, number)}: must be {forms}", option=name)
+    return whole, 1

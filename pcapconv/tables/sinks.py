@@ -76,7 +76,7 @@ class TableSink(FileSink):
         self._file = _OutputFile(self._output)
         batches = RecordBatches(self._columns, self._names)
         writer = open_writer(self._kind, batches.schema, self._file, deltas=not self.can_start_again)
-        self._table_writer = _TableWriter(batches, writer, self._output, self._names, late=self.can_start_again)
+        self._table_writer = _TableWriter(batches, writer, self._output, self._names, restarts=self.can_start_again)
         return self._table_writer
 
     def end_run(self) -> None:
@@ -99,8 +99,8 @@ class TableSink(FileSink):
 
 
 class _TableWriter:
-    """Writes the packets of one run. If names of interfaces come `late`, nothing more is written, and `finish` raises
-    LateNamesError, when `names` has all of them."""
+    """Writes the packets of one run. If the conversion `restarts` when names of interfaces come late, nothing more is
+    written then, and `finish` raises LateNamesError: `names` has all of them."""
 
     def __init__(
         self,
@@ -109,13 +109,13 @@ class _TableWriter:
         output: BufferedOutput,
         names: InterfaceNames | None,
         *,
-        late: bool,
+        restarts: bool,
     ) -> None:
         self._batches = batches
         self._writer = writer
         self._output = output
         self._names = names
-        self._restarts = late
+        self._restarts = restarts
         self._names_written: int | None = None
         self._late = False
         self.packets = 0

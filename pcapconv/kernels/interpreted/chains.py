@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING
 from pcapconv.kernels.contract import (
     ANY_LENGTHS,
     EARLIEST,
+    ENHANCED,
     FRACTIONS,
     LATEST,
     LONGEST,
     MOST_ORIGINAL,
+    OBSOLETE,
     RECORD_LIMITS,
+    SIMPLE,
     TIME_BOUNDS,
     TIME_STEP,
 )
@@ -37,8 +40,8 @@ _TRIPLE = {True: Struct(">III"), False: Struct("<III")}
 _MOST_PATTERNS = 512  # alternatives of a regular expression
 
 _SECTION_HEADER = 0x0A0D0D0A
-_INTERFACE, _OBSOLETE, _SIMPLE, _ENHANCED = 1, 2, 3, 6
-_SHORTEST = {_SECTION_HEADER: 28, _INTERFACE: 20, _OBSOLETE: 32, _SIMPLE: 16, _ENHANCED: 32}
+_INTERFACE = 1
+_SHORTEST = {_SECTION_HEADER: 28, _INTERFACE: 20, OBSOLETE: 32, SIMPLE: 16, ENHANCED: 32}
 _STARTS = (1, 2, 3, 4, 5, 6, 9, 10, 0xBAD, 0x40000BAD)  # block types with which a chain may begin, besides sections
 _MAGIC_ORDER = {b"\x4d\x3c\x2b\x1a": False, b"\x1a\x2b\x3c\x4d": True}  # byte-order magic → whether it is big-endian
 
@@ -281,9 +284,9 @@ def _proves_itself(
         chain.append((at, big))
         if block_type == _SECTION_HEADER:
             timed = True
-        if not timed and block_type in (_OBSOLETE, _ENHANCED):
+        if not timed and block_type in (OBSOLETE, ENHANCED):
             _, interface, high, low = _RECORD[big].unpack_from(buffer, at + 4)
-            if block_type == _OBSOLETE:
+            if block_type == OBSOLETE:
                 interface = int.from_bytes(buffer[at + 8 : at + 10], "big" if big else "little")
             if TIME_BOUNDS * interface < len(bounds):
                 lowest, highest = bounds[TIME_BOUNDS * interface : TIME_BOUNDS * (interface + 1)]
@@ -313,7 +316,7 @@ def _block(buffer: bytes | bytearray, at: int, stop: int, big: bool, most: int) 
     if buffer[at + 4 : at + 8] != buffer[at + length - 4 : at + length]:
         return None
     if (
-        block_type in (_OBSOLETE, _ENHANCED)
+        block_type in (OBSOLETE, ENHANCED)
         and int.from_bytes(buffer[at + 20 : at + 24], "big" if big else "little") > length - 32
     ):
         return None

@@ -21,3 +21,15 @@ def check_table(table: array[int], least: int) -> None:
     """Raise ValueError for a table that is too short, or not of unsigned 64-bit values."""
     if table.typecode != "Q" or len(table) < least:
         raise ValueError(f"a table of fewer than {least} 64-bit values")
+
+
+def check_array(values: array[int], typecode: str, least: int) -> None:
+    """Raise ValueError for an array of another type or of fewer values, and for a negative number of them."""
+    if values.typecode != typecode or not 0 <= least <= len(values):
+        raise ValueError(f"not {least} values of type {typecode}")
+
+
+def check_place(values: array[int], typecode: str, first: int, count: int) -> None:
+    """Raise ValueError for an array of another type, or without `count` values from `first` on."""
+    if values.typecode != typecode or first < 0 or not 0 <= count <= len(values) - first:
+        raise ValueError(f"not {count} values of type {typecode}")

@@ -6,13 +6,12 @@ from array import array
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from pcapconv.kernels.contract import OPTION_COUNTS, OPTION_SUMS, OVERRUNS, TOTALS, UNREADABLE
+from pcapconv.kernels.contract import OBSOLETE, OPTION_COUNTS, OPTION_SUMS, OVERRUNS, SIMPLE, TOTALS, UNREADABLE
 from pcapconv.kernels.interpreted.checks import check_columns, check_table
 
 if TYPE_CHECKING:
     from pcapconv.columns import Columns
 
-_OBSOLETE, _SIMPLE = 2, 3
 _COMMENT = 1
 _ENTRY = {True: Struct(">HH"), False: Struct("<HH")}
 
@@ -42,7 +41,7 @@ def count_packets(columns: Columns, rows: int, totals: array[int], types: array[
         totals[entry] += 1
         totals[entry + 1] += captured
         totals[entry + 2] += original
-        if record_type != _SIMPLE:
+        if record_type != SIMPLE:
             if ticks < totals[entry + 3]:
                 totals[entry + 3] = ticks
             if ticks > totals[entry + 4]:
@@ -90,7 +89,7 @@ def _tally_options(
             columns.options_length[:rows],
         )
     ):
-        if record_type == _OBSOLETE:
+        if record_type == OBSOLETE:
             if not 0 <= record_at <= size - 12:
                 raise ValueError(f"row {row} lies outside its buffer")
             counts[unreadable + 1] += entry(buffer, record_at + 8)[1] not in (0, 0xFFFF)

@@ -12,7 +12,7 @@ from struct import Struct, unpack
 from sys import byteorder
 from typing import TYPE_CHECKING
 
-from pcapconv.kernels.contract import AFTER_2106, BEFORE_1970, FULL, MORE, SCALE
+from pcapconv.kernels.contract import AFTER_2106, BEFORE_1970, ENHANCED, FULL, MORE, SCALE, SIMPLE
 from pcapconv.kernels.interpreted.checks import check_columns, check_table
 from pcapconv.kernels.interpreted.columns_as_integers import column, digits, ones_for, split_halves
 from pcapconv.kernels.interpreted.indexing import _ALIGNED
@@ -20,7 +20,6 @@ from pcapconv.kernels.interpreted.indexing import _ALIGNED
 if TYPE_CHECKING:
     from pcapconv.columns import Columns
 
-_SIMPLE, _ENHANCED = 3, 6
 _WORD = {True: Struct(">I"), False: Struct("<I")}
 _MAX_UINT32 = 2**32 - 1
 _GROUP = 128
@@ -97,7 +96,7 @@ def _encode_pcap(
             raise ValueError(f"row {row} lies outside its buffer or names an interface that is not there")
         if offset + 16 + captured > room:
             return row, offset, FULL
-        if record_type == _SIMPLE:
+        if record_type == SIMPLE:
             seconds = fraction = 0
             counts[1] += 1
         else:
@@ -125,7 +124,7 @@ def _plain_records(
     interface = columns.interface[first]
     rows = stop - first
     same = columns.interface[first:stop] == array("I", [interface]) * rows
-    if not same or interface >= len(entries) or _SIMPLE in columns.record_type[first:stop].tobytes():
+    if not same or interface >= len(entries) or SIMPLE in columns.record_type[first:stop].tobytes():
         return None
     per_second, factor, divisor, offset_seconds, _ = entries[interface]
     packets = _slices(buffer, columns, first, stop)
@@ -240,7 +239,7 @@ def _encode_pcapng(
     ):
         if copy and record_length:
             total, sound, options = record_length, 0 <= record_at <= size - record_length, 0
-        elif record_type == _SIMPLE:
+        elif record_type == SIMPLE:
             total, options = 16 + (captured + 3 & ~3), 0
             sound = 0 <= data_at <= size - captured and total <= _MAX_UINT32
         else:
@@ -253,10 +252,10 @@ def _encode_pcapng(
         if copy and record_length:
             block = buffer[record_at : record_at + record_length]
         else:
-            if record_type == _SIMPLE:
-                block = pack_simple(_SIMPLE, total, original)
+            if record_type == SIMPLE:
+                block = pack_simple(SIMPLE, total, original)
             else:
-                block = pack(_ENHANCED, total, interface, ticks >> 32, ticks & _MAX_UINT32, captured, original)
+                block = pack(ENHANCED, total, interface, ticks >> 32, ticks & _MAX_UINT32, captured, original)
             block += buffer[data_at : data_at + captured] + bytes(-captured & 3)
             block += buffer[options_at : options_at + options] + word(total)
         out[offset : offset + total] = block
@@ -287,12 +286,12 @@ def _plain_blocks(
     packets = _slices(buffer, columns, first, stop)
     if packets is None or max(captured) > _MAX_UINT32 - 35 or any(columns.options_length[first:stop]):
         return None
-    if _SIMPLE in columns.record_type[first:stop].tobytes():
+    if SIMPLE in columns.record_type[first:stop].tobytes():
         return None
     ones = ones_for(rows)
     low, high = split_halves(columns.ticks[first:stop])
     words = array("I", bytes(28 * rows))
-    words[0::7] = array("I", [_ENHANCED]) * rows
+    words[0::7] = array("I", [ENHANCED]) * rows
     words[1::7] = split_halves(column((digits(captured) + 3 * ones & _ALIGNED * ones) + 32 * ones, rows))[0]
     words[2::7] = columns.interface[first:stop]
     words[3::7] = high

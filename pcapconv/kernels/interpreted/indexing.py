@@ -11,7 +11,7 @@ from array import array
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from pcapconv.kernels.contract import FULL, MORE, NOT_A_RECORD
+from pcapconv.kernels.contract import ENHANCED, FULL, MORE, NOT_A_RECORD, OBSOLETE, SIMPLE
 from pcapconv.kernels.interpreted.checks import check_columns
 from pcapconv.kernels.interpreted.columns_as_integers import (
     column,
@@ -26,12 +26,11 @@ from pcapconv.kernels.interpreted.columns_as_integers import (
 if TYPE_CHECKING:
     from pcapconv.columns import Columns
 
-_OBSOLETE, _SIMPLE, _ENHANCED = 2, 3, 6
 _PAIR = {True: Struct(">II"), False: Struct("<II")}
 _WORD = {True: Struct(">I"), False: Struct("<I")}
 _MAX_UINT32 = 2**32 - 1
 _GROUP = 128
-_SHORTEST_BLOCK = {_SIMPLE: 16, _OBSOLETE: 32}
+_SHORTEST_BLOCK = {SIMPLE: 16, OBSOLETE: 32}
 _SECONDS_AND_CAPTURED = {True: Struct(">I4xI"), False: Struct("<I4xI")}
 _ALIGNED = 2**64 - 4
 _MAGICS = (0xA1B2C3D4, 0xA1B23C4D, 0xA1B2CD34, 0x1C0001AC, 0x1C0001AB)  # of pcap
@@ -193,7 +192,7 @@ def _index_pcapng(  # noqa: C901 - one loop, as fast as it can be
             break
         block_type, length = unpack(buffer, offset)
         shortest = 32
-        if block_type != _ENHANCED:
+        if block_type != ENHANCED:
             only_enhanced = False
             shortest = _SHORTEST_BLOCK.get(block_type, _MAX_UINT32)
         after = offset + length
@@ -208,10 +207,10 @@ def _index_pcapng(  # noqa: C901 - one loop, as fast as it can be
         add(offset)
         offset = after
     types, lengths, interface, high, low, captured_length, original_length = words(buffer, block_offsets, 7, big)
-    others = [] if only_enhanced else [(row, each) for row, each in enumerate(types) if each != _ENHANCED]
+    others = [] if only_enhanced else [(row, each) for row, each in enumerate(types) if each != ENHANCED]
     short: list[int] = []  # Simple Packets that claim more than their block holds
     for row, record_type in others:
-        if record_type == _OBSOLETE:  # its interface has 16 bits, a drop count beside it
+        if record_type == OBSOLETE:  # its interface has 16 bits, a drop count beside it
             interface[row] = interface[row] >> 16 if big else interface[row] & 0xFFFF
             continue
         (original,) = word(buffer, block_offsets[row] + 8)
@@ -229,7 +228,7 @@ def _index_pcapng(  # noqa: C901 - one loop, as fast as it can be
     # 2^32 is added so that no digit is negative; the high half is 0 if the packet claims more than its block holds.
     options_length, sound = split_halves(column(digits(lengths) + (2**32 - 32) * ones - padded, rows))
     for row, record_type in others:
-        if record_type == _SIMPLE:
+        if record_type == SIMPLE:
             data_at[row] = block_offsets[row] + 12
             options_at[row], options_length[row] = block_offsets[row], 0
             sound[row] = 1

@@ -5,14 +5,13 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING
 
+from pcapconv.kernels.contract import SIMPLE
 from pcapconv.kernels.interpreted.checks import check_columns, check_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pcapconv.columns import Columns
-
-_SIMPLE = 3
 
 
 def first_out_of_order(columns: Columns, first: int, stop: int) -> int:
@@ -34,7 +33,7 @@ def first_too_early(columns: Columns, first: int, stop: int, latest: int, slack:
     if not 0 <= first <= stop:
         raise ValueError("a row that is not there")
     for row, (record_type, ticks) in enumerate(zip(columns.record_type[first:stop], columns.ticks[first:stop]), first):
-        if record_type == _SIMPLE:
+        if record_type == SIMPLE:
             continue
         if ticks >= latest:
             latest = ticks

@@ -5,13 +5,12 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from pcapconv.kernels.contract import ENHANCED
 from pcapconv.kernels.interpreted.checks import check_columns
 
 if TYPE_CHECKING:
     from pcapconv.columns import Columns
     from pcapconv.kernels.contract import BytesLike
-
-_ENHANCED = 6
 
 
 class PacketAppender:
@@ -34,7 +33,7 @@ class PacketAppender:
         interface: int,
         original_length: int | None = None,
         options: BytesLike | None = None,
-        record_type: int = _ENHANCED,
+        record_type: int = ENHANCED,
     ) -> bool:
         """Append a packet without a record. Without `original_length`, the packet is as long as its bytes.
 

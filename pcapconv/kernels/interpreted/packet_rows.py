@@ -12,6 +12,7 @@ from collections import (  # type: ignore[attr-defined]  # as named tuples use i
 from itertools import repeat
 from typing import TYPE_CHECKING
 
+from pcapconv.kernels.contract import SIMPLE
 from pcapconv.kernels.interpreted.checks import check_columns
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     Description = tuple[type, object, tuple[int, int, int, int, int]]  # what `describe` of PacketRows gives
 
-_SIMPLE = 3
 _MAX_INT64 = 2**63 - 1
 
 
@@ -62,7 +62,7 @@ class PacketRows:
         slices = map(slice, map((-begin).__add__, starts), map((-begin).__add__, ends))
         described = _Descriptions(describe)
         types, interfaces = _types_and_interfaces(columns, rows, described)
-        simple = _SIMPLE in columns.record_type[:rows].tobytes()
+        simple = SIMPLE in columns.record_type[:rows].tobytes()
         self._packets: Iterator[Any] = map(
             tuple.__new__,
             types,
@@ -141,9 +141,9 @@ def exact_times(describe: Callable[[int], Description], columns: Columns, rows: 
     if times.typecode != "q" or len(times) < rows:
         raise ValueError(f"fewer than {rows} signed values of 64 bits")
     described = _Descriptions(describe)
-    simple = _SIMPLE in columns.record_type[:rows].tobytes()
+    simple = SIMPLE in columns.record_type[:rows].tobytes()
     for row, time in enumerate(_times_or_none(columns, rows, described, simple=simple)):
-        if columns.record_type[row] == _SIMPLE:
+        if columns.record_type[row] == SIMPLE:
             times[row] = 0
         elif time is None or not ~_MAX_INT64 <= time <= _MAX_INT64:
             return row
@@ -192,7 +192,7 @@ def _types_and_interfaces(
 
 def _ticks_or_none(columns: Columns, rows: int) -> list[int | None]:
     pairs = zip(columns.record_type[:rows], columns.ticks)
-    return [None if record_type == _SIMPLE else ticks for record_type, ticks in pairs]
+    return [None if record_type == SIMPLE else ticks for record_type, ticks in pairs]
 
 
 def _times_or_none(columns: Columns, rows: int, described: _Descriptions, *, simple: bool) -> Sequence[int | None]:
@@ -208,7 +208,7 @@ def _times_or_none(columns: Columns, rows: int, described: _Descriptions, *, sim
     times: list[int | None] = []
     for number, record_type, ticks in zip(columns.interface[:rows], columns.record_type, columns.ticks):
         _, _, factor, divisor, addend = described[number]
-        times.append(None if record_type == _SIMPLE or not divisor else ticks * factor // divisor + addend)
+        times.append(None if record_type == SIMPLE or not divisor else ticks * factor // divisor + addend)
     return times
 
 

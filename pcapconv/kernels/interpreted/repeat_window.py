@@ -7,7 +7,7 @@ from collections import defaultdict, deque
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from pcapconv.kernels.contract import EXACT_SCALE
+from pcapconv.kernels.contract import EXACT_SCALE, SIMPLE
 from pcapconv.kernels.interpreted.checks import check_columns, check_table
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
             """Return stored bytes."""
 
 
-_SIMPLE = 3
 _MAX_UINT32 = 2**32 - 1
 _TWO_WORDS = Struct(">QQ")
 _MOST_BYTES_HELD = 2**24
@@ -105,7 +104,7 @@ class RepeatWindow:
             raise ValueError(f"a mask of fewer than {rows} rows")
         for row in range(rows):
             repeated[row] = 0
-            if not mask[row] or (self._window is not None and columns.record_type[row] == _SIMPLE):
+            if not mask[row] or (self._window is not None and columns.record_type[row] == SIMPLE):
                 continue
             at, captured, interface = columns.data_at[row], columns.captured_length[row], columns.interface[row]
             if interface >= len(groups) or not 0 <= at <= len(buffer) - captured:

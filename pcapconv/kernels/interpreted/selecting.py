@@ -7,13 +7,12 @@ from bisect import bisect_right
 from itertools import compress
 from typing import TYPE_CHECKING
 
-from pcapconv.kernels.contract import FULL, MORE, RANGE
+from pcapconv.kernels.contract import ENHANCED, FULL, MORE, OBSOLETE, RANGE, SIMPLE
 from pcapconv.kernels.interpreted.checks import check_columns, check_table
 
 if TYPE_CHECKING:
     from pcapconv.columns import Columns
 
-_OBSOLETE, _SIMPLE, _ENHANCED = 2, 3, 6
 _MAX_UINT32 = 2**32 - 1
 _MAX_UINT64 = 2**64 - 1
 
@@ -35,7 +34,7 @@ def rows_in_ranges(columns: Columns, rows: int, ranges: array[int], mask: bytear
     ):
         if interface >= interfaces:
             raise ValueError(f"row {row} names an interface that is not there")
-        if not (timeless[interface] if record_type == _SIMPLE else lowest[interface] <= ticks <= highest[interface]):
+        if not (timeless[interface] if record_type == SIMPLE else lowest[interface] <= ticks <= highest[interface]):
             mask[row] = 0
     return rows - mask[:rows].count(0)
 
@@ -69,13 +68,13 @@ def renumber(buffer: bytearray, columns: Columns, rows: int, ids: array[int], bi
         if interface >= interfaces:
             raise ValueError(f"row {row} names an interface that is not there")
         number = ids[interface]
-        stated = length and record_type in (_OBSOLETE, _ENHANCED)
-        if number > (0xFFFF if stated and record_type == _OBSOLETE else _MAX_UINT32):
+        stated = length and record_type in (OBSOLETE, ENHANCED)
+        if number > (0xFFFF if stated and record_type == OBSOLETE else _MAX_UINT32):
             raise ValueError(f"row {row} has no room for interface {number}")
         if stated:
             if not 0 <= record_at <= last:
                 raise ValueError(f"row {row} lies outside its buffer")
-            width = 2 if record_type == _OBSOLETE else 4
+            width = 2 if record_type == OBSOLETE else 4
             buffer[record_at + 8 : record_at + 8 + width] = number.to_bytes(width, "big" if big else "little")
         columns.interface[row] = number
 
@@ -201,7 +200,7 @@ def rows_with_metadata(buffer: bytes | bytearray, columns: Columns, rows: int, m
             columns.options_length,
         )
     ):
-        has_metadata = record_type not in (0, _ENHANCED) or options_length != 0
+        has_metadata = record_type not in (0, ENHANCED) or options_length != 0
         if not has_metadata and record_type and record_length and captured & 3:
             padding = -captured & 3
             if not 0 <= data_at <= len(buffer) - captured - padding or not 0 <= record_at <= len(buffer) - 8:

@@ -13,6 +13,8 @@ from itertools import accumulate
 from struct import Struct
 from typing import TYPE_CHECKING
 
+from pcapconv.kernels.interpreted.checks import check_array, check_columns, check_place
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -26,7 +28,7 @@ _MAX_INT64 = 2**63 - 1
 
 def rows_within(lengths: array[int], first: int, stop: int, most: int) -> int:
     """Return the row up to which the rows from `first` on have at most so many bytes in all, at most `stop`."""
-    _check_array(lengths, "I", stop)
+    check_array(lengths, "I", stop)
     if not 0 <= first <= stop:
         raise ValueError(f"no rows from {first} to {stop}")
     for row, total in enumerate(accumulate(lengths[first:stop]), first):
@@ -37,7 +39,7 @@ def rows_within(lengths: array[int], first: int, stop: int, most: int) -> int:
 
 def write_numbers(first: int, rows: int, out: array[int], row: int) -> None:
     """Write the numbers from `first` on, one for each row, into `out`."""
-    _check_place(out, "q", row, rows)
+    check_place(out, "q", row, rows)
     if not -(2**63) <= first <= _MAX_INT64 - rows:
         raise ValueError("numbers of more than 64 bits")
     out[row : row + rows] = array("q", range(first, first + rows))
@@ -45,9 +47,9 @@ def write_numbers(first: int, rows: int, out: array[int], row: int) -> None:
 
 def look_up(columns: Columns, rows: int, codes: array[int], out: array[int], row: int) -> None:
     """Write the entry that `codes` has for each row's interface into `out`."""
-    _check_columns(columns, rows, "interface")
-    _check_array(codes, "i", 0)
-    _check_place(out, "i", row, rows)
+    check_columns(columns, rows)
+    check_array(codes, "i", 0)
+    check_place(out, "i", row, rows)
     numbers = columns.interface[:rows]
     if rows and max(numbers) >= len(codes):
         raise ValueError(f"an interface of {len(codes)} codes")
@@ -59,8 +61,8 @@ def copy_data(
     buffer: bytes | bytearray, columns: Columns, rows: int, out: bytearray, at: int, offsets: array[int], row: int
 ) -> int:
     """Copy the rows' bytes into `out` from `at` on, and write where each row ends; return where the last one does."""
-    _check_columns(columns, rows, "data_at", "captured_length")
-    _check_place(offsets, "i", row, rows + 1)
+    check_columns(columns, rows)
+    check_place(offsets, "i", row, rows + 1)
     if not 0 <= at <= len(out):
         raise ValueError("outside the output")
     for index in range(rows):
@@ -82,7 +84,7 @@ def copy_directions(
 
     These are the lowest two bits of the first option that has the code of flags, if its length is 4.
     """
-    _check_columns(columns, rows, "options_at", "options_length")
+    check_columns(columns, rows)
     if not 0 <= row <= len(out) - rows:
         raise ValueError("outside the output")
     for index in range(rows):
@@ -113,9 +115,9 @@ def copy_comments(
     room for all that its options can hold: a comment for each 4 of their bytes, and 4 bytes for each byte. Returns the
     number of comments, and where the last one ends.
     """
-    _check_columns(columns, rows, "options_at", "options_length")
-    _check_place(lists, "i", row, rows + 1)
-    _check_array(offsets, "i", 1)
+    check_columns(columns, rows)
+    check_place(lists, "i", row, rows + 1)
+    check_array(offsets, "i", 1)
     if not 0 <= at <= len(out) or not 0 <= count < len(offsets):
         raise ValueError("outside the output")
     for index in range(rows):
@@ -148,23 +150,3 @@ def _options_of(buffer: bytes | bytearray, columns: Columns, row: int, big: bool
             return
         yield code, at + 4, size
         at += 4 + (size + 3 & ~3)
-
-
-def _check_columns(columns: Columns, rows: int, *names: str) -> None:
-    """Raise ValueError for columns of another type or of fewer than `rows`, and for negative `rows`."""
-    for name in names:
-        column, typecode = getattr(columns, name), columns.TYPECODES[name]
-        if column.typecode != typecode or not 0 <= rows <= len(column):
-            raise ValueError(f"column {name} is not {rows} values of type {typecode}")
-
-
-def _check_array(values: array[int], typecode: str, least: int) -> None:
-    """Raise ValueError for an array of another type or of fewer values, and for a negative number of them."""
-    if values.typecode != typecode or not 0 <= least <= len(values):
-        raise ValueError(f"not {least} values of type {typecode}")
-
-
-def _check_place(values: array[int], typecode: str, first: int, count: int) -> None:
-    """Raise ValueError for an array of another type, or without `count` values from `first` on."""
-    if values.typecode != typecode or first < 0 or not 0 <= count <= len(values) - first:
-        raise ValueError(f"not {count} values of type {typecode}")

@@ -5,14 +5,13 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING
 
-from pcapconv.kernels.contract import BEYOND, FINER, MORE, MOST_TICKS, NANOSECOND_SCALE, SHIFT, UNKNOWN
+from pcapconv.kernels.contract import BEYOND, FINER, MORE, MOST_TICKS, NANOSECOND_SCALE, SHIFT, SIMPLE, UNKNOWN
 from pcapconv.kernels.interpreted.checks import check_columns, check_table
 from pcapconv.kernels.interpreted.columns_as_integers import column, digits, ones_for
 
 if TYPE_CHECKING:
     from pcapconv.columns import Columns
 
-_SIMPLE = 3
 _MAX_UINT32 = 2**32 - 1
 
 
@@ -31,7 +30,7 @@ def shift_times(columns: Columns, rows: int, shifts: array[int]) -> int:
     ):
         if interface >= interfaces:
             raise ValueError(f"row {row} names an interface that is not there")
-        if record_type == _SIMPLE:
+        if record_type == SIMPLE:
             continue
         shifted = ticks + deltas[interface]
         if not 0 <= shifted < 2**64:
@@ -62,7 +61,7 @@ def to_nanoseconds(columns: Columns, first: int, stop: int, scales: array[int], 
         number = columns.interface[row]
         if number >= len(entries) - 1:
             raise ValueError(f"row {row} names an interface that is not there")
-        factor, divisor, addend, _ = entries[len(entries) - 1 if columns.record_type[row] == _SIMPLE else number]
+        factor, divisor, addend, _ = entries[len(entries) - 1 if columns.record_type[row] == SIMPLE else number]
         if not divisor:
             return row, cut_times, UNKNOWN
         time, remainder = divmod(columns.ticks[row] * factor, divisor)
@@ -104,7 +103,7 @@ def _to_nanoseconds_at_once(columns: Columns, first: int, stop: int, entries: _N
     numbers = columns.interface[first:stop]
     if not numbers or numbers.tobytes() != numbers[:1].tobytes() * len(numbers) or numbers[0] >= len(entries) - 1:
         return False
-    if _SIMPLE in columns.record_type[first:stop].tobytes():
+    if SIMPLE in columns.record_type[first:stop].tobytes():
         return False
     factor, divisor, addend, new_id = entries[numbers[0]]
     ticks = columns.ticks[first:stop]

@@ -60,41 +60,43 @@ class ForeignPackets:
         self._losses = losses
         self._microseconds = microseconds
         self._simple_packets = None if to_pcap else EncodeSimplePackets(losses)
-        self._known: dict[tuple[int, Interface], Interface] = {}  # (id of the section's object, interface) → that here
+        # (id of the section's object, interface) → the interface that stands for it
+        self._known: dict[tuple[int, Interface], Interface] = {}
         self._sections: dict[int, Section] = {}  # those of `_known`, so that no other object gets their ids
         self._recent: dict[tuple[int, int], tuple[Interface, Interface]] = {}  # by the ids of both objects
         self._moved: dict[ByteOrder, MovedBatches] = {}
 
     def interface(self, interface: Interface, section: Section) -> Interface:
-        """Return what an interface of a section of another capture is here; declare it at its first use."""
+        """Return the interface of the new capture that stands for an interface of another one; declare it at its first
+        use."""
         recent = self._recent.get((id(section), id(interface)))
         if recent is not None:
             return recent[1]
-        here = self._known.get((id(section), interface))
-        if here is None:
+        declared = self._known.get((id(section), interface))
+        if declared is None:
             left_out: Counter[str] = Counter()
             new = interface_in(ORDER, interface, left_out)
             self._losses["interface-options"] += left_out.total()
             if self._is_too_fine(interface):
                 options = option_lists.edit(new.raw_options, ORDER, keep=_says_no_time)
                 new = new._replace(raw_options=options, layout="pcapng", ticks_per_second=MICROSECONDS, time_offset=0)
-            here = self._declare(interface_body(new), interface.time_error)
-            self._known[id(section), interface] = here
+            declared = self._declare(interface_body(new), interface.time_error)
+            self._known[id(section), interface] = declared
             self._sections[id(section)] = section
         if len(self._recent) >= _RECENT:
             self._recent.clear()
-        self._recent[id(section), id(interface)] = interface, here
-        return here
+        self._recent[id(section), id(interface)] = interface, declared
+        return declared
 
     def declared(self, interface: Interface) -> Interface | None:
-        """Return what an interface of another capture is here; None if no packet of it was written. Of equal ones in
-        several captures, the same object counts, or else the first one."""
-        recent = (here for (_, number), (_, here) in self._recent.items() if number == id(interface))
-        equal = (here for (_, known), here in self._known.items() if known == interface)
+        """Return the interface of the new capture that stands for an interface of another one; None if no packet of it
+        was written. Of equal ones in several captures, the same object counts, or else the first one."""
+        recent = (declared for (_, number), (_, declared) in self._recent.items() if number == id(interface))
+        equal = (declared for (_, known), declared in self._known.items() if known == interface)
         return next(chain(recent, equal), None)
 
     def options(self, packet: Packet) -> bytes:
-        """Return a packet's options as they are here."""
+        """Return a packet's options as they are in the new capture."""
         order = packet.section.byte_order
         return self._moves(order).options(packet.raw_options, order) if packet.raw_options else b""
 
@@ -147,26 +149,26 @@ class ForeignPackets:
         """Change the ticks of a batch where its interfaces are finer than microseconds."""
         table = array("Q")
         for number, interface in enumerate(batch.interfaces):
-            scale = scale_to_microseconds(interface) if self._is_too_fine(interface) else _SAME
+            scale = _scale_to_microseconds(interface) if self._is_too_fine(interface) else _SAME
             table.extend(scale.entry(number))
         table.extend(_SAME.entry(0))  # of packets without a time
         rows = batch.rows
         old_ids = batch.columns.interface[:rows]
         row, _, status = choose().to_nanoseconds(batch.columns, 0, rows, table, False)
         if status != MORE:
-            raise too_fine(batch.number(row)) if status == FINER else out_of_range(batch.number(row))
+            raise _too_fine(batch.number(row)) if status == FINER else _out_of_range(batch.number(row))
         batch.columns.interface[:rows] = old_ids  # those of packets without a time
         batch.columns.record_length[:rows] = array("I", bytes(4 * rows))
         batch.contiguous = False
 
 
-def scale_to_microseconds(interface: Interface) -> Scale:
+def _scale_to_microseconds(interface: Interface) -> Scale:
     """Return the scale from an interface's ticks to microseconds since 1970."""
     factor, divisor = ratio(interface.ticks_per_second, MICROSECONDS)
     return Scale(factor, divisor, interface.time_offset * MICROSECONDS)
 
 
-def too_fine(number: int) -> TargetError:
+def _too_fine(number: int) -> TargetError:
     """The error for a packet whose time needs nanoseconds."""
     return TargetError(
         f"packet {number}: its time has digits finer than a microsecond; {argument('resolution', 'ns')} holds "
@@ -175,7 +177,7 @@ def too_fine(number: int) -> TargetError:
     )
 
 
-def out_of_range(number: int) -> TargetError:
+def _out_of_range(number: int) -> TargetError:
     """The error for a packet whose time 64 bits cannot hold."""
     return TargetError(
         f"packet {number}: its time is before 1970, or more than 64 bits of microseconds", packet_number=number
