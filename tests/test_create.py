@@ -372,7 +372,7 @@ def test_threads_write_into_one_capture() -> None:
         (np.arange(2, dtype="<u2"), b"\0\0\1\0"),
         (np.bytes_(b"ab"), b"ab"),
     ],
-    ids=repr,
+    ids=["bytearray", "memoryview", "array with steps", "array of words", "bytes of NumPy"],
 )
 def test_bytes_of_any_object_that_has_some(data: Any, expected: bytes) -> None:
     def write(new: pcapconv.CaptureWriter) -> None:

@@ -51,7 +51,7 @@ def test_columns(columns: Any, message: str) -> None:
         (io.BytesIO(), None, "output: its name does not tell"),
         ("x.parquet", "csv", "to='csv': must be parquet, arrow or arrows"),
     ],
-    ids=str,
+    ids=["suffix", "stdout", "file object", "to"],
 )
 def test_kinds_of_files(target: Any, to: Any, message: str) -> None:
     with pytest.raises(pcapconv.UsageError) as refused:

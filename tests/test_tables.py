@@ -335,7 +335,7 @@ def test_a_dictionary_of_names_begins_anew(monkeypatch: pytest.MonkeyPatch) -> N
         ({"packets": "1", "invert": True}, [2, 3, 4, 5]),
         ({"sort": True, "drop_packets": "2,5"}, [3, 4, 1]),
     ],
-    ids=str,
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else str(value),
 )
 def test_selections(selection: dict[str, Any], numbers: list[int]) -> None:
     expected = [ROWS[number - 1] for number in numbers]
