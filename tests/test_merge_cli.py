@@ -208,7 +208,10 @@ REFUSED = {
         "--extract-secrets dir/a.pcap: that is another file of the same run; give it a name of its own",
     ),
     "odd.pcap even.pcapng out.pcapng --sidecar": (2, "merge has no option --sidecar; pcapconv "),
-    "odd.pcap even.pcapng out.pcapng --in-order": (2, "merge has no option --in-order; pcapconv convert, split and table"),
+    "odd.pcap even.pcapng out.pcapng --in-order": (
+        2,
+        "merge has no option --in-order; pcapconv convert, split and table",
+    ),
 }
 
 
