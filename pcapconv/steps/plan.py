@@ -483,8 +483,10 @@ def _dedup_rule(step_arguments: StepArguments) -> DedupRule | None:
 def _parse_window(window: int | str | timedelta) -> tuple[int | None, Fraction | None]:
     """Return how many packets, or how many seconds, a packet is held against. Raises UsageError."""
     number = whole_number(window)
-    if number is not None:  # Python does not print a number of thousands of digits
-        window = str(number if abs(number) < 10**argument_values.MOST_DIGITS else MOST_PACKETS + 1)
+    if number is not None:
+        if abs(number) >= 10**argument_values.MOST_DIGITS:  # Python has no text of some thousand digits
+            raise UsageError(f"{argument('dedup', window)}: a window has 1 to {MOST_PACKETS:,} packets", option="dedup")
+        window = str(number)
     if isinstance(window, str):
         return argument_values.parse_window("dedup", window, MOST_PACKETS)
     if isinstance(window, bool | float):

@@ -134,8 +134,8 @@ def _check_number(name: str, number: int, value: object) -> None:
     """Check a packet number in the `value` of an argument."""
     if number < 1:
         raise UsageError(f"{argument(name, value)}: packets count from 1", option=name)
-    if number >= 10**MOST_DIGITS:  # Python does not print a number of thousands of digits
-        raise UsageError(f"{argument(name)}: a packet number of more than {MOST_DIGITS} digits", option=name)
+    if number >= 10**MOST_DIGITS:
+        raise UsageError(f"{argument(name, value)}: a packet number has at most {MOST_DIGITS} digits", option=name)
 
 
 def _limited(name: str, parts: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
