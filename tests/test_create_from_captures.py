@@ -503,3 +503,15 @@ def test_names_without_end_take_no_memory() -> None:
     other = wire.section_header(options=wire.options((1, b"first"))) + names * 700
     made = created(lambda capture: capture.add_metadata_of(io.BytesIO(other)))
     assert made == other
+
+
+def test_batches_of_ten_thousand_interfaces() -> None:
+    """The time for a batch does not grow with the number of interfaces: twice as many once took four times as long."""
+    capture = wire.section_header() + wire.interface(link_type=101)
+    for number in range(1, 10_000):
+        capture += wire.interface() + wire.enhanced_packet(number, number, b"x")
+    with pcapconv.open(io.BytesIO(capture)) as reading, pcapconv.create(target := io.BytesIO(), to="pcapng") as writing:
+        for batch in reading.batches():
+            writing.write_batch(batch)
+    with pcapconv.open(io.BytesIO(target.getvalue()), strict=True) as reading:
+        assert [(packet.interface.id, packet.ticks) for packet in reading] == [(n - 1, n) for n in range(1, 10_000)]

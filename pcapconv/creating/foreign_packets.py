@@ -63,6 +63,7 @@ class ForeignPackets:
         # (id of the section's object, interface) → the interface that stands for it
         self._known: dict[tuple[int, Interface], Interface] = {}
         self._sections: dict[int, Section] = {}  # those of `_known`, so that no other object gets their ids
+        self._ids: dict[int, array[int]] = {}  # by id of the section's object: ids there → ids here, of those in use
         self._recent: dict[tuple[int, int], tuple[Interface, Interface]] = {}  # by the ids of both objects
         self._moved: dict[ByteOrder, MovedBatches] = {}
 
@@ -118,9 +119,11 @@ class ForeignPackets:
         """Return a batch of another capture as one of this capture, whose packets have numbers from `first_number`. The
         old batch stays as it is. Raises TargetError for a time that is too fine."""
         used = distinct(batch.columns.interface[: batch.rows])
-        ids = array("Q", range(max(used) + 1))
-        for number in used:
-            ids[number] = self.interface(batch.interfaces[number], batch.section).id
+        new_ids = [self.interface(batch.interfaces[number], batch.section).id for number in used]
+        ids = self._ids.setdefault(id(batch.section), array("Q"))
+        ids.extend(range(len(ids), max(used) + 1))
+        for number, new_id in zip(used, new_ids):
+            ids[number] = new_id
         section = batch.section
         keeps_records = section.layout == "pcapng" and section.byte_order == ORDER
         changes_ids = any(ids[number] != number for number in used)
@@ -132,7 +135,7 @@ class ForeignPackets:
         if any(self._is_too_fine(batch.interfaces[number]) for number in used):
             self._to_microseconds(moved)
         moves = self._moves(section.byte_order)
-        moves.set_ids(ids)
+        moves.set_ids(ids, changes=changes_ids)
         moved = moves.move(moved)
         return moved if self._simple_packets is None else self._simple_packets.encode(moved)
 

@@ -59,9 +59,9 @@ class MovedBatches:
         self._changes_ids = self._changes_ids or new_id != len(self.new_ids)
         self.new_ids.append(new_id)
 
-    def set_ids(self, new_ids: array[int]) -> None:
-        """Set all of `new_ids`."""
-        self._changes_ids = any(new != old for old, new in enumerate(new_ids))
+    def set_ids(self, new_ids: array[int], *, changes: bool) -> None:
+        """Set all of `new_ids`; `changes` is whether the next batch has packets whose ids change."""
+        self._changes_ids = changes
         self.new_ids = new_ids
 
     def forget(self) -> None:
