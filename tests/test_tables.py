@@ -315,6 +315,20 @@ def test_a_dictionary_of_names_begins_anew(monkeypatch: pytest.MonkeyPatch) -> N
         written(capture, "arrow")
 
 
+def test_names_of_interfaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A section may have more names than memory holds once they are text: those of interfaces with packets count."""
+    monkeypatch.setattr(interfaces, "_MOST_TEXT", 3 * 400 + 100)
+    head = wire.section_header()
+    head += b"".join(wire.interface(options=wire.options((2, b"%03d" % each + b"x" * 300))) for each in range(20))
+    capture = head + b"".join(wire.enhanced_packet(each, 1, b"") for each in [7, 7, 3, 9, 7, 3])
+    table = streamed(capture)
+    assert rows(table) == looped(capture)
+    assert [name[:3] for name in table["interface"].chunks[0].dictionary.to_pylist()] == ["003", "007", "009"]
+    message = r"packet 1: the names of interfaces have more than 0 MiB, .*; columns= can leave the column interface out"
+    with pytest.raises(pcapconv.TargetError, match=message):
+        streamed(capture + wire.enhanced_packet(0, 1, b""))
+
+
 # ---------------------------------------------------------------- what is selected
 
 

@@ -2,7 +2,7 @@
 
 Strategy: each interface of a section has a code, which the kernel `look_up` writes for all rows of a batch. The code of
 a name is its place in a dictionary of Arrow, which only grows, so that arrays that were made before stay valid. It
-begins anew if it becomes large: a capture may have any number of names.
+begins anew if it becomes large: a capture may have any number of names. It has only those of interfaces with packets.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ import pyarrow.compute
 
 from pcapconv.arrow.arrays import array_of
 from pcapconv.arrow.builders import MOST_ROWS, Builder
+from pcapconv.errors import TargetError
 from pcapconv.model import Interface, PacketBatch
+from pcapconv.wording import argument
 
 _MOST_NAMES = 2**20  # bytes of names, and of what each takes besides its text
+_MOST_TEXT = 2**26  # of the names that one record batch has
 _OVERHEAD = 100
 TYPES = {"interface": pyarrow.dictionary(pyarrow.int32(), pyarrow.string()), "link_type": pyarrow.int32()}
 
@@ -72,17 +75,31 @@ class Interfaces(Builder):
         return first if is_full and row and self._interfaces is not batch.interfaces else stop
 
     def append(self, batch: PacketBatch, row: int) -> None:
-        """See `Builder.append`."""
+        """See `Builder.append`. Raises TargetError if the names are more than a table holds."""
         if self._interfaces is not batch.interfaces:
             self._interfaces = batch.interfaces
             self._codes = {name: array("i") for name in self.names}
+            self._named = set[int]()  # the interfaces whose names have codes
         for name, codes in self._codes.items():
-            for interface in batch.interfaces[len(codes) :]:
-                codes.append(self._code(name, interface))
+            met = len(codes)
+            if name == "link_type":
+                codes.extend(each.link_type for each in batch.interfaces[met:])
+            else:
+                codes.extend([-1] * (len(batch.interfaces) - met))
+                self._code_names(batch, codes)
             self.kernels.look_up(batch.columns, batch.rows, codes, self._columns[name], row)
 
-    def _code(self, column: str, interface: Interface) -> int:
-        return self._interface_names.code(interface.name) if column == "interface" else interface.link_type
+    def _code_names(self, batch: PacketBatch, codes: array[int]) -> None:
+        if len(self._named) == len(codes):
+            return
+        for number in sorted(set(batch.columns.interface[: batch.rows]) - self._named):
+            codes[number] = self._interface_names.code(batch.interfaces[number].name)
+            self._named.add(number)
+            if self._interface_names.size > _MOST_TEXT:
+                raise TargetError(
+                    f"packet {batch.number(0)}: the names of interfaces have more than {_MOST_TEXT >> 20} MiB, "
+                    f"which is more than a table holds; {argument('columns')} can leave the column interface out"
+                )
 
     def arrays(self, rows: int) -> dict[str, Any]:
         """See `Builder.arrays`."""
