@@ -40,7 +40,8 @@ def mypy(program: Path, folder: Path) -> tuple[int, list[int], str]:
     """The status, the lines with errors, and the output."""
     command = [sys.executable, "-P", "-m", "mypy", "--strict", "--follow-imports=silent", "--no-error-summary"]
     command += ["--hide-error-context", "--no-pretty", f"--cache-dir={folder / 'mypy'}", "--config-file=", str(program)]
-    environment = {**os.environ, "MYPYPATH": str(ROOT)}
+    # mypy finds what is installed by itself, and refuses its folder as a path.
+    environment = os.environ if ROOT.name == "site-packages" else {**os.environ, "MYPYPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, timeout=300)
     lines = [line.removeprefix(str(program)).split(":") for line in done.stdout.splitlines() if ": error:" in line]
     return done.returncode, sorted({int(parts[1]) for parts in lines}), done.stdout + done.stderr
