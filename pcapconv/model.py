@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from datetime import datetime as DateTime  # noqa: N812 - `datetime` is a property of packets
     from fractions import Fraction
 
+    from pcapconv.header_columns import HeaderColumns
+    from pcapconv.headers import Headers
+
 Layout = Literal["pcap", "pcapng"]  # the format of an item's raw bytes
 
 _HAS_TIME = bytes(code != pcapng.SIMPLE_PACKET for code in range(256))  # by record type
@@ -471,6 +474,18 @@ class PacketBatch:
             numbers = range(self.first_number, self.first_number + self.rows)
         return memoryview(array("Q", numbers)).toreadonly()
 
+    def headers(self, *names: str, inner: bool = False, into: HeaderColumns | None = None) -> HeaderColumns:
+        """What the packets' own bytes say, as columns with these names; without names, all of them.
+
+        With `inner`, the columns describe the innermost packet of tunnels. `into` are columns of an earlier call with
+        the same names, which are filled again if they are long enough. Raises UsageError for a name that is not a
+        column. `HeaderColumns` describes the columns.
+        """
+        from pcapconv.headers import read_headers  # here and below: a plain conversion starts without it
+
+        link_types = array("Q", [interface.link_type for interface in self.interfaces])
+        return read_headers(self.buffer, self.columns, self.rows, link_types, names, inner=inner, into=into)
+
     def data(self, row: int) -> bytes:
         """A copy of the bytes that were captured of the packet in this row. Raises IndexError for a row outside the
         batch."""
@@ -670,6 +685,22 @@ class Packet(_PacketFields):
         if not self.raw_options:  # nearly always, and this is faster
             return []
         return list(option_lists.OptionList(self.raw_options, self.section.byte_order).comments)
+
+    @property
+    def headers(self) -> Headers:
+        """What the packet's headers say: protocols, addresses, ports, flags; in a tunnel, those of the outer packet.
+        They are read each time that you ask."""
+        return self._headers(inner=False)
+
+    @property
+    def inner_headers(self) -> Headers:
+        """What the headers of the innermost packet say; the same as `headers` if the packet is not in a tunnel."""
+        return self._headers(inner=True)
+
+    def _headers(self, *, inner: bool) -> Headers:
+        from pcapconv.headers import packet_headers
+
+        return packet_headers(self.data, self.original_length, self.interface.link_type, inner=inner)
 
     @property
     def direction(self) -> Literal["in", "out"] | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pcapconv.columns import Columns
+from pcapconv.header_columns import HeaderColumns
 from pcapconv.kernels.interpreted import BytesLike, ByteStore, Description
 
 NAME: str
@@ -226,3 +227,12 @@ class RepeatWindow:
         any_length: bool,
         repeated: array[int],
     ) -> int: ...
+
+def read_headers(
+    buffer: bytes | bytearray | memoryview,
+    columns: Columns,
+    rows: int,
+    link_types: array[int],
+    out: HeaderColumns,
+    inner: bool,
+) -> None: ...

@@ -247,6 +247,8 @@ cdef extern from *:
     bint no_record(const unsigned char *p, Py_ssize_t header_size) nogil
 
 
+from pcapconv.kernels.interpreted_headers import read_headers
+
 NAME = "compiled"
 
 cdef enum:

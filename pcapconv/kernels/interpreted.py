@@ -70,6 +70,7 @@ from pcapconv.kernels.interpreted_chains import (
     first_unsound,
     follow_records,
 )
+from pcapconv.kernels.interpreted_headers import read_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -98,7 +99,8 @@ __all__ = [
     "find_records",
     "first_unsound",
     "follow_records",
-]  # from interpreted_chains
+    "read_headers",
+]  # from interpreted_chains and interpreted_headers
 
 _SIMPLE, _OBSOLETE, _ENHANCED = 3, 2, 6
 _COMMENT = 1
