@@ -247,8 +247,6 @@ cdef extern from *:
     bint no_record(const unsigned char *p, Py_ssize_t header_size) nogil
 
 
-from pcapconv.kernels.interpreted_headers import read_headers
-
 NAME = "compiled"
 
 cdef enum:
@@ -2751,3 +2749,6 @@ def exact_times(describe, columns, Py_ssize_t rows, array.array times):
             return row
         out[row] = <int64_t>time
     return rows
+
+
+include "compiled_headers.pxi"

@@ -43,6 +43,7 @@ from pcapconv.spec.protocols import (
     IP_IN_IP,
     IPV4,
     IPV6,
+    IPX,
     LLC,
     MALFORMED,
     MOST_IN_PATH,
@@ -68,14 +69,16 @@ if TYPE_CHECKING:
 
 _MAPPED = bytes(10) + b"\xff\xff"  # before an IPv4 address in 16 bytes
 _EXTENSIONS = {0: HOP_BY_HOP, 43: ROUTING, 44: FRAGMENT, 51: AH, 60: DESTINATION_OPTIONS}
-_NO_NEXT_HEADER = 59
+_NO_NEXT_HEADER, _AH = 59, 51
 _UDP_TUNNELS = {4789: VXLAN, 6081: GENEVE, 2152: GTP}
 _LINK_ETHERNET, _LINK_PPP, _LINK_RAW, _LINK_MPLS = 1, 9, 101, 219
 _LINK_TYPES = {_LINK_ETHERNET: ETHERNET, _LINK_PPP: PPP, 0: NULL, 108: NULL, 113: SLL, _LINK_MPLS: MPLS}
-_LINK_TYPES |= {228: IPV4, 229: IPV6}
+_LINK_IP = {228: 0x0800, 229: 0x86DD}
 _RAW = (_LINK_RAW, 12, 14)  # 12 and 14 are DLT_RAW of some systems
 _LINK_OF = {ETHERNET: _LINK_ETHERNET, PPP: _LINK_PPP, IPV4: _LINK_RAW, IPV6: _LINK_RAW, MPLS: _LINK_MPLS}
 _LINUX_SLL2 = 276
+_IP, _IP6 = 0x0800, 0x86DD  # EtherTypes
+_LINK_LAYERS = frozenset((ETHERNET, VLAN, SERVICE_VLAN, MPLS, PPPOE))  # with an EtherType, but no network protocols
 _LARGEST_LENGTH = 1500  # of IEEE 802.3; a larger value is an EtherType
 _FIELDS, _BITS = HeaderColumns.FIELDS, HeaderColumns.BITS
 
@@ -133,6 +136,7 @@ class _Reading:
         self.path: list[int] = []
         self.found: dict[str, Any] = {"link_at": 0, "vlan_count": 0, "mpls_count": 0}
         self.outermost = self.found
+        self.payload()
         self.tunnel: dict[str, Any] = {}
         self.fragmented = False  # whether the packet that is read now is a fragment
         self.ip_version = 0  # of the packet that is read now
@@ -160,10 +164,9 @@ class _Reading:
         if link_type == _LINUX_SLL2:
             self.path.append(SLL)
             return _sll2(self)
-        if link_type not in _LINK_TYPES:
-            self.payload()
-            raise _EndedError(UNREAD)
-        return _LINK_TYPES[link_type]
+        if link_type in _LINK_IP:
+            return self.ether_type(_LINK_IP[link_type])
+        return _LINK_TYPES.get(link_type) or _unread()
 
     def number(self, offset: int, size: int) -> int:
         """The number in `size` bytes behind the beginning of the header."""
@@ -197,16 +200,15 @@ class _Reading:
     def ether_type(self, ether_type: int) -> int:
         """Go on with the protocol of an EtherType."""
         protocol = BY_ETHER_TYPE.get(ether_type, 0)
-        if protocol not in (VLAN, SERVICE_VLAN, MPLS, PPPOE):
+        if protocol not in _LINK_LAYERS:
             self.found |= {"network_protocol": ether_type, "network_at": self.at}
         self.payload()
         return protocol or _unread()
 
     def ip_by_version(self) -> int:
         """Go on with IP of the version that the next byte states."""
-        self.payload()
         version = self.number(0, 1) >> 4
-        return IPV4 if version == 4 else IPV6 if version == 6 else _unread()
+        return self.ether_type(_IP if version == 4 else _IP6) if version in (4, 6) else _unread()
 
     def length_or_type(self, value: int) -> int:
         """Go on behind a length of IEEE 802.3, or an EtherType."""
@@ -214,12 +216,14 @@ class _Reading:
             return self.ether_type(value)
         self.bound(value)
         self.payload()
-        return LLC
+        return IPX if self.number(0, 2) == 0xFFFF else LLC
 
     def ip_payload(self, protocol: int) -> int:
         """Go on behind the headers of IP with this protocol."""
-        self.found["ip_protocol"] = protocol
         self.payload()
+        if protocol == _AH and not self.found.get("fragment_offset", 0):
+            return AH
+        self.found["ip_protocol"] = protocol
         if self.found.get("fragment_offset", 0):
             raise _EndedError(FRAGMENTED)
         self.found["transport_at"] = self.at
@@ -237,8 +241,14 @@ class _Reading:
             lengths = {"inner_captured": self.end - self.at, "inner_length": self.stated - self.at}
             self.tunnel = {"tunnel": kind, "inner_at": self.at, "inner_link_type": _LINK_OF[protocol]} | lengths
         self.found = {"link_at": self.at, "vlan_count": 0, "mpls_count": 0}
+        self.payload()
         self.ip_version = 0
-        return protocol
+        return self.ether_type(_IP if protocol == IPV4 else _IP6) if protocol in (IPV4, IPV6) else protocol
+
+    def enter_ether_type(self, kind: int, ether_type: int) -> int:
+        """Go on with the packet in a tunnel, which begins with the protocol of this EtherType."""
+        protocol = BY_ETHER_TYPE.get(ether_type, 0)
+        return self.enter(kind, protocol) if protocol in _LINK_OF else _unread()
 
 
 def _unread() -> int:
@@ -249,14 +259,15 @@ def _unread() -> int:
 
 
 def _ethernet(packet: _Reading) -> int:
-    packet.found["destination_mac"] = packet.bytes(0, 6)
-    packet.found["source_mac"] = packet.bytes(6, 6)
+    packet.found.setdefault("destination_mac", packet.bytes(0, 6))  # there is Ethernet in Ethernet
+    packet.found.setdefault("source_mac", packet.bytes(6, 6))
     value = packet.number(12, 2)
     packet.at += 14
     return packet.length_or_type(value)
 
 
 def _sll(packet: _Reading) -> int:
+    packet.need(6)
     hardware, length = packet.number(2, 2), packet.number(4, 2)
     if length == 6:
         packet.found["source_mac"] = packet.bytes(6, 6)
@@ -266,6 +277,7 @@ def _sll(packet: _Reading) -> int:
 
 
 def _sll2(packet: _Reading) -> int:
+    packet.need(12)
     value, hardware, length = packet.number(0, 2), packet.number(8, 2), packet.number(11, 1)
     if length == 6:
         packet.found["source_mac"] = packet.bytes(12, 6)
@@ -275,37 +287,40 @@ def _sll2(packet: _Reading) -> int:
 
 def _cooked(packet: _Reading, hardware: int, value: int) -> int:
     """Behind a Linux cooked header: an EtherType, or a small number of Linux's own."""
-    if hardware in _NO_ETHER_TYPES or value <= _LARGEST_LENGTH:
-        packet.payload()
-        return LLC if value == 4 and hardware not in _NO_ETHER_TYPES else _unread()
-    return packet.ether_type(value)
+    packet.payload()
+    if hardware in _NO_ETHER_TYPES:
+        return _unread()
+    return packet.ether_type(value) if value > _LARGEST_LENGTH else _LINUX_PROTOCOLS.get(value) or _unread()
 
 
+_LINUX_PROTOCOLS = {1: IPX, 3: ETHERNET, 4: LLC, 7: PPP}
 _NO_ETHER_TYPES = frozenset((801, 802, 803, 805, 824))  # IEEE 802.11, IEEE 802.15.4, netlink
 
 
 def _null(packet: _Reading) -> int:
-    """An address family in the byte order of either machine; docs of LINKTYPE_NULL and LINKTYPE_LOOP."""
+    """An address family in the byte order of either machine, an EtherType, or PPP: as Wireshark's packet-null.c."""
     family = packet.bytes(0, 4)
     if family[:2] == b"\xff\x03":
-        packet.path[-1] = PPP
-        return _ppp(packet)
+        return PPP
     value = int.from_bytes(family, "little")
     if value >> 16:
-        value = int.from_bytes(family, "big")
+        value = value >> 16 if value < 6 << 16 else int.from_bytes(family, "big")
+    elif not value & 0xFF and value < 0x600:
+        value >>= 8  # 16 bits, in big-endian byte order
     packet.at += 4
     packet.payload()
     if value > _LARGEST_LENGTH:
         return packet.ether_type(value & 0xFFFF)
     if value == 2:
-        return packet.ether_type(0x0800)
-    return packet.ether_type(0x86DD) if value in (24, 28, 30) else _unread()
+        return packet.ether_type(_IP)
+    return packet.ether_type(_IP6) if value in (24, 28, 30) else _unread()
 
 
 def _llc(packet: _Reading) -> int:
-    destination, source = packet.number(0, 1), packet.number(1, 1)
-    control = packet.number(2, 1)
+    packet.need(3)
+    destination, source, control = packet.number(0, 1), packet.number(1, 1), packet.number(2, 1)
     if destination == source == 0xAA and control == 3:
+        packet.need(8)
         organisation, value = packet.number(3, 3), packet.number(6, 2)
         packet.at += 8
         if organisation in (0, 0x0000F8):
@@ -313,7 +328,7 @@ def _llc(packet: _Reading) -> int:
     else:
         packet.skip(3 if control & 3 == 3 else 4)
         if destination == 0x06 and control == 3:
-            return packet.ether_type(0x0800)
+            return packet.ether_type(_IP)
     packet.payload()
     return _unread()
 
@@ -341,8 +356,7 @@ def _mpls(packet: _Reading) -> int:
         if entry & 0x100:
             break
     packet.payload()
-    version = packet.number(0, 1) >> 4
-    return packet.ether_type(0x0800 if version == 4 else 0x86DD) if version in (4, 6) else _unread()
+    return packet.ip_by_version()
 
 
 def _pppoe(packet: _Reading) -> int:
@@ -361,9 +375,9 @@ def _ppp(packet: _Reading) -> int:
     packet.at += size
     packet.payload()
     if value == 0x21:
-        return packet.ether_type(0x0800)
+        return packet.ether_type(_IP)
     if value == 0x57:
-        return packet.ether_type(0x86DD)
+        return packet.ether_type(_IP6)
     return MPLS if value in (0x281, 0x283) else _unread()
 
 
@@ -371,6 +385,7 @@ def _ppp(packet: _Reading) -> int:
 
 
 def _arp(packet: _Reading) -> int:
+    packet.need(8)
     protocol, hardware_size, size = packet.number(2, 2), packet.number(4, 1), packet.number(5, 1)
     packet.found["arp_operation"] = packet.number(6, 2)
     if protocol == 0x0800 and size == 4:
@@ -402,7 +417,8 @@ def _ipv4(packet: _Reading) -> int:
     packet.fragmented = fragment & 0x3FFF != 0
     packet.found["ttl"] = packet.number(8, 1)
     protocol = packet.number(9, 1)
-    packet.found["ip_protocol"] = protocol
+    if protocol != _AH:
+        packet.found["ip_protocol"] = protocol
     packet.found["source_address"] = _MAPPED + packet.bytes(12, 4)
     packet.found["destination_address"] = _MAPPED + packet.bytes(16, 4)
     packet.skip(size)
@@ -432,22 +448,26 @@ def _behind_ipv6(packet: _Reading, protocol: int) -> int:
 
 
 def _extension(packet: _Reading) -> int:
+    packet.need(2)
     protocol = packet.number(0, 1)
     packet.skip(packet.number(1, 1) * 8 + 8)
     return _behind_ipv6(packet, protocol)
 
 
 def _fragment(packet: _Reading) -> int:
+    packet.need(4)
     protocol, fragment = packet.number(0, 1), packet.number(2, 2)
-    packet.found["fragment_offset"] = fragment & 0xFFF8
-    packet.found["more_fragments"] = fragment & 1
-    packet.found["fragment_id"] = packet.number(4, 4)
-    packet.at += 8
-    packet.fragmented = fragment & 0xFFF9 != 0
+    if "fragment_offset" not in packet.found:  # the first counts
+        packet.found["fragment_offset"] = fragment & 0xFFF8
+        packet.found["more_fragments"] = fragment & 1
+        packet.found["fragment_id"] = packet.number(4, 4)
+    packet.skip(8)
+    packet.fragmented |= fragment & 0xFFF9 != 0
     return packet.ip_payload(protocol) if fragment & 0xFFF8 else _behind_ipv6(packet, protocol)
 
 
 def _ah(packet: _Reading) -> int:
+    packet.need(2)
     protocol = packet.number(0, 1)
     packet.skip(packet.number(1, 1) * 4 + 8)
     return _behind_ipv6(packet, protocol) if packet.ip_version == 6 else packet.ip_payload(protocol)
@@ -466,6 +486,7 @@ def _tcp(packet: _Reading) -> int:
     _ports(packet)
     packet.found["tcp_sequence"] = packet.number(4, 4)
     packet.found["tcp_acknowledgement"] = packet.number(8, 4)
+    packet.need(14)
     size = (packet.number(12, 1) >> 4) * 4
     packet.found["tcp_flags"] = packet.number(12, 2) & 0xFFF
     if size < 20:
@@ -510,25 +531,22 @@ def _icmp(packet: _Reading) -> int:
 
 
 def _gre(packet: _Reading) -> int:
+    packet.need(4)
     flags, value = packet.number(0, 2), packet.number(2, 2)
     size = 4 + (4 if flags & 0xC000 else 0) + (4 if flags & 0x2000 else 0) + (4 if flags & 0x1000 else 0)
     packet.skip(size + (4 if flags & 7 == 1 and flags & 0x80 else 0))
     if flags & 0x4000:
-        while packet.number(0, 4) and not (packet.number(0, 2) == 0 and packet.number(3, 1) == 0):
+        while packet.number(0, 4) & 0xFFFF00FF:  # the address family and the length of an entry
             packet.skip(4 + packet.number(3, 1))
         packet.at += 4
-    if value == 0x88BE:
-        if not flags & 0x1000:
-            return packet.enter(ERSPAN, ETHERNET)  # type I has no header
-        return ERSPAN
-    if value == 0x22EB:
+    if value == 0x88BE and not flags & 0x1000:  # type I, which has no header
+        packet.path.append(ERSPAN)
+        return packet.enter(ERSPAN, ETHERNET)
+    if value in (0x88BE, 0x22EB):
         return ERSPAN
     if value == 0x880B:
         return packet.enter(GRE, PPP)
-    if value == 0x6558:
-        return packet.enter(GRE, ETHERNET)
-    protocol = BY_ETHER_TYPE.get(value)
-    return packet.enter(GRE, protocol) if protocol in (IPV4, IPV6, MPLS) else _unread()
+    return packet.enter_ether_type(GRE, value)
 
 
 def _erspan(packet: _Reading) -> int:
@@ -553,13 +571,11 @@ def _geneve(packet: _Reading) -> int:
         raise _EndedError(UNREAD)
     value = packet.number(2, 2)
     packet.skip(8 + (first & 0x3F) * 4)
-    if value == 0x6558:
-        return packet.enter(GENEVE, ETHERNET)
-    protocol = BY_ETHER_TYPE.get(value)
-    return packet.enter(GENEVE, protocol) if protocol in (IPV4, IPV6, MPLS) else _unread()
+    return packet.enter_ether_type(GENEVE, value)
 
 
 def _gtp(packet: _Reading) -> int:
+    packet.need(4)
     flags, kind, length = packet.number(0, 1), packet.number(1, 1), packet.number(2, 2)
     if flags >> 4 != 3 or kind != 255:
         raise _EndedError(UNREAD)
@@ -572,6 +588,7 @@ def _gtp(packet: _Reading) -> int:
             size = packet.number(0, 1) * 4
             if not size:
                 raise _EndedError(MALFORMED)
+            packet.need(size)
             following = packet.number(size - 1, 1)
             packet.at += size
     version = packet.number(0, 1) >> 4

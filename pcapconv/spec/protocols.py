@@ -1,4 +1,4 @@
-"""Protocols inside packets: their codes in header columns, their names in Wireshark, and the numbers that announce them.
+"""Protocols inside packets: their codes in header columns, their names in Wireshark, and what announces them.
 
 Strategy: one table. A *code* is pcapconv's own number of a protocol, from 1 to 255, which says at once what is in a
 packet, in a byte; both forms of the kernel `read_headers` take their codes from here. Protocols whose headers are not
@@ -14,6 +14,7 @@ ETHERNET, SLL, NULL, PPP, PPPOE, VLAN, SERVICE_VLAN, MPLS, LLC = range(1, 10)
 ARP, IPV4, IPV6, HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION_OPTIONS, AH = range(10, 18)
 TCP, UDP, ICMP, ICMPV6, IGMP, SCTP = range(18, 24)
 GRE, ERSPAN, VXLAN, GENEVE, GTP, IP_IN_IP = range(24, 30)
+IPX = 83  # not read, but announced in other ways, too
 
 TUNNEL_NAMES = {GRE: "gre", ERSPAN: "erspan", VXLAN: "vxlan", GENEVE: "geneve", GTP: "gtp", IP_IN_IP: "ipip"}
 
@@ -44,7 +45,7 @@ class Protocol(NamedTuple):
 
 
 _TABLE = (
-    Protocol(ETHERNET, "eth", "Ethernet"),
+    Protocol(ETHERNET, "eth", "Ethernet", (0x6558,)),
     Protocol(SLL, "sll", "SLL"),
     Protocol(NULL, "null", "Null"),
     Protocol(PPP, "ppp", "PPP"),
@@ -53,7 +54,7 @@ _TABLE = (
     Protocol(SERVICE_VLAN, "ieee8021ad", "802.1ad", (0x88A8,)),
     Protocol(MPLS, "mpls", "MPLS", (0x8847, 0x8848)),
     Protocol(LLC, "llc", "LLC"),
-    Protocol(ARP, "arp", "ARP", (0x0806,)),
+    Protocol(ARP, "arp", "ARP", (0x0806, 0x8035)),
     Protocol(IPV4, "ip", "IPv4", (0x0800,)),
     Protocol(IPV6, "ipv6", "IPv6", (0x86DD,)),
     Protocol(HOP_BY_HOP, "ipv6.hopopts", "IPv6"),
@@ -74,7 +75,6 @@ _TABLE = (
     Protocol(GTP, "gtp", "GTP"),
     Protocol(IP_IN_IP, "ip", "IP in IP"),  # the kind of a tunnel, never in a path
     # Headers of these are not read.
-    Protocol(64, "rarp", "RARP", (0x8035,)),
     Protocol(65, "lldp", "LLDP", (0x88CC,)),
     Protocol(66, "eapol", "EAPOL", (0x888E,)),
     Protocol(67, "pppoed", "PPPoED", (0x8863,)),
@@ -93,7 +93,7 @@ _TABLE = (
     Protocol(80, "mmrp", "MMRP", (0x88F6,)),
     Protocol(81, "mvrp", "MVRP", (0x88F5,)),
     Protocol(82, "homeplug-av", "HomePlug AV", (0x88E1,)),
-    Protocol(83, "ipx", "IPX", (0x8137,)),
+    Protocol(IPX, "ipx", "IPX", (0x8137,)),
     Protocol(84, "atalk", "DDP", (0x809B,)),
     Protocol(85, "aarp", "AARP", (0x80F3,)),
     Protocol(96, "esp", "ESP", (), (50,)),
