@@ -383,7 +383,7 @@ cdef int read_llc(Reading *packet) noexcept nogil:
         if lacks(packet, size):
             return 0
         packet.at += size
-        if destination == 0x06 and control == 3:
+        if destination == 0x06 and (control & 0xEF == 3 or not control & 1):
             return read_ether_type(packet, ETHER_IP)
     payload(packet)
     return unread(packet)
@@ -417,7 +417,7 @@ cdef int read_mpls(Reading *packet) noexcept nogil:
         if entry & 0x100:
             break
     payload(packet)
-    return read_ip_by_version(packet)
+    return unread(packet) if entry >> 12 == 13 or entry >> 12 == 14 else read_ip_by_version(packet)
 
 
 cdef int read_pppoe(Reading *packet) noexcept nogil:
@@ -438,10 +438,9 @@ cdef int read_ppp(Reading *packet) noexcept nogil:
     if byte_at(packet, 0) == 0xFF:
         if lacks(packet, 2):
             return 0
-        if byte_at(packet, 1) == 3:
-            packet.at += 2
-            if lacks(packet, 1):
-                return 0
+        packet.at += 2
+        if lacks(packet, 1):
+            return 0
     value = byte_at(packet, 0)
     if value & 1:
         packet.at += 1
@@ -680,7 +679,7 @@ cdef inline int udp_tunnel(uint32_t port) noexcept nogil:
 
 cdef inline int read_udp(Reading *packet) noexcept nogil:
     cdef uint32_t length, source, destination
-    cdef int low, high
+    cdef int protocol
     if lacks_ports(packet) or lacks(packet, 6):
         return 0
     source = half_at(packet, 0)
@@ -694,9 +693,12 @@ cdef inline int read_udp(Reading *packet) noexcept nogil:
         return 0
     packet.at += 8
     payload(packet)
-    low = udp_tunnel(min(source, destination))
-    high = udp_tunnel(max(source, destination))
-    return low if low else high
+    protocol = udp_tunnel(min(source, destination))
+    if not protocol:
+        protocol = udp_tunnel(max(source, destination))
+    if protocol == P_GTP and packet.end - packet.at >= 2:
+        return P_GTP if byte_at(packet, 0) >> 4 == 3 and byte_at(packet, 1) in (1, 2, 26, 31, 254, 255) else 0
+    return protocol
 
 
 cdef int read_sctp(Reading *packet) noexcept nogil:
@@ -733,7 +735,7 @@ cdef int read_gre(Reading *packet) noexcept nogil:
     flags = half_at(packet, 0)
     value = half_at(packet, 2)
     size = 4 + (4 if flags & 0xC000 else 0) + (4 if flags & 0x2000 else 0) + (4 if flags & 0x1000 else 0)
-    size += 4 if flags & 7 == 1 and flags & 0x80 else 0
+    size += 4 if value == 0x880B and flags & 0x80 and flags & 7 else 0
     if lacks(packet, size):
         return 0
     packet.at += size
@@ -769,6 +771,8 @@ cdef int read_erspan(Reading *packet) noexcept nogil:
     elif version == 2:
         if lacks(packet, 12):
             return 0
+        if byte_at(packet, 10) & 0x7C:
+            return unread(packet)
         size = 20 if byte_at(packet, 11) & 1 else 12
     else:
         return unread(packet)
@@ -791,8 +795,6 @@ cdef int read_geneve(Reading *packet) noexcept nogil:
     if lacks(packet, 1):
         return 0
     first = byte_at(packet, 0)
-    if first >> 6:
-        return unread(packet)
     if lacks(packet, 4):
         return 0
     value = half_at(packet, 2)
@@ -810,7 +812,7 @@ cdef int read_gtp(Reading *packet) noexcept nogil:
         return 0
     flags = byte_at(packet, 0)
     length = half_at(packet, 2)
-    if flags >> 4 != 3 or byte_at(packet, 1) != 255:
+    if byte_at(packet, 1) != 255:
         return unread(packet)
     if lacks(packet, 8):
         return 0

@@ -71,6 +71,8 @@ _MAPPED = bytes(10) + b"\xff\xff"  # before an IPv4 address in 16 bytes
 _EXTENSIONS = {0: HOP_BY_HOP, 43: ROUTING, 44: FRAGMENT, 51: AH, 60: DESTINATION_OPTIONS}
 _NO_NEXT_HEADER, _AH = 59, 51
 _UDP_TUNNELS = {4789: VXLAN, 6081: GENEVE, 2152: GTP}
+_GTP_DATA = 255
+_GTP_MESSAGES = (1, 2, 26, 31, 254, _GTP_DATA)  # 3GPP TS 29.281, section 6.1
 _LINK_ETHERNET, _LINK_PPP, _LINK_RAW, _LINK_MPLS = 1, 9, 101, 219
 _LINK_TYPES = {_LINK_ETHERNET: ETHERNET, _LINK_PPP: PPP, 0: NULL, 108: NULL, 113: SLL, _LINK_MPLS: MPLS}
 _LINK_IP = {228: 0x0800, 229: 0x86DD}
@@ -79,6 +81,7 @@ _LINK_OF = {ETHERNET: _LINK_ETHERNET, PPP: _LINK_PPP, IPV4: _LINK_RAW, IPV6: _LI
 _LINUX_SLL2 = 276
 _IP, _IP6 = 0x0800, 0x86DD  # EtherTypes
 _LINK_LAYERS = frozenset((ETHERNET, VLAN, SERVICE_VLAN, MPLS, PPPOE))  # with an EtherType, but no network protocols
+_ASSOCIATED_CHANNELS = (13, 14)  # labels of MPLS in front of its own messages
 _LARGEST_LENGTH = 1500  # of IEEE 802.3; a larger value is an EtherType
 _FIELDS, _BITS = HeaderColumns.FIELDS, HeaderColumns.BITS
 
@@ -327,7 +330,7 @@ def _llc(packet: _Reading) -> int:
             return packet.ether_type(value)
     else:
         packet.skip(3 if control & 3 == 3 else 4)
-        if destination == 0x06 and control == 3:
+        if destination == 0x06 and (control & 0xEF == 3 or not control & 1):  # with information
             return packet.ether_type(_IP)
     packet.payload()
     return _unread()
@@ -356,7 +359,7 @@ def _mpls(packet: _Reading) -> int:
         if entry & 0x100:
             break
     packet.payload()
-    return packet.ip_by_version()
+    return _unread() if entry >> 12 in _ASSOCIATED_CHANNELS else packet.ip_by_version()
 
 
 def _pppoe(packet: _Reading) -> int:
@@ -368,8 +371,8 @@ def _pppoe(packet: _Reading) -> int:
 
 
 def _ppp(packet: _Reading) -> int:
-    if packet.number(0, 1) == 0xFF and packet.number(1, 1) == 3:
-        packet.at += 2
+    if packet.number(0, 1) == 0xFF:  # an address, and a control field
+        packet.skip(2)
     size = 1 if packet.number(0, 1) & 1 else 2
     value = packet.number(0, size)
     packet.at += size
@@ -505,10 +508,10 @@ def _udp(packet: _Reading) -> int:
         packet.bound(length)
     packet.skip(8)
     packet.payload()
-    for port in sorted(ports):
-        if port in _UDP_TUNNELS:
-            return _UDP_TUNNELS[port]
-    return 0
+    protocol = next((_UDP_TUNNELS[port] for port in sorted(ports) if port in _UDP_TUNNELS), 0)
+    if protocol == GTP and packet.end - packet.at >= 2:  # the port has other users: control messages, other versions
+        return GTP if packet.number(0, 1) >> 4 == 3 and packet.number(1, 1) in _GTP_MESSAGES else 0
+    return protocol
 
 
 def _sctp(packet: _Reading) -> int:
@@ -534,7 +537,7 @@ def _gre(packet: _Reading) -> int:
     packet.need(4)
     flags, value = packet.number(0, 2), packet.number(2, 2)
     size = 4 + (4 if flags & 0xC000 else 0) + (4 if flags & 0x2000 else 0) + (4 if flags & 0x1000 else 0)
-    packet.skip(size + (4 if flags & 7 == 1 and flags & 0x80 else 0))
+    packet.skip(size + (4 if value == 0x880B and flags & 0x80 and flags & 7 else 0))  # PPTP acknowledges
     if flags & 0x4000:
         while packet.number(0, 4) & 0xFFFF00FF:  # the address family and the length of an entry
             packet.skip(4 + packet.number(3, 1))
@@ -554,6 +557,9 @@ def _erspan(packet: _Reading) -> int:
     if version == 1:
         packet.skip(8)
     elif version == 2:
+        packet.need(12)
+        if packet.number(10, 1) & 0x7C:  # another frame type than Ethernet
+            raise _EndedError(UNREAD)
         packet.skip(20 if packet.number(11, 1) & 1 else 12)
     else:
         raise _EndedError(UNREAD)
@@ -567,8 +573,6 @@ def _vxlan(packet: _Reading) -> int:
 
 def _geneve(packet: _Reading) -> int:
     first = packet.number(0, 1)
-    if first >> 6:
-        raise _EndedError(UNREAD)
     value = packet.number(2, 2)
     packet.skip(8 + (first & 0x3F) * 4)
     return packet.enter_ether_type(GENEVE, value)
@@ -576,8 +580,8 @@ def _geneve(packet: _Reading) -> int:
 
 def _gtp(packet: _Reading) -> int:
     packet.need(4)
-    flags, kind, length = packet.number(0, 1), packet.number(1, 1), packet.number(2, 2)
-    if flags >> 4 != 3 or kind != 255:
+    flags, message, length = packet.number(0, 1), packet.number(1, 1), packet.number(2, 2)
+    if message != _GTP_DATA:
         raise _EndedError(UNREAD)
     packet.skip(8)
     packet.bound(length)
