@@ -10,8 +10,8 @@ from typing import ClassVar
 class HeaderColumns:
     """What packets' headers say, as columns: one value for each packet, in plain arrays that NumPy can use.
 
-    Only columns that are asked for exist; the others raise AttributeError. Columns may be longer than `rows`, the
-    number of packets; the values from there on have no meaning.
+    Only columns that are asked for exist, those in `names`; the others raise AttributeError. Columns may be longer than
+    `rows`, the number of packets; the values from there on have no meaning.
 
     A value that a packet does not have, or that was not captured, is 0, and so is its bit in `present`:
     `present[row] >> HeaderColumns.BITS[name] & 1`, or `has(row, name)`. Offsets (`_at`) count from the packet's first
@@ -50,6 +50,7 @@ class HeaderColumns:
     | `inner_link_type` | uint16 | its link type: 1 ETHERNET, 9 PPP, 101 RAW, 219 MPLS |
     | `path` | 16 bytes | codes of the first 16 protocols, outermost first, then 0 |
     | `path_length` | uint8 | how many protocols there are, at most 255 |
+    | `protocol` | uint8 | the code of the last of them, the innermost |
     | `ended` | uint8 | why the reading ended: complete, unread, fragmented, cut or malformed |
     """
 
@@ -90,16 +91,13 @@ class HeaderColumns:
         "inner_link_type": ("H", 1),
         "path": ("B", 16),
         "path_length": ("B", 1),
+        "protocol": ("B", 1),
         "ended": ("B", 1),
     }
     BITS: ClassVar = {name: bit for bit, name in enumerate(FIELDS)}
     """The bit of each column in `present`."""
 
     __slots__ = ("names", "present", "rows", *FIELDS)
-
-    names: tuple[str, ...]
-    rows: int
-    present: array[int]
     link_at: array[int]
     source_mac: array[int]
     destination_mac: array[int]
@@ -136,12 +134,13 @@ class HeaderColumns:
     inner_link_type: array[int]
     path: array[int]
     path_length: array[int]
+    protocol: array[int]
     ended: array[int]
 
     def __init__(self, names: Iterable[str], capacity: int) -> None:
-        self.names = tuple(dict.fromkeys(names))
-        self.rows = 0
-        self.present = array("Q", bytes(8 * capacity))
+        self.names: tuple[str, ...] = tuple(dict.fromkeys(names))
+        self.rows: int = 0
+        self.present: array[int] = array("Q", bytes(8 * capacity))
         for name in self.names:
             typecode, width = self.FIELDS[name]
             setattr(self, name, array(typecode, bytes(capacity * width * array(typecode).itemsize)))

@@ -115,7 +115,7 @@ def _comparable(headers: Headers, name: str) -> Any:
 
 def _path(headers: Headers, theirs: str, *, cut: bool) -> Iterator[Difference]:
     """The difference between the protocols: up to the first whose headers are not read, or that quotes others."""
-    ours, names = list(headers.path), []
+    ours, names = list(headers.path), list[str]()
     for name in theirs.split(":"):
         if name in NO_HEADERS:
             continue

@@ -19,6 +19,8 @@ from pcapconv.cli.options.groups import EDITED, FORM, SELECTED, WRITTEN
 from pcapconv.comparing import Comparison
 from pcapconv.comparing.comparison import Difference, HeaderDifference, ShownDifference
 from pcapconv.formats.settings import WriterArguments
+from pcapconv.header_columns import HeaderColumns
+from pcapconv.headers import Headers
 from pcapconv.model import Columns
 from pcapconv.normalizing.arguments import NormalizeArguments
 from pcapconv.spec.decoded_options import Options
@@ -37,7 +39,7 @@ SECTIONS = {
 }
 # Classes outside `pcapconv` itself of which callers get objects, below the same headings.
 OTHERS: dict[str, tuple[type, ...]] = {
-    "What a capture gives": (Columns, Options, Secrets),
+    "What a capture gives": (Columns, Headers, HeaderColumns, Options, Secrets),
     "Results": (Comparison, Difference, ShownDifference, HeaderDifference, BatchReport, Outcome, Watcher),
     "Exceptions": (BatchError, UnfinishedError),
 }
@@ -47,6 +49,8 @@ INTERNAL = {
     "Block": {"entries", "explains_packets", "options_at", "process_options_at"},
     "Capture": {"open_again"},
     "Columns": {"TYPECODES", "with_copies"},
+    "HeaderColumns": {"BITS", "FIELDS"},
+    "Headers": {"of", "row"},
     "Outcome": {"from_json", "from_report", "without_report"},
     "PacketBatch": {"count_format_only", "packet_rows", "selected", "span"},
     "Report": {"add_damage", "add_warning", "warn_of_no_packets", "warn_of_zeros_at_end"},

@@ -14,7 +14,7 @@ from pcapconv.spec import protocols
 Ended = Literal["complete", "unread", "fragmented", "cut", "malformed"]
 _ENDED: tuple[Ended, ...] = ("complete", "unread", "fragmented", "cut", "malformed")
 _TCP_FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE")
-_ARP, _IPV6 = 0x0806, 0x86DD
+_IPV6 = 0x86DD  # an EtherType
 
 
 class _HeaderFields(NamedTuple):
@@ -54,18 +54,37 @@ class _HeaderFields(NamedTuple):
     inner_link_type: int | None
     path: tuple[str, ...]
     path_length: int
+    protocol: str
     ended: Ended
 
 
 class Headers(_HeaderFields):
     """What the headers of a packet say. Immutable; None is what the packet does not have, or what was not captured.
+    Offsets (`_at`) count from the packet's first byte, and lengths are in bytes.
 
-    The fields are the columns of `HeaderColumns`, which describes them, with readable values:
+    The packet is the outermost one, or, in `inner_headers`, the innermost packet of tunnels. It begins at `link_at`.
 
-    * `source_address`, `destination_address`: objects of the module `ipaddress`.
     * `source_mac`, `destination_mac`: text such as `"02:00:5e:00:00:01"`.
-    * `path`: the names of the first 16 protocols, as in Wireshark's filters: `("eth", "ip", "tcp")`.
+    * `vlan_count`, `vlan_id`, `inner_vlan_id`: how many VLAN tags there are, and the ids of the first two.
+    * `mpls_count`, `mpls_label`: how many MPLS labels there are, and the first.
+    * `network_protocol`, `network_at`: the network protocol as an EtherType, and where its header begins.
+    * `source_address`, `destination_address`: objects of the module `ipaddress`; of ARP the sender's and the target's.
+    * `ttl`: time to live, or hop limit. `ip_protocol`: the transport protocol, behind IPv6 extension headers and AH.
+    * `fragment_id`, `fragment_offset`, `more_fragments`: the identification, the offset in bytes, and 1 if more follow.
+    * `arp_operation`: 1 for a request, 2 for a reply.
+    * `transport_at`: where the transport header begins. `source_port`, `destination_port`: of TCP, UDP and SCTP.
+    * `tcp_sequence`, `tcp_acknowledgement`, `tcp_flags`: as in the header.
+    * `icmp_type`, `icmp_code`: of ICMP and ICMPv6; of IGMP the type.
+    * `payload_at`, `payload_captured`, `payload_length`: what follows the last header; its length by the headers.
+
+    The others are about the whole packet:
+
+    * `path`: the names of the first 16 protocols, as in Wireshark's filters: `("eth", "ip", "tcp")`. `path_length`: how
+      many there are.
+    * `protocol`: the name of the last, innermost protocol, as in Wireshark's list: `"TCP"`, `"ICMPv6"`, `"LLDP"`. An
+      EtherType that has no name here is shown as a number, `"0x88b5"`.
     * `tunnel`: the kind of the outermost tunnel: `"vxlan"`, `"geneve"`, `"gre"`, `"erspan"`, `"gtp"` or `"ipip"`.
+    * `inner_at`, `inner_captured`, `inner_length`, `inner_link_type`: the packet in this tunnel.
     * `ended`: `"complete"`; `"unread"` if the next protocol is unknown, or its headers are not read; `"fragmented"` if
       the rest is in another fragment; `"cut"` if the rest was not captured; `"malformed"` if a header is wrong.
     """
@@ -75,29 +94,40 @@ class Headers(_HeaderFields):
     @classmethod
     def of(cls, data: bytes, original_length: int, link_type: int, *, inner: bool = False) -> Headers:
         """The headers of the packet with these bytes. With `inner`, those of the innermost packet of tunnels."""
-        columns = Columns(1)
+        try:
+            columns, out = _ONE_ROW.pop()
+        except IndexError:
+            columns, out = Columns(1), HeaderColumns(HeaderColumns.FIELDS, 1)
         columns.captured_length[0] = len(data)
         columns.original_length[0] = original_length
-        out = HeaderColumns(HeaderColumns.FIELDS, 1)
         choose().read_headers(data, columns, 1, array("Q", (link_type,)), out, inner)
-        return cls.row(out, 0)
+        headers = cls.row(out, 0)
+        _ONE_ROW.append((columns, out))
+        return headers
 
     @classmethod
     def row(cls, columns: HeaderColumns, row: int) -> Headers:
         """The headers in a row of columns, all of which must exist."""
-        values: dict[str, Any] = {name: columns.value(row, name) for name in cls._fields}
-        for name in ("source_mac", "destination_mac"):
-            if values[name] is not None:
-                values[name] = values[name].hex(":")
-        address = IPv6Address if values["network_protocol"] == _IPV6 else _ipv4_address
-        for name in ("source_address", "destination_address"):
-            if values[name] is not None:
-                values[name] = address(values[name])
-        values["path"] = tuple(protocols.PROTOCOLS[code].filter_name for code in values["path"] if code)
-        values["ended"] = _ENDED[values["ended"]]
-        if values["tunnel"] is not None:
-            values["tunnel"] = protocols.TUNNEL_NAMES[values["tunnel"]]
-        return cls(**values)
+        values: list[Any] = [None] * len(cls._fields)
+        present = columns.present[row]
+        for place, (name, width) in enumerate(_COLUMNS):
+            if present >> place & 1:
+                column = getattr(columns, name)
+                values[place] = column[row] if width == 1 else column[row * width : (row + 1) * width].tobytes()
+        for place in _MACS:
+            if values[place] is not None:
+                values[place] = values[place].hex(":")
+        network_protocol = values[_NETWORK_PROTOCOL]
+        for place in _ADDRESSES:
+            address = values[place]
+            if address is not None:
+                values[place] = IPv6Address(address) if network_protocol == _IPV6 else IPv4Address(address[12:])
+        if values[_TUNNEL] is not None:
+            values[_TUNNEL] = protocols.TUNNEL_NAMES[values[_TUNNEL]]
+        values[_PATH] = tuple(protocols.PROTOCOLS[code].filter_name for code in values[_PATH] if code)
+        values[_PROTOCOL] = protocol_name(values[_PROTOCOL] or 0, network_protocol)
+        values[_ENDED_AT] = _ENDED[values[_ENDED_AT]]
+        return cls._make(values)
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -112,13 +142,26 @@ class Headers(_HeaderFields):
         return f"<Headers {source} → {destination} {':'.join(self.path)}{flags}{ended}>"
 
 
+_COLUMNS = [(name, width) for name, (_, width) in HeaderColumns.FIELDS.items()]
+_PLACES = HeaderColumns.BITS
+_MACS = _PLACES["source_mac"], _PLACES["destination_mac"]
+_ADDRESSES = _PLACES["source_address"], _PLACES["destination_address"]
+_NETWORK_PROTOCOL, _TUNNEL, _PATH = _PLACES["network_protocol"], _PLACES["tunnel"], _PLACES["path"]
+_PROTOCOL, _ENDED_AT = _PLACES["protocol"], _PLACES["ended"]
+_ONE_ROW: list[tuple[Columns, HeaderColumns]] = []  # columns of one row that no thread uses now
+
+
+def protocol_name(code: int, network_protocol: int | None) -> str:
+    """The name, for people, of the last protocol of a packet. `network_protocol` is that of its innermost packet."""
+    if code == 0:
+        return "unknown"
+    announced = network_protocol is not None and network_protocol not in protocols.BY_ETHER_TYPE
+    return f"0x{network_protocol:04x}" if announced else protocols.PROTOCOLS[code].name
+
+
 def tcp_flag_names(flags: int) -> tuple[str, ...]:
     """The names of TCP flags, from the lowest bit on; those without a name are left out."""
     return tuple(name for bit, name in enumerate(_TCP_FLAGS) if flags >> bit & 1)
-
-
-def _ipv4_address(mapped: bytes) -> IPv4Address:
-    return IPv4Address(mapped[12:])
 
 
 def _end(address: IPv4Address | IPv6Address | None, mac: str | None, port: int | None) -> str:

@@ -82,8 +82,9 @@ cdef enum:  # the order of HeaderColumns.FIELDS
     H_INNER_LINK_TYPE = 33
     H_PATH = 34
     H_PATH_LENGTH = 35
-    H_ENDED = 36
-    HEADER_COLUMNS = 37
+    H_PROTOCOL = 36
+    H_ENDED = 37
+    HEADER_COLUMNS = 38
     MOST_IN_PATH = 16
 
 cdef enum:
@@ -105,6 +106,7 @@ cdef struct Reading:
     uint32_t tunnel[5]
     uint8_t path[MOST_IN_PATH]
     int32_t path_length
+    int protocol  # the last one
     int ended, ip_version
     bint fragmented
 
@@ -199,6 +201,7 @@ cdef inline void payload(Reading *packet) noexcept nogil:
 
 
 cdef inline void add_to_path(Reading *packet, int protocol) noexcept nogil:
+    packet.protocol = protocol
     if packet.path_length < MOST_IN_PATH:
         packet.path[packet.path_length] = <uint8_t>protocol
     if packet.path_length < 255:
@@ -927,7 +930,7 @@ cdef void read_packet(
     packet.at = 0
     packet.end = captured
     packet.stated = max(captured, original)
-    packet.path_length = packet.ended = packet.ip_version = 0
+    packet.path_length = packet.protocol = packet.ended = packet.ip_version = 0
     packet.tunnel_present = 0
     packet.fragmented = False
     begin_packet(packet, &packet.packets[0])
@@ -964,6 +967,8 @@ cdef inline void write_columns(
             value = found.values[name]
         elif name < H_PATH:
             value = packet.tunnel[name - H_TUNNEL]
+        elif name == H_PROTOCOL:
+            value = packet.protocol
         else:
             value = packet.path_length if name == H_PATH_LENGTH else packet.ended
         if size == 1:
@@ -1017,7 +1022,7 @@ def read_headers(buffer, columns, Py_ssize_t rows, array.array link_types, out, 
                     types[interface[row]],
                 )
                 found = packet.found if inner else &packet.packets[0]
-                present = found.present | packet.tunnel_present | <uint64_t>7 << H_PATH
+                present = found.present | packet.tunnel_present | <uint64_t>(15 if packet.protocol else 11) << H_PATH
                 presents[row] = present
                 write_columns(&packet, found, present, row, wanted, count)
                 row += 1

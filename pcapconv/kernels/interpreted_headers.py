@@ -158,6 +158,8 @@ class _Reading:
             ended = end.reason
         path = bytes(self.path[:MOST_IN_PATH]).ljust(MOST_IN_PATH, b"\0")
         whole = {"path": path, "path_length": min(len(self.path), 255), "ended": ended}
+        if self.path:
+            whole["protocol"] = self.path[-1]
         return (self.found if inner else self.outermost) | self.tunnel | whole
 
     def first_protocol(self, link_type: int) -> int:
