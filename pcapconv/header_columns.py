@@ -54,7 +54,7 @@ class HeaderColumns:
     | `ended` | uint8 | why the reading ended: complete, unread, fragmented, cut or malformed |
     """
 
-    FIELDS: ClassVar = {  # typecode, values for each packet
+    FIELDS: ClassVar[dict[str, tuple[str, int]]] = {  # typecode, values for each packet
         "link_at": ("I", 1),
         "source_mac": ("B", 6),
         "destination_mac": ("B", 6),
@@ -94,7 +94,7 @@ class HeaderColumns:
         "protocol": ("B", 1),
         "ended": ("B", 1),
     }
-    BITS: ClassVar = {name: bit for bit, name in enumerate(FIELDS)}
+    BITS: ClassVar[dict[str, int]] = {name: bit for bit, name in enumerate(FIELDS)}
     """The bit of each column in `present`."""
 
     __slots__ = ("names", "present", "rows", *FIELDS)
@@ -168,5 +168,5 @@ class HeaderColumns:
         if not self.has(row, name):
             return None
         column: array[int] = getattr(self, name)
-        width: int = self.FIELDS[name][1]
+        width = self.FIELDS[name][1]
         return column[row] if width == 1 else column[width * row : width * (row + 1)].tobytes()

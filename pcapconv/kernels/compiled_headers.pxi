@@ -3,9 +3,6 @@
 # Strategy: as there. A reader of a protocol returns the code of the next protocol, or 0 if the reading ends, for the
 # reason in `ended`. Values stand in a struct with a bit for each that is there; only then the wanted ones go into columns.
 
-from pcapconv.header_columns import HeaderColumns
-from pcapconv.spec import protocols as _protocols
-
 cdef enum:  # as in spec/protocols.py
     P_ETHERNET = 1
     P_SLL = 2
@@ -122,9 +119,11 @@ cdef bint tables_filled = False
 
 cdef int fill_tables() except -1:
     global tables_filled
-    for number, code in _protocols.BY_ETHER_TYPE.items():
+    from pcapconv.spec import protocols  # here, for a faster start
+
+    for number, code in protocols.BY_ETHER_TYPE.items():
         by_ether_type[<int>number] = code
-    for number, code in _protocols.BY_IP_PROTOCOL.items():
+    for number, code in protocols.BY_IP_PROTOCOL.items():
         by_ip_protocol[<int>number] = code
     tables_filled = True
     return 0
@@ -1000,12 +999,12 @@ def read_headers(buffer, columns, Py_ssize_t rows, array.array link_types, out, 
     if len(out.names) > HEADER_COLUMNS:
         raise ValueError("more columns than there are")
     for name in out.names:
-        typecode, width = HeaderColumns.FIELDS[name]
+        typecode, width = out.FIELDS[name]
         values = getattr(out, name)
         if values.typecode != typecode or len(values) < rows * <Py_ssize_t>width:
             raise ValueError(f"column {name} is not {rows * width} values of type {typecode}")
         wanted[count].values = values.data.as_uchars
-        wanted[count].name = HeaderColumns.BITS[name]
+        wanted[count].name = out.BITS[name]
         wanted[count].size = width * values.itemsize
         count += 1
     PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
