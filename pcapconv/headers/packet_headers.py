@@ -121,7 +121,7 @@ class Headers(_HeaderFields):
         for place in _ADDRESSES:
             address = values[place]
             if address is not None:
-                values[place] = IPv6Address(address) if network_protocol == _IPV6 else IPv4Address(address[12:])
+                values[place] = ip_address(address, network_protocol)
         if values[_TUNNEL] is not None:
             values[_TUNNEL] = protocols.TUNNEL_NAMES[values[_TUNNEL]]
         values[_PATH] = tuple(protocols.PROTOCOLS[code].filter_name for code in values[_PATH] if code)
@@ -149,6 +149,11 @@ _ADDRESSES = _PLACES["source_address"], _PLACES["destination_address"]
 _NETWORK_PROTOCOL, _TUNNEL, _PATH = _PLACES["network_protocol"], _PLACES["tunnel"], _PLACES["path"]
 _PROTOCOL, _ENDED_AT = _PLACES["protocol"], _PLACES["ended"]
 _ONE_ROW: list[tuple[Columns, HeaderColumns]] = []  # columns of one row that no thread uses now
+
+
+def ip_address(value: bytes, network_protocol: int | None) -> IPv4Address | IPv6Address:
+    """The address that 16 bytes of an address column hold, in a packet with this network protocol."""
+    return IPv6Address(value) if network_protocol == _IPV6 else IPv4Address(value[12:])
 
 
 def protocol_name(code: int, network_protocol: int | None) -> str:

@@ -90,11 +90,11 @@ _TABLE = (
     Protocol(77, "goose", "GOOSE", (0x88B8,)),
     Protocol(78, "batadv", "BATADV", (0x4305,)),
     Protocol(79, "wol", "WOL", (0x0842,)),
-    Protocol(80, "mmrp", "MMRP", (0x88F6,)),
-    Protocol(81, "mvrp", "MVRP", (0x88F5,)),
+    Protocol(80, "mrp-mmrp", "MRP-MMRP", (0x88F6,)),
+    Protocol(81, "mrp-mvrp", "MRP-MVRP", (0x88F5,)),
     Protocol(82, "homeplug-av", "HomePlug AV", (0x88E1,)),
     Protocol(IPX, "ipx", "IPX", (0x8137,)),
-    Protocol(84, "atalk", "DDP", (0x809B,)),
+    Protocol(84, "llap", "LLAP", (0x809B,)),
     Protocol(85, "aarp", "AARP", (0x80F3,)),
     Protocol(96, "esp", "ESP", (), (50,)),
     Protocol(97, "ospf", "OSPF", (), (89,)),
@@ -107,10 +107,9 @@ _TABLE = (
     Protocol(104, "l2tp", "L2TPv3", (), (115,)),
     Protocol(105, "etherip", "ETHERIP", (), (97,)),
     Protocol(106, "ipcomp", "IPComp", (), (108,)),
-    Protocol(107, "egp", "EGP", (), (8,)),
-    Protocol(108, "mipv6", "MIPv6", (), (135,)),
+    Protocol(107, "mipv6", "MIPv6", (), (135,)),
 )
-# VRRP and CARP share a number; so do Wake-on-LAN and others their EtherTypes: the name is that of the first.
+# Names do not look into the packets: CARP, which shares the number of VRRP, is shown as VRRP.
 
 PROTOCOLS = {protocol.code: protocol for protocol in _TABLE}
 BY_ETHER_TYPE = {number: protocol.code for protocol in _TABLE for number in protocol.ether_types}
