@@ -48,7 +48,7 @@ TRANSPORT = {
     "icmp_type": ("icmp.type", "icmpv6.type", "igmp.type"),
     "icmp_code": ("icmp.code", "icmpv6.code"),
 }
-FIELDS = ["frame.number", "frame.protocols", "tcp.len", "_ws.malformed"]
+FIELDS = ["frame.number", "frame.protocols", "tcp.len", "udp.length", "_ws.malformed"]
 FIELDS += [field for table in (LINK, NETWORK, TRANSPORT) for fields in table.values() for field in fields]
 READ = {protocol.filter_name for protocol in PROTOCOLS.values() if protocol.code < 64}
 # Not read behind IP: IPv6's extension headers behind IPv4, Ethernet (IP protocol 143), MPLS (137).
@@ -90,10 +90,14 @@ def differences(outer: Headers, inner: Headers, dissected: Dissected) -> list[Di
                 found.append((name, ours, values))
         elif ours not in values and not (cut and not values):
             found.append((name, ours, values))
-    lengths = [_value(value) for value in dissected["tcp.len"][:1]]
-    if outer.tcp_flags is not None and not cut and [outer.payload_length] != (lengths or [outer.payload_length]):
-        found.append(("payload_length", outer.payload_length, lengths))
-    if outer.tunnel is not None and not quotes:
+    if outer.payload_length is not None and outer.source_port is not None and not cut:
+        is_tcp = outer.tcp_flags is not None
+        lengths = [_value(value) - 8 * (not is_tcp) for value in dissected["tcp.len" if is_tcp else "udp.length"][:1]]
+        if is_tcp and lengths and outer.payload_length != lengths[0]:
+            found.append(("payload_length", outer.payload_length, lengths))
+        if not is_tcp and lengths and outer.payload_length > lengths[0] >= 0:  # IP may bound it more
+            found.append(("payload_length", outer.payload_length, lengths))
+    if outer.tunnel is not None and not quotes and outer.ended != "fragmented":
         for name, fields in _rows([LINK, NETWORK, TRANSPORT]):
             ours = _comparable(inner, name)
             first = 0 if name in LINK else -1  # several tags and labels have several values

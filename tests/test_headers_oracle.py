@@ -22,6 +22,7 @@ PACKETS = protocols.packets()
 EXPLAINED = {
     "ipv4 gre arp": "ARP in GRE is not a packet that could be taken out",
     "ipv6 gre arp": "ARP in GRE is not a packet that could be taken out",
+    "service vlan llc": "a length behind a tag of IEEE 802.1ad is a length",
     "loop little": "LOOP is read in both byte orders",
     "raw ppp": "RAW is IP",
     "mpls alone": "tshark does not know the link type MPLS",

@@ -298,10 +298,10 @@ cdef inline int read_ethernet(Reading *packet) noexcept nogil:
 
 cdef int behind_cooked(Reading *packet, uint32_t hardware, uint32_t value) noexcept nogil:
     payload(packet)
-    if hardware in (801, 802, 803, 805, 824):
-        return unread(packet)
-    if value > 1500:
+    if value > 1500 and hardware != 824:
         return read_ether_type(packet, value)
+    if hardware == 770 or hardware == 803 or hardware == 824:
+        return unread(packet)
     if value == 1:
         return P_IPX
     if value == 3:

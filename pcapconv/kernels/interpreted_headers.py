@@ -293,13 +293,14 @@ def _sll2(packet: _Reading) -> int:
 def _cooked(packet: _Reading, hardware: int, value: int) -> int:
     """Behind a Linux cooked header: an EtherType, or a small number of Linux's own."""
     packet.payload()
-    if hardware in _NO_ETHER_TYPES:
-        return _unread()
-    return packet.ether_type(value) if value > _LARGEST_LENGTH else _LINUX_PROTOCOLS.get(value) or _unread()
+    if value > _LARGEST_LENGTH and hardware != _NETLINK:
+        return packet.ether_type(value)
+    return _unread() if hardware in _OWN_PROTOCOLS else _LINUX_PROTOCOLS.get(value) or _unread()
 
 
 _LINUX_PROTOCOLS = {1: IPX, 3: ETHERNET, 4: LLC, 7: PPP}
-_NO_ETHER_TYPES = frozenset((801, 802, 803, 805, 824))  # IEEE 802.11, IEEE 802.15.4, netlink
+_NETLINK = 824
+_OWN_PROTOCOLS = (770, 803, _NETLINK)  # types of devices: Frame Relay, IEEE 802.11 with radiotap, netlink
 
 
 def _null(packet: _Reading) -> int:
