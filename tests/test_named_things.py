@@ -23,7 +23,7 @@ HELPERS = sorted((ROOT / "tests").rglob("*.py"))
 PAGES = [ROOT / name for name in ("CONTRIBUTING.md", "README.md")]
 PAGES += sorted((ROOT / "docs").rglob("*.md"))
 NAME = re.compile(r"`([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?:\(\))?`")
-FILE = re.compile(r"`([\w/-]+\.(?:py|pyx|pyi|md))`")
+FILE = re.compile(r"`([\w/-]+\.(?:py|pyx|pxi|pyi|md))`")
 OTHER_FILE = re.compile(r"\.(c|json|toml)$")
 NOT_OURS = {"cat", "DLT_", "LINKTYPE_", "opt_endofopt", "sitecustomize", "swap_pseudo_headers"}  # of other projects
 

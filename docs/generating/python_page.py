@@ -35,6 +35,8 @@ from pcapconv.describing.entries import (
     WiresharkNumbers,
 )
 from pcapconv.formats.settings import WriterArguments
+from pcapconv.header_columns import HeaderColumns
+from pcapconv.headers import Headers
 from pcapconv.normalizing.arguments import NormalizeArguments
 from pcapconv.spec.decoded_options import Options
 from pcapconv.steps.plan import StepArguments
@@ -55,7 +57,7 @@ SECTIONS = {
 }
 # Classes outside `pcapconv` itself of which callers get objects, below the same headings.
 OTHERS: dict[str, tuple[type, ...]] = {
-    "What a capture gives": (Options, Secrets),
+    "What a capture gives": (Headers, HeaderColumns, Options, Secrets),
     "Results": (
         *(Difference, ShownDifference, HeaderDifference),
         *(Contents, SidecarInfo, UnusableSidecar, Instant, Duration, PacketOrder, WiresharkNumbers, Totals, ToPcap),
@@ -80,6 +82,8 @@ INTERNAL = {
         ),
     },
     "Capture": {"open_again"},
+    "HeaderColumns": {"BITS", "FIELDS"},
+    "Headers": {"of", "row"},
     "Interface": {"layout", "raw", "reserved"},
     "Outcome": {"from_json", "from_report", "without_report"},
     "PacketBatch": {

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pcapconv.columns import Columns
+from pcapconv.header_columns import HeaderColumns
 from pcapconv.kernels.contract import BytesLike
 from pcapconv.kernels.interpreted.packet_rows import Description
 from pcapconv.kernels.interpreted.repeat_window import ByteStore
@@ -257,3 +258,12 @@ class RepeatWindow:
         any_length: bool,
         repeated: array[int],
     ) -> int: ...
+
+def read_headers(
+    buffer: bytes | bytearray | memoryview,
+    columns: Columns,
+    rows: int,
+    link_types: array[int],
+    out: HeaderColumns,
+    inner: bool,
+) -> None: ...

@@ -3077,3 +3077,6 @@ def copy_comments(
     if outside:
         raise ValueError(f"row {index} lies outside its buffer")
     return count, at
+
+
+include "compiled_headers.pxi"

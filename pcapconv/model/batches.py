@@ -17,6 +17,7 @@ from pcapconv.spec import ByteOrder, pcapng
 from pcapconv.text import counted
 
 if TYPE_CHECKING:
+    from pcapconv.header_columns import HeaderColumns
     from pcapconv.model.packets import Packet
 
 _HAS_TIME = bytes(code != pcapng.SIMPLE_PACKET for code in range(256))  # by record type
@@ -218,6 +219,18 @@ class PacketBatch:
         if numbers is None:
             numbers = range(self.first_number, self.first_number + self.rows)
         return memoryview(array("Q", numbers)).toreadonly()
+
+    def headers(self, *names: str, inner: bool = False, into: HeaderColumns | None = None) -> HeaderColumns:
+        """What the packets' own bytes say, as columns with these names; without names, all of them.
+
+        With `inner`, the columns describe the innermost packet of tunnels. `into` are columns of an earlier call with
+        the same names, which are filled again if they are long enough. Raises UsageError for a name that is not a
+        column. `HeaderColumns` describes the columns.
+        """
+        from pcapconv.headers import read_headers  # a plain conversion starts without it
+
+        link_types = array("Q", [interface.link_type for interface in self.interfaces])
+        return read_headers(self.buffer, self.columns, self.rows, link_types, names, inner=inner, into=into)
 
     def data(self, row: int) -> bytes:
         """A copy of the bytes that were captured of the packet in this row. Raises IndexError for a row outside the

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from types import ModuleType
 
+    from pcapconv.headers import Headers
     from pcapconv.kernels.contract import BytesLike
 
 
@@ -105,6 +106,22 @@ class Packet(_PacketFields):
     def comments(self) -> list[str]:
         """The packet's comments; bytes that are not UTF-8 are shown as `\\xNN`."""
         return _comments(self)
+
+    @property
+    def headers(self) -> Headers:
+        """What the packet's headers say: protocols, addresses, ports, flags; in a tunnel, those of the outer packet.
+        They are read each time that you ask."""
+        return self._headers(inner=False)
+
+    @property
+    def inner_headers(self) -> Headers:
+        """What the headers of the innermost packet say; the same as `headers` if the packet is not in a tunnel."""
+        return self._headers(inner=True)
+
+    def _headers(self, *, inner: bool) -> Headers:
+        from pcapconv.headers import packet_headers  # a plain conversion starts without it
+
+        return packet_headers(self.data, self.original_length, self.interface.link_type, inner=inner)
 
     @property
     def direction(self) -> Literal["in", "out"] | None:

@@ -18,6 +18,7 @@ import pcapconv
 from fuzz.case import Case
 from fuzz.routes import Location, Route, on, open_source, open_target, written
 from pcapconv import Damage, Interface, Notice, PacketBatch, PcapconvError, Report
+from pcapconv.headers import Headers
 
 SIDECAR = "out.pcap.meta.json"
 
@@ -92,7 +93,12 @@ def read(case: Case, route: Route, folder: Path) -> Outcome:
 def _note(item: Any, found: dict[str, Any]) -> None:
     """Items in their order; notices and interfaces apart, whose place among packets depends on the pieces."""
     if isinstance(item, PacketBatch):
-        found["items"] += [_packet(each) for each in item]
+        packets = list(item)
+        found["items"] += [_packet(each) for each in packets]
+        for inner in (False, True):
+            columns = item.headers(inner=inner)
+            one_by_one = [each.inner_headers if inner else each.headers for each in packets]
+            assert [Headers.row(columns, row) for row in range(item.rows)] == one_by_one
     elif isinstance(item, Notice):
         found["notices"].append(str(item))
     elif isinstance(item, Interface):

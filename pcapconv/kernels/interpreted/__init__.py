@@ -7,6 +7,7 @@ editing               shortens packets
 times, ordering       moves times; looks at the order of packets, and sorts keys
 comparing             compares packets
 counting              counts packets and their options
+headers               reads the headers of packets into columns
 host_order            headers in packets that follow the file's byte order
 chains                searches damaged bytes for chains of sound records
 packet_rows           `PacketRows`, `PacketLoop`, `exact_times`: packets as Python objects
@@ -42,6 +43,7 @@ from pcapconv.kernels.interpreted.comparing import fingerprints, match_keys, sam
 from pcapconv.kernels.interpreted.counting import count_options, count_packets, sum_options
 from pcapconv.kernels.interpreted.editing import cut_packets, remove_bytes
 from pcapconv.kernels.interpreted.encoding import copy_records, encode_pcap, encode_pcapng
+from pcapconv.kernels.interpreted.headers import read_headers
 from pcapconv.kernels.interpreted.host_order import swap_headers
 from pcapconv.kernels.interpreted.indexing import index_pcap, index_pcapng
 from pcapconv.kernels.interpreted.ordering import argsort, count_falls, extremes, first_out_of_order, first_too_early
@@ -110,6 +112,7 @@ __all__ = [
     "look_up",
     "match_keys",
     "move_offsets",
+    "read_headers",
     "remove_bytes",
     "renumber",
     "rows_in_ranges",
