@@ -34,6 +34,7 @@ from pcapconv.describing.entries import (
     Totals,
     WiresharkNumbers,
 )
+from pcapconv.essence import Summary
 from pcapconv.formats.settings import WriterArguments
 from pcapconv.header_columns import HeaderColumns
 from pcapconv.headers import Headers
@@ -57,7 +58,7 @@ SECTIONS = {
 }
 # Classes outside `pcapconv` itself of which callers get objects, below the same headings.
 OTHERS: dict[str, tuple[type, ...]] = {
-    "What a capture gives": (Headers, HeaderColumns, Options, Secrets),
+    "What a capture gives": (Headers, HeaderColumns, Summary, Options, Secrets),
     "Results": (
         *(Difference, ShownDifference, HeaderDifference),
         *(Contents, SidecarInfo, UnusableSidecar, Instant, Duration, PacketOrder, WiresharkNumbers, Totals, ToPcap),

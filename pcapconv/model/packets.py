@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from types import ModuleType
 
+    from pcapconv.essence import Summary
     from pcapconv.headers import Headers
     from pcapconv.kernels.contract import BytesLike
 
@@ -122,6 +123,22 @@ class Packet(_PacketFields):
         from pcapconv.headers import packet_headers  # a plain conversion starts without it
 
         return packet_headers(self.data, self.original_length, self.interface.link_type, inner=inner)
+
+    @property
+    def summary(self) -> Summary:
+        """What the packet is about in a few words, as `pcapconv show` prints it: source, destination, protocol, and the
+        essence of its content. It is made each time that you ask."""
+        return self._summary(inner=False)
+
+    @property
+    def inner_summary(self) -> Summary:
+        """What the innermost packet is about; the same as `summary` if the packet is not in a tunnel."""
+        return self._summary(inner=True)
+
+    def _summary(self, *, inner: bool) -> Summary:
+        from pcapconv.essence import summarize  # a plain conversion starts without it
+
+        return summarize(self.data, self.original_length, self.interface.link_type, inner=inner)
 
     @property
     def direction(self) -> Literal["in", "out"] | None:
