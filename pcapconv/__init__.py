@@ -12,9 +12,10 @@ How a capture flows; the loop in `conversion.py` passes it through these modules
     io/commit.py          gives all outputs of a command their final names, or leaves everything as it was
 
 Below these modules: spec/ defines what blocks, options and link types are; kernels/ has the loops over the packets of a
-batch. Above them, a folder for each capability: creating, converting, splitting, merging, joining, normalizing,
-comparing, describing, batching, tables; arrow/ has the columns of tables, sidecar/ keeps what pcap cannot hold.
-`capture.py` has `pcapconv.open`, `report.py` has the report of a conversion, and cli/ is the command.
+batch; headers/ and essence/ read what packets say of themselves. Above them, a folder for each capability: creating,
+converting, splitting, merging, joining, normalizing, comparing, describing, batching, listing, tables; arrow/ has the
+columns of tables, sidecar/ keeps what pcap cannot hold. `capture.py` has `pcapconv.open`, `report.py` has the report of
+a conversion, and cli/ is the command.
 """
 
 TYPE_CHECKING = False  # not from `typing`: what takes long to import is imported at its first use

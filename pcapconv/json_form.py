@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fractions import Fraction
 
-VERSIONS = {"info": 1, "report": 1, "diff": 1, "batch": 1, "manifest": 1, "check": 1, "progress": 1}
+VERSIONS = {"info": 1, "report": 1, "diff": 1, "batch": 1, "manifest": 1, "packet": 1, "check": 1, "progress": 1}
 
 _FIRST_INEXACT = 2**53
 _NANOSECONDS = 10**9

@@ -1,4 +1,5 @@
-"""Text for people: texts from captures and file names with control characters escaped, and counts in words."""
+"""Text for people: texts from captures and file names with control characters escaped, counts in words, and how wide a
+text is on a terminal."""
 
 from __future__ import annotations
 
@@ -31,6 +32,29 @@ def first_and_more(names: Sequence[str]) -> str:
     """Several names as one, as messages show the inputs of a merge: `a.pcap and 3 more`, or `a.pcap` alone."""
     more = len(names) - 1
     return f"{names[0]} and {more:,} more" if more else names[0]
+
+
+def display_width(text: str) -> int:
+    """The number of cells that a text takes on a terminal: wide East Asian characters take two each."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_character_width, text))
+
+
+def _character_width(character: str) -> int:
+    from unicodedata import combining, east_asian_width  # rarely needed
+
+    return 0 if combining(character) else 1 + (east_asian_width(character) in "WF")
+
+
+def fitting_length(text: str, width: int) -> int:
+    """How many characters of a text fit into `width` cells; at least 1."""
+    used = 0
+    for index, character in enumerate(text):
+        used += _character_width(character)
+        if used > width and index:
+            return index
+    return len(text)
 
 
 def extra_and_how_to_install(name: str) -> str:

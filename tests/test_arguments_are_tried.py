@@ -56,6 +56,7 @@ STATED = {
     "test_salvage.py": ("salvage",),
     "test_secrets.py": ("inject_secrets",),
     "test_commit.py": ("extract_secrets", "fsync"),
+    "test_show.py": ("as_csv", "hex", "inner", "names", "time"),
     "test_sidecar_basics.py": ("sidecar", "sidecar_file", "sidecar_secrets"),
     "test_sidecar_edited.py": ("sidecar_fingerprints",),
     "test_snaplens.py": ("keep_snaplen",),

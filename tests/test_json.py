@@ -23,9 +23,10 @@ import pcapconv
 from pcapconv import cli, json_form
 from pcapconv.cli.progress import JsonProgress
 from pcapconv.describing import info
+from pcapconv.listing.columns import COLUMNS
 
 SCHEMAS = resources.files(pcapconv) / "schemas"
-STRIP_KINDS = ("batch", "check", "diff", "info", "manifest", "progress", "report")
+STRIP_KINDS = ("batch", "check", "diff", "info", "manifest", "packet", "progress", "report")
 # Fields that are there only where they say something.
 OF_FILES = {
     *("known", "damaged_before", "sidecar_unused", "retryable", "refused", "sidecar_written", "sidecar_read"),
@@ -34,7 +35,7 @@ OF_FILES = {
     "repeats_total",
     "repeats_across",
 }
-OPTIONAL = {"report": {"sha256", "link_type"}, "batch": OF_FILES, "manifest": OF_FILES}
+OPTIONAL = {"report": {"sha256", "link_type"}, "batch": OF_FILES, "manifest": OF_FILES, "packet": set(COLUMNS)}
 NANO, PICO = ((wire.IF_TSRESOL, bytes([digits])) for digits in (9, 12))
 CUT = wire.pcap_header() + wire.pcap_record(1, 5, b"one") + b"cut off"
 ODD = wire.section_header() + wire.interface(snaplen=2) + wire.enhanced_packet(0, 5, b"long")
@@ -369,6 +370,20 @@ def test_progress() -> None:
     lines = [json.loads(line) for line in said.getvalue().splitlines()]
     check("progress", lines)
     assert promised("progress") <= set(names(lines))
+
+
+# ---------------------------------------------------------------- show
+
+
+def test_packets(captures: list[Path], capfd: pytest.CaptureFixture[str]) -> None:
+    found = []
+    for path in captures:
+        for more in ([], ["--columns", ",".join(COLUMNS), "--time", "epoch"]):
+            assert cli.run(["show", str(path), "--json", *more]) in (0, 3)
+            found += [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    check("packet", found)
+    assert len(found[0]) == 10
+    assert promised("packet") <= set(names(found))
 
 
 # ---------------------------------------------------------------- diff

@@ -13,7 +13,8 @@ from command_line import COMMAND
 from terminals import on_terminal, without_colours
 
 from pcapconv.cli import progress
-from pcapconv.cli.terminal import align_columns, display_width, wrap_text
+from pcapconv.cli.terminal import align_columns, wrap_text
+from pcapconv.text import display_width
 from pcapconv.timestamps import duration_in_words, resolution_in_words
 
 WEB = Path(__file__).parent / "samples" / "web.pcapng"

@@ -39,6 +39,7 @@ _PREPARED = {
         "pcapconv convert -q expected.pcapng actual.pcapng --shift-time 1s",
     ),
     "pcapconv info capture.pcapng": (f"{_WEB} capture.pcapng",),
+    "pcapconv show capture.pcapng": (f"{_WEB} capture.pcapng",),
     "pcapconv info *.pcap": ("cp tests/samples/web*.pcap .",),
 }
 # A beginning of an example → why it is not run.

@@ -8,13 +8,13 @@ that fails, and so determine a status for each file. Typer is used only for comp
 The files:
   tables of the grammar  commands, options/; grammar (the types of their entries)
   parsing a line         parse; suggestions (what to type instead of a faulty line); help_pages; completion; version
-  the commands           convert, split, merge, join, batch, normalize, table, diff, info: a module for each
+  the commands           convert, split, merge, join, batch, normalize, table, diff, info, show: a module for each
   parts of commands      writing_commands (commands that write captures: progress, warnings, report), batch_problems and
                          batch_results (files of a batch, on stderr and as JSON or JUnit XML), check_results
                          (`normalize --check`)
-  output for users       messages (stderr), progress, terminal (colours, columns), kernel_warning, zone_note (times
-                         without a zone), argument_names (how messages name the library's arguments), statuses (exit
-                         statuses)
+  output for users       messages (stderr), progress, terminal (colours, columns), painted_lines (packets on a
+                         terminal), kernel_warning, zone_note (times without a zone), argument_names (how messages name
+                         the library's arguments), statuses (exit statuses)
   the process            signals, standard_streams; the program starts in `pcapconv/__main__.py`
 
 How to add a command (`docs/` and `tests/` are in the repository's root):
@@ -46,6 +46,7 @@ from pcapconv.cli.statuses import INTERRUPTED, READER_GONE, WRONG_USAGE, status_
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.io.read_write import reason_of
 
+_QUIET = ("show",)  # commands that signals end without a message
 _COMPLETION_REQUEST = "_PCAPCONV_COMPLETE"  # the variable that a shell sets when it asks how a line can go on
 
 
@@ -62,7 +63,8 @@ def run(arguments: list[str]) -> int:
         except (signals.Terminated, KeyboardInterrupt) as signal:
             if status is not None and isinstance(signal, KeyboardInterrupt):  # the command is done
                 return status
-            messages.print_message("interrupted before it was done: an unfinished output file was not kept")
+            if arguments[0] not in _QUIET:
+                messages.print_message("interrupted before it was done: an unfinished output file was not kept")
             streams.discard_stdout()
             return getattr(signal, "status", INTERRUPTED)
         except ReaderGone:

@@ -154,5 +154,21 @@ COMMANDS = {
             ("pcapconv info capture.pcapng", "pcapconv info *.pcap --json"),
             ("pcapconv.cli.info", "info"),
         ),
+        Command(
+            "show",
+            (_IN,),
+            "Show the packets of a capture, a line each",
+            "A line has the packet's number, its time, its interface if there are several, source and destination, the "
+            "protocol, its essence (TCP flags, an ARP or ICMP message, a DNS question, the server name of TLS, the "
+            "first line of HTTP), the original length, and comments. Lines with the date stand above the packets of a "
+            "day. On a terminal, lines are coloured and cut to its width; elsewhere they are plain and whole. Lines of "
+            "a live pipe come at once. Reading ends behind the last packet that is selected, if that is known.",
+            (
+                "pcapconv show capture.pcapng --packets 1-10",
+                "pcapconv show capture.pcapng --filter 'tcp port 80' --time relative",
+                "tcpdump -i lo -U -w - | pcapconv show -",
+            ),
+            ("pcapconv.cli.show", "show"),
+        ),
     )
 }

@@ -10,6 +10,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from pcapconv.text import display_width, fitting_length
+
 Painter = Callable[[str, str], str]  # takes a text without control characters, and its style: one of `STYLES`
 
 STYLES = {
@@ -22,6 +24,8 @@ STYLES = {
     "b": "32",
     "a changed": "1;7;31",
     "b changed": "1;7;32",
+    "dim": "2",
+    "comment": "32",
 }
 
 _COLUMN_GAP = 2  # blanks between columns
@@ -85,35 +89,12 @@ def wrap_text(text: str, width: int | None) -> list[str]:
     """Break a text into lines of at most `width` characters (None: no limit), at spaces if there are any."""
     lines: list[str] = []
     while width is not None and display_width(text) > width:
-        fitting = _fitting_length(text, width)
+        fitting = fitting_length(text, width)
         space = text.rfind(" ", 0, fitting + 1)
         end = fitting if space <= 0 else space
         lines.append(text[:end].rstrip(" "))
         text = text[end:].lstrip(" ")
     return [*lines, text] if text or not lines else lines
-
-
-def display_width(text: str) -> int:
-    """Return the number of cells that a text takes on a terminal: wide East Asian characters take two each."""
-    if text.isascii():
-        return len(text)
-    return sum(map(_character_width, text))
-
-
-def _character_width(character: str) -> int:
-    from unicodedata import combining, east_asian_width  # rarely needed
-
-    return 0 if combining(character) else 1 + (east_asian_width(character) in "WF")
-
-
-def _fitting_length(text: str, width: int) -> int:
-    """Return how many characters of a text fit into `width` cells; at least 1."""
-    used = 0
-    for index, character in enumerate(text):
-        used += _character_width(character)
-        if used > width and index:
-            return index
-    return len(text)
 
 
 def unpainted(text: str, _: str) -> str:

@@ -177,8 +177,7 @@ class PacketBatch:
     def time_ns(self) -> memoryview:
         """Each packet's time in nanoseconds since 1970, rounded down, as int64; 0 if it has none, see `has_time`. It is
         computed each time that you ask. Raises FormatError if a time cannot be determined, or int64 cannot hold it."""
-        times = array("q", bytes(8 * self.rows))
-        row: int = choose().exact_times(self._describe, self.columns, self.rows, times)
+        times, row = self.known_times()
         if row < self.rows:
             time = self.packet(row).time_ns
             raise FormatError(
@@ -186,6 +185,12 @@ class PacketBatch:
                 packet_number=self.number(row),
             )
         return memoryview(times).toreadonly()
+
+    def known_times(self) -> tuple[array[int], int]:
+        """The times as `time_ns` has them, up to the first that cannot be determined or that int64 cannot hold; and the
+        row of this time, `rows` if there is none."""
+        times = array("q", bytes(8 * self.rows))
+        return times, choose().exact_times(self._describe, self.columns, self.rows, times)
 
     @property
     def has_time(self) -> memoryview[bool]:

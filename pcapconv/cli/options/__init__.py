@@ -6,6 +6,7 @@ The files, each with the options for one purpose:
   splitting                   where `split` cuts a capture
   merging                     how `merge` puts captures together
   tables                      what is in a table
+  listing                     what `show` prints of packets
   batches                     which files `batch` and `normalize` process, and how a batch runs
   normalizing_and_comparing   the normal form; what `diff` compares; what `diff` and `info` show
   groups                      the headings under which help shows options
@@ -26,6 +27,7 @@ from __future__ import annotations
 from pcapconv.cli.grammar import Option
 from pcapconv.cli.options.batches import BATCHES
 from pcapconv.cli.options.groups import GROUPS
+from pcapconv.cli.options.listing import LISTING
 from pcapconv.cli.options.merging import MERGING
 from pcapconv.cli.options.normalizing_and_comparing import NORMALIZING_AND_COMPARING
 from pcapconv.cli.options.reading_and_writing import READING_AND_WRITING
@@ -36,6 +38,7 @@ from pcapconv.cli.options.tables import TABLES
 OPTIONS = tuple(
     sorted(
         TABLES
+        + LISTING
         + MERGING
         + SPLITTING
         + BATCHES

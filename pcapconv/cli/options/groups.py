@@ -23,11 +23,11 @@ TABULATED, MERGED, PARTS, FILES, FORM, COMPARED, SHOWN, SELECTED, EDITED, READ, 
 )
 
 SPLIT, MERGE, JOIN, BATCH = ("split",), ("merge",), ("join",), ("batch",)
-NORMALIZE, DIFF, INFO, TABLE = ("normalize",), ("diff",), ("info",), ("table",)
+NORMALIZE, DIFF, INFO, TABLE, SHOW = ("normalize",), ("diff",), ("info",), ("table",), ("show",)
 ONE_CAPTURE = ("convert", "split", "batch")  # each packet is in one input, and has its number there
 CONVERTING = ("convert", "split", "merge", "batch")
-SELECTING = (*CONVERTING, "table")
-SELECTING_FROM_ONE = (*ONE_CAPTURE, "table")
+SELECTING = (*CONVERTING, "table", "show")
+SELECTING_FROM_ONE = (*ONE_CAPTURE, "table", "show")
 WRITING = ("convert", "split", "merge", "join", "batch", "normalize")
 READING = (*SELECTING, "normalize", "diff", "info")
-ALL = (*WRITING, "table", "diff", "info")
+ALL = (*WRITING, "table", "diff", "info", "show")
