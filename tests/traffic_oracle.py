@@ -56,6 +56,15 @@ def theirs(path: Path, first_time_ns: int) -> dict[str, dict[Any, Any]]:
     return found
 
 
+def same_times(a: Counts, b: Counts, first_time_ns: int) -> bool:
+    """Whether times are the same. sharkd has floats of seconds since the first packet, with 52 bits or more."""
+    for at in (4, 5):
+        ours, theirs = a[at] or 0, b[at] or 0
+        if abs(ours - theirs) > abs(ours - first_time_ns) >> 50:
+            return False
+    return True
+
+
 def ours(info: pcapconv.CaptureInfo) -> dict[str, dict[Any, Any]]:
     """What `info` counts."""
     found: dict[str, dict[Any, Any]] = {"ip": {}, "tcp": {}, "udp": {}, "hosts": {}}
