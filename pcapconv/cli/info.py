@@ -249,11 +249,11 @@ def _facts(capture: CaptureInfo) -> Iterator[tuple[str, str]]:
 
 
 def _rates_text(rates: Rates) -> str:
-    """Return rates, rounded: to whole numbers from 100 on, to three decimal places below."""
+    """Return rates, rounded: from 100 on to whole numbers; below to three decimal places, unless they are whole."""
     texts = []
     for rate, unit in zip(rates, ("packets/s", "bit/s", "bytes a packet")):
         if rate is not None:
-            decimals = 0 if rate >= 100 else 3
+            decimals = 0 if rate >= 100 or rate.denominator == 1 else 3
             scaled = (2 * 10**decimals * rate.numerator + rate.denominator) // (2 * rate.denominator)
             whole, rest = divmod(scaled, 10**decimals)
             texts.append(f"{whole:,}{f'.{rest:03}' if decimals else ''} {unit}")
