@@ -64,6 +64,7 @@ STATED = {
     "test_table_cli.py": ("columns",),
     "test_text_form.py": ("as_text",),
     "test_time.py": ("nanoseconds",),
+    "test_traffic.py": ("conversations", "hash", "protocols", "talkers"),
 }
 # Where values are refused, beside `nonsense.py`.
 REFUSED_ELSEWHERE = {

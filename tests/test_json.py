@@ -264,6 +264,8 @@ def test_info(run: Run, captures: list[Path], tmp_path: Path) -> None:
     threads = wire.options((wire.EPB_PROCESSID_THREADID, wire.number(7, 4) + wire.number(8, 4)))
     (tmp_path / "more").write_bytes(capture(wire.statistics(0, 0, options=threads), wire.block(5, b"")))
     found.append(run("info", "--json", tmp_path / "more")[1])
+    web = next(path for path in SAMPLES if path.name == "web.pcapng")
+    found.append(run("info", "--json", "--conversations", "--protocols", "--talkers", "--hash", web)[1])
     check("info", found)
     assert promised("info") - set(names(found)) <= {"process", "thread"}  # of packets, which diff has
 

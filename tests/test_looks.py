@@ -62,8 +62,8 @@ def test_durations_and_resolutions_are_said_in_words_beside_the_digits(tmp_path:
     )
     lines = printed_by("info", path).splitlines()
     assert lines[2].endswith("T04:59:59.000001Z (17,999.000001 s, 4 h 59 min)")
-    assert lines[4].split()[4:7] == ["10^-6", "(1", "µs)"]
-    assert lines[5].split()[4:7] == ["2^-20", "(~954", "ns)"]
+    assert lines[5].split()[4:7] == ["10^-6", "(1", "µs)"]
+    assert lines[6].split()[4:7] == ["2^-20", "(~954", "ns)"]
     found = json.loads(printed_by("info", path, "--json"))
     assert (found["duration_ns"], found["interfaces"][0]["resolution"]) == (17_999_000_001_000, "10^-6")
 

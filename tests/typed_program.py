@@ -85,6 +85,17 @@ def describe(source: Path, folder: Path) -> list[str]:
         assert_type(info.sidecar.kept, dict[str, int])
     elif info.sidecar is not None:
         assert_type(info.sidecar.reason, str)
+    traffic = pcapconv.info(source, conversations=True, talkers=True, protocols=True, hash=True)
+    assert_type(traffic.sha256, str | None)
+    assert_type(traffic.rates.packets_per_second, Fraction | None)
+    if traffic.conversations is not None and traffic.talkers is not None and traffic.protocols is not None:
+        for conversation in traffic.conversations.tcp.entries:
+            assert_type(conversation.port_a, int | None)
+            assert_type(conversation.bytes, int)
+        for talker in traffic.talkers.entries:
+            assert_type(talker.address, str)
+        for protocol in traffic.protocols.entries:
+            assert_type(protocol.path, str)
     document: dict[str, Any] = info.as_dict()
     lines.append(document["schema"]["name"])
     result = pcapconv.check(folder / "n.pcapng", rebase_time="2024-05-01T12:00Z")

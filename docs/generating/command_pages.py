@@ -35,7 +35,7 @@ _PAGES = {
     "table": ("how-to/tables", "how-to/select"),
     "diff": ("how-to/golden-captures", "how-to/pytest"),
     "show": ("how-to/show", "how-to/select", "how-to/filter", "how-to/live-captures"),
-    "info": ("how-to/look", "how-to/time-zones", "how-to/git-diff", "how-to/coming-from-editcap"),
+    "info": ("how-to/look", "how-to/traffic", "how-to/time-zones", "how-to/git-diff", "how-to/coming-from-editcap"),
 }
 
 

@@ -27,12 +27,21 @@ from pcapconv.describing.entries import (
     NameEntry,
     OptionEntry,
     PacketOrder,
+    Rates,
     SecretsEntry,
     SectionEntry,
     StatisticsEntry,
     ToPcap,
     Totals,
     WiresharkNumbers,
+)
+from pcapconv.describing.traffic_entries import (
+    Conversation,
+    Conversations,
+    Others,
+    ProtocolEntry,
+    Talker,
+    TrafficList,
 )
 from pcapconv.essence import Summary
 from pcapconv.formats.settings import WriterArguments
@@ -64,6 +73,7 @@ OTHERS: dict[str, tuple[type, ...]] = {
         *(Contents, SidecarInfo, UnusableSidecar, Instant, Duration, PacketOrder, WiresharkNumbers, Totals, ToPcap),
         *(SectionEntry, InterfaceEntry, OptionEntry, CommentEntry, NameEntry),
         *(SecretsEntry, StatisticsEntry, CustomEntry),
+        *(Rates, Conversations, TrafficList, Conversation, Talker, ProtocolEntry, Others),
         *(BatchReport, Outcome, Watcher),
     ),
     "Exceptions": (BatchError, UnfinishedError),
@@ -128,6 +138,7 @@ _AS_JSON = {  # of which JSON is made by a method that users do not need
 }
 INTERNAL |= {name: {"as_json"} for name in _AS_JSON}
 INTERNAL["PcapconvError"] = {"restated"}
+INTERNAL["Rates"] = {"as_json", "of"}
 # Names of types in annotations → what they mean.
 _TYPES = {
     "OnLoss": "Literal['warn', 'ignore', 'fail']",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -18,13 +19,13 @@ from pcapconv.conversion import make_plan
 from pcapconv.describing import describe
 from pcapconv.describing.blocks import BLOCK_LISTS, option_texts
 from pcapconv.describing.capture_info import CaptureInfo, Contents, SidecarInfo, UnusableSidecar
-from pcapconv.describing.entries import Duration, InterfaceEntry, PacketOrder, WiresharkNumbers
+from pcapconv.describing.entries import Duration, InterfaceEntry, PacketOrder, Rates, WiresharkNumbers
+from pcapconv.describing.traffic import TrafficTables
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.report import counts_in_words
 from pcapconv.steps import BasePlan
 from pcapconv.steps.argument_values import parse_timezone
 from pcapconv.text import counted, shown
-from pcapconv.time_zones import TimeZone
 from pcapconv.timestamps import LONG, duration_in_words, resolution_in_words
 
 _MOST_INTERFACES = 50
@@ -51,6 +52,10 @@ def info(
     filter: str | None = None,  # noqa: A002
     timezone: str | None = None,
     salvage: bool = False,
+    conversations: bool = False,
+    protocols: bool = False,
+    talkers: bool = False,
+    hash: bool = False,  # noqa: A002
 ) -> int:
     """Print what each capture holds, and return the exit status.
 
@@ -60,13 +65,21 @@ def info(
     zone = parse_timezone("timezone", timezone)  # an unknown zone is no fault of each capture
     if as_json and as_text:
         raise UsageError("--json and --text are two forms; give one of them")
+    tables = TrafficTables(conversations, protocols, talkers)
+    if as_text and (any(tables) or hash):
+        flags = {"--conversations": conversations, "--protocols": protocols, "--talkers": talkers, "--hash": hash}
+        given = " and ".join(flag for flag, is_given in flags.items() if is_given)
+        raise UsageError(f"--text lists packets, and has no place for {given}; run info twice")
     check_stdin_once(sources)
     warn_if_interpreted()
     plan = make_plan({"filter": filter})
     with wording.named_by(_in_info):
         if as_text:
             return _print_text(sources, fractions, timezone, plan, salvage=salvage)
-        return _print_all(sources, plan, fractions, zone, salvage=salvage, as_json=as_json)
+        describing = partial(
+            describe, plan=plan, zone=zone, fractions=fractions, salvage=salvage, tables=tables, hashed=hash
+        )
+        return _print_all(sources, describing, as_json=as_json)
 
 
 def _in_info(function: str, values: Mapping[str, object]) -> str:
@@ -75,23 +88,15 @@ def _in_info(function: str, values: Mapping[str, object]) -> str:
     return f"convert {text}" if "interface" in values else text
 
 
-def _print_all(
-    sources: list[str],
-    plan: BasePlan | None,
-    fractions: str | None,
-    zone: TimeZone,
-    *,
-    salvage: bool,
-    as_json: bool,
-) -> int:
-    """Print what each capture holds, and return the exit status."""
+def _print_all(sources: list[str], describing: Callable[[str], CaptureInfo], *, as_json: bool) -> int:
+    """Print what each capture holds, by a function that returns it, and return the exit status."""
     found: list[CaptureInfo] = []
     failed = False
     _set_up_stdout()
     page = _Page(painter_for(sys.stdout), terminal_width(sys.stdout))
     for source in sources:
         try:
-            capture = describe(source, plan, zone, fractions=fractions, salvage=salvage)
+            capture = describing(source)
         except PcapconvError as error:
             print_message(str(error))
             failed = True
@@ -162,6 +167,10 @@ class _Page:
         yield from self._labelled_lines(chain(_details(capture), [("to pcap", _conversion_text(capture))]))
         if capture.sidecar is not None:
             yield from self._sidecar(capture.sidecar)
+        if any(found is not None for found in (capture.conversations, capture.protocols, capture.talkers)):
+            from pcapconv.cli.info_tables import TrafficPage  # rarely needed
+
+            yield from TrafficPage(capture, self._painter).lines()
 
     def _sidecar(self, sidecar: SidecarInfo | UnusableSidecar) -> Iterator[str]:
         """Yield the lines about the sidecar beside a pcap file, or why it cannot be used."""
@@ -225,14 +234,30 @@ def _facts(capture: CaptureInfo) -> Iterator[tuple[str, str]]:
     yield "packets", f"{capture.packets:,} ({counted(captured, 'byte')} captured of {original:,}){ordered}"
     if capture.duration is not None:
         yield "time", f"{capture.first_time} to {capture.last_time} ({_duration_text(capture.duration)})"
+    if capture.rates.average_length is not None:
+        yield "rates", _rates_text(capture.rates)
     if not order.in_order:
         yield "order", _order_text(order)
     if without := capture.packets_without_time:
         yield "", f"{counted(without, 'packet')} {'has' if without == 1 else 'have'} no time"
     if capture.wireshark_numbers is not None:
         yield "numbers", _frame_number_text(capture.wireshark_numbers)
+    if capture.sha256 is not None:
+        yield "SHA-256", capture.sha256
     if capture.format == "pcapng":
         yield from _sections(capture)
+
+
+def _rates_text(rates: Rates) -> str:
+    """Return rates, rounded: from 100 on to whole numbers; below to three decimal places, unless they are whole."""
+    texts = []
+    for rate, unit in zip(rates, ("packets/s", "bit/s", "bytes a packet")):
+        if rate is not None:
+            decimals = 0 if rate >= 100 or rate.denominator == 1 else 3
+            scaled = (2 * 10**decimals * rate.numerator + rate.denominator) // (2 * rate.denominator)
+            whole, rest = divmod(scaled, 10**decimals)
+            texts.append(f"{whole:,}{f'.{rest:03}' if decimals else ''} {unit}")
+    return ", ".join(texts)
 
 
 def _order_text(order: PacketOrder) -> str:

@@ -16,6 +16,7 @@ from pcapconv.describing.entries import (
     InterfaceEntry,
     NameEntry,
     PacketOrder,
+    Rates,
     SecretsEntry,
     SectionEntry,
     StatisticsEntry,
@@ -23,6 +24,7 @@ from pcapconv.describing.entries import (
     Totals,
     WiresharkNumbers,
 )
+from pcapconv.describing.traffic_entries import Conversations, ProtocolEntry, Talker, TrafficList
 from pcapconv.json_form import document
 from pcapconv.model import Damage, Layout, Notice
 
@@ -130,6 +132,10 @@ class CaptureInfo(Contents):
     * `file`: the name of the capture. `bytes`: the size of the file.
     * `format`: `"pcap"` or `"pcapng"`.
     * `compression`: such as `"gzip"`; None if the file is not compressed.
+    * `sha256`: the SHA-256 of the whole file as it is, in hex; None without `hash`.
+    * `rates`: packets and bits a second, and the average length.
+    * `conversations`, `talkers`, `protocols`: who talks to whom, how much each address sends and receives, and by which
+      protocols; None unless they are asked for.
     * `to_pcap`: what a conversion to pcap would lose, or why it would be refused.
     * `sidecar`: the sidecar beside a pcap file; None if there is none.
     """
@@ -138,6 +144,11 @@ class CaptureInfo(Contents):
     format: Layout
     compression: str | None
     bytes: int
+    sha256: str | None
+    rates: Rates
+    conversations: Conversations | None
+    talkers: TrafficList[Talker] | None
+    protocols: TrafficList[ProtocolEntry] | None
     to_pcap: ToPcap
     sidecar: SidecarInfo | UnusableSidecar | None
 

@@ -101,7 +101,7 @@ class Census:
         self._frame_numbers = _FrameNumbers()
         self._limits = SnaplenLimits()
         self._order = OrderCount()
-        self._decimal_places = 0  # the number that shows all times exactly
+        self.decimal_places = 0  # the number that shows all times exactly; known after `result`
         self._captured = self._original = 0
         self._layout = ""
 
@@ -128,8 +128,8 @@ class Census:
         times: dict[str, Any] = {"first_time": None, "last_time": None, "duration": None}
         if first is not None and last is not None:
             for name, time in (("first_time", first), ("last_time", last)):
-                times[name] = Instant(time, timestamps.format_instant(time, self._decimal_places, self._zone))
-            times["duration"] = Duration(last - first, self._decimal_places)
+                times[name] = Instant(time, timestamps.format_instant(time, self.decimal_places, self._zone))
+            times["duration"] = Duration(last - first, self.decimal_places)
         lists: dict[str, Any] = {
             "sections": self._sections,
             "interfaces": self._interfaces,
@@ -254,7 +254,7 @@ class Census:
             entry["last_time"] = Instant(last, timestamps.format_time(highest, *time_unit, self._zone))
             earliest, latest = self._span or (first, last)
             self._span = min(earliest, first), max(latest, last)
-            self._decimal_places = max(self._decimal_places, timestamps.digits(time_unit[0]))
+            self.decimal_places = max(self.decimal_places, timestamps.digits(time_unit[0]))
         self._section_interfaces = []
         self._limits.begin_section()
         self._order.begin_section()
@@ -262,7 +262,7 @@ class Census:
 
     def _packet_order(self) -> PacketOrder:
         order = self._order
-        goes_back = Duration(order.goes_back, self._decimal_places)
+        goes_back = Duration(order.goes_back, self.decimal_places)
         return PacketOrder(not order.places, order.places, order.first_packet, goes_back)
 
     def _packet_options(self) -> dict[str, int]:

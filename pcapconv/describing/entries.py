@@ -63,6 +63,38 @@ class Duration(NamedTuple):
         return format_duration(self.seconds, self.decimal_places)
 
 
+class Rates(NamedTuple):
+    """How much came in how much time, exact; JSON has numbers that are rounded to three decimal places, halves up.
+
+    * `packets_per_second`, `bits_per_second`: over the time from the first to the last packet; None if that is 0 or not
+      known.
+    * `average_length`: the mean original length of a packet in bytes; None without packets.
+    """
+
+    packets_per_second: Fraction | None
+    bits_per_second: Fraction | None
+    average_length: Fraction | None
+
+    @classmethod
+    def of(cls, packets: int, original_bytes: int, duration: Duration | None) -> Rates:
+        """The rates of so many packets and bytes in this time."""
+        from fractions import Fraction  # slow to import, and rarely needed
+
+        average_length = Fraction(original_bytes, packets) if packets else None
+        if duration is None or not duration.seconds:
+            return cls(None, None, average_length)
+        return cls(packets / duration.seconds, 8 * original_bytes / duration.seconds, average_length)
+
+    def as_json(self) -> dict[str, Any]:
+        """The rates, rounded."""
+        return {name: None if rate is None else _rounded(rate) for name, rate in self._asdict().items()}
+
+
+def _rounded(value: Fraction) -> int | float:
+    thousandths = (2000 * value.numerator + value.denominator) // (2 * value.denominator)
+    return thousandths // 1000 if thousandths % 1000 == 0 or thousandths >= 2**53 else thousandths / 1000
+
+
 class PacketOrder(NamedTuple):
     """Whether packets are in the order of their times, across sections. Packets without a time are passed over.
 

@@ -12,6 +12,7 @@ from typing import Self
 from pcapconv import formats
 from pcapconv.describing.census import Census
 from pcapconv.describing.entries import ToPcap
+from pcapconv.describing.traffic import Traffic, TrafficTables
 from pcapconv.errors import NeedsNanosecondsError, TargetError
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.buffered_output import BufferedOutput
@@ -23,29 +24,33 @@ from pcapconv.time_zones import TimeZone
 
 
 class TrialSink(Sink):
-    """The sink of a trial conversion to pcap: discards what is written, and makes a `census` of the capture's items.
+    """The sink of a trial conversion to pcap: discards what is written, makes a `census` of the capture's items, and
+    counts its `traffic`.
 
-    The census shows times in the `zone`. The reason why pcap cannot hold the capture is part of the `result`, not an
+    Both show times in the `zone`. The reason why pcap cannot hold the capture is part of the `result`, not an
     error. Only NeedsNanosecondsError is raised, if the conversion `can_restart`.
     """
 
     name = "nowhere"
 
-    def __init__(self, zone: TimeZone, *, can_restart: bool) -> None:
+    def __init__(self, zone: TimeZone, tables: TrafficTables, *, can_restart: bool) -> None:
         self._zone = zone
+        self._tables = tables
         self._can_restart = can_restart
 
     def begin_run(self, settings: WriterSettings, *, hashed: bool) -> Self:  # noqa: ARG002
-        """Open the writer, whose bytes are discarded, and begin a census."""
+        """Open the writer, whose bytes are discarded, and begin to count."""
         self.census = Census(self._zone)
+        self.traffic = Traffic(self._tables, self._zone)
         self._refusal = ""
         self._output = BufferedOutput(Target(_DiscardingFile(), self.name, seekable=False))
         self._writer = formats.open_writer(settings, self._output)
         return self
 
     def write(self, item: Item) -> None:
-        """Add an item to the census, and write it unless an item before it was refused."""
+        """Count an item, and write it unless an item before it was refused."""
         self.census.add_item(item)
+        self.traffic.add_item(item)
         if not self._refusal:
             self._try(lambda: self._writer.write(item))
 

@@ -32,6 +32,7 @@ except ImportError:  # not on Windows
 
 if TYPE_CHECKING:
     import select
+    from collections.abc import Callable
 
     from pcapconv.io.decompression import Decompressed
 
@@ -63,6 +64,7 @@ class Source:
 
     `name` is for messages. `size` is the number of bytes in a plain file from the position at which it was handed over,
     None for any other input. `observer` gets the bytes that readers read, from readers that begin after it was set.
+    `tap` is called with all bytes that are read in order.
     `fractions` is the unit in which readers read the fractions of a second in a pcap file, None for the unit that the
     magic number of the file gives. If `salvage` is True, readers go on behind damage, at the next packets that are
     certain. If `complete` is True, the capture is known to hold packets up to its end, even if zeros at the end look
@@ -74,6 +76,7 @@ class Source:
     """
 
     observer: ReadObserver | None = None
+    tap: Callable[[memoryview], object] | None = None
     fractions: str | None = None
     salvage = False
     complete = False
@@ -184,6 +187,8 @@ class Source:
                 f"{self.name}: became shorter while it was read: {self.position} of {self.size} bytes", path=self.name
             )
         self.position += count
+        if self.tap is not None and count:
+            self.tap(room[:count])
         return count
 
     def _read(self, room: memoryview) -> int:

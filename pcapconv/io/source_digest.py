@@ -1,4 +1,4 @@
-"""The SHA-256 of an input, computed in a thread from the bytes that a reader has read."""
+"""The SHA-256 of an input, computed from the bytes that a reader has read: of a plain file in a thread."""
 
 from __future__ import annotations
 
@@ -84,3 +84,28 @@ class Digest:
             self._thread.end()
             self._thread.check()
             self._thread = None
+
+
+class StreamDigest:
+    """The SHA-256 of an input that is no plain file: of a pipe, or of a file object. Nothing may have been read before.
+
+    A pipe is hashed as it is read. A file object that can go back is read again: a reader may have read it twice."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._hash = hashlib.sha256()
+        if not source.seekable:
+            source.tap = self._hash.update
+
+    def hexdigest(self) -> str:
+        """The SHA-256 of all bytes, in hex, after the reader has read what it needs. Raises FileError."""
+        source = self._source
+        if source.seekable:
+            source.rewind()
+            source.tap = self._hash.update
+        source.end_decompression()
+        with memoryview(bytearray(_PIECE)) as room:
+            while source.readinto(room):
+                pass
+        source.tap = None
+        return self._hash.hexdigest()

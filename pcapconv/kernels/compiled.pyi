@@ -9,6 +9,7 @@ from pcapconv.header_columns import HeaderColumns
 from pcapconv.kernels.contract import BytesLike
 from pcapconv.kernels.interpreted.packet_rows import Description
 from pcapconv.kernels.interpreted.repeat_window import ByteStore
+from pcapconv.kernels.interpreted.traffic import Counts, Entry
 
 NAME: str
 
@@ -266,4 +267,24 @@ def read_headers(
     link_types: array[int],
     out: HeaderColumns,
     inner: bool,
+) -> None: ...
+
+class TrafficTable:
+    def __init__(self, most: int) -> None: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Entry]: ...
+    @property
+    def others(self) -> Counts: ...
+
+def count_traffic(
+    buffer: bytes | bytearray,
+    columns: Columns,
+    rows: int,
+    link_types: array[int],
+    scales: array[int],
+    ip: TrafficTable | None,
+    tcp: TrafficTable | None,
+    udp: TrafficTable | None,
+    hosts: TrafficTable | None,
+    paths: TrafficTable | None,
 ) -> None: ...

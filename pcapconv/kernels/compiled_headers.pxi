@@ -106,6 +106,7 @@ cdef struct Reading:
     int protocol  # the last one
     int ended, ip_version
     bint fragmented
+    void *layers  # where each packet in tunnels is counted, in compiled_traffic.pxi; or NULL
 
 cdef struct WantedColumn:
     unsigned char *values
@@ -266,6 +267,8 @@ cdef int enter(Reading *packet, int kind, int protocol) noexcept nogil:
         packet.tunnel[2] = <uint32_t>(packet.end - packet.at)
         packet.tunnel[3] = <uint32_t>(packet.stated - packet.at)
         packet.tunnel[4] = link_type_of(protocol)
+    if packet.layers != NULL:
+        count_layer(packet)
     begin_packet(packet, &packet.packets[1])
     packet.ip_version = 0
     if protocol == P_IPV4 or protocol == P_IPV6:
@@ -922,6 +925,13 @@ cdef int read_next(Reading *packet, int protocol) noexcept nogil:
 
 
 cdef void read_packet(
+    Reading *packet, const unsigned char *data, uint32_t captured, uint32_t original, uint64_t link_type
+) noexcept nogil:
+    packet.layers = NULL
+    read_layers(packet, data, captured, original, link_type)
+
+
+cdef void read_layers(
     Reading *packet, const unsigned char *data, uint32_t captured, uint32_t original, uint64_t link_type
 ) noexcept nogil:
     cdef int protocol

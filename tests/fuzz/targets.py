@@ -18,7 +18,10 @@ import pcapconv
 from fuzz.case import Case
 from fuzz.routes import Location, Route, on, open_source, open_target, written
 from pcapconv import Damage, Interface, Notice, PacketBatch, PcapconvError, Report
+from pcapconv.describing.traffic import Traffic, TrafficTables
 from pcapconv.headers import Headers
+from pcapconv.json_form import plain
+from pcapconv.time_zones import UTC
 
 SIDECAR = "out.pcap.meta.json"
 
@@ -79,14 +82,17 @@ def _reported(report: Report) -> dict[str, Any]:
 def read(case: Case, route: Route, folder: Path) -> Outcome:
     """Every item, and all that a packet says of itself."""
     found: dict[str, Any] = {"items": [], "notices": [], "interfaces": [], "error": ""}
+    traffic = Traffic(TrafficTables(conversations=True, protocols=True, talkers=True), UTC)
     with pcapconv.open(_in(case, route, folder), **case.options) as capture:
         try:
             for item in capture.items():
                 _note(item, found)
+                traffic.add_item(item)
         except PcapconvError as error:  # what was read before it counts as well
             found["error"] = f"{type(error).__name__}: {error}"
         found["damage"] = list(capture.damage)
         found["format"] = capture.format
+        found["traffic"] = plain(traffic.result(9))
     return Outcome(found["error"], {}, found)
 
 

@@ -170,4 +170,48 @@ _SHOWN = (
     ),
 )
 
-NORMALIZING_AND_COMPARING = _FORM + _COMPARED + _SHOWN
+_TRAFFIC = (
+    Option(
+        "conversations",
+        "flag",
+        "Also show who talks to whom: IP, TCP and UDP",
+        SHOWN,
+        INFO,
+        manual="Also show the conversations of IP, TCP and UDP: both ends, packets and bytes of each direction, and "
+        "the times of the first and the last packet in seconds since the capture's first. Packets inside tunnels "
+        "count, too. The page shows the 50 with the most packets, `--json` 10,000, and both the sums of the others.",
+        page="how-to/traffic",
+    ),
+    Option(
+        "protocols",
+        "flag",
+        "Also show packets and bytes by protocol",
+        SHOWN,
+        INFO,
+        manual="Also show packets and bytes by protocol, as a tree: each protocol below the one around it, as far as "
+        "pcapconv reads headers.",
+        page="how-to/traffic#protocols",
+    ),
+    Option(
+        "talkers",
+        "flag",
+        "Also show what each address sends and receives",
+        SHOWN,
+        INFO,
+        manual="Also show the packets and bytes that each IP address sends and receives. The page shows the 50 "
+        "addresses with the most packets, `--json` 10,000, and both the sums of the others.",
+        page="how-to/traffic#talkers",
+    ),
+    Option(
+        "hash",
+        "flag",
+        "Also show the SHA-256 of the file",
+        SHOWN,
+        INFO,
+        manual="Also show the SHA-256 of the file as it is: of a compressed capture that of the compressed file. "
+        "`--filter` makes no difference.",
+        page="how-to/look#the-digest-of-a-file",
+    ),
+)
+
+NORMALIZING_AND_COMPARING = _FORM + _COMPARED + _SHOWN + _TRAFFIC

@@ -8,6 +8,7 @@ times, ordering       moves times; looks at the order of packets, and sorts keys
 comparing             compares packets
 counting              counts packets and their options
 headers               reads the headers of packets into columns
+traffic               `TrafficTable`, `count_traffic`: conversations, hosts and protocols
 host_order            headers in packets that follow the file's byte order
 chains                searches damaged bytes for chains of sound records
 packet_rows           `PacketRows`, `PacketLoop`, `exact_times`: packets as Python objects
@@ -71,6 +72,7 @@ from pcapconv.kernels.interpreted.tables import (
     write_numbers,
 )
 from pcapconv.kernels.interpreted.times import shift_times, to_nanoseconds
+from pcapconv.kernels.interpreted.traffic import TrafficTable, count_traffic
 
 NAME = "interpreted"
 
@@ -81,6 +83,7 @@ __all__ = [
     "PacketMerger",
     "PacketRows",
     "RepeatWindow",
+    "TrafficTable",
     "argsort",
     "clear_numbers",
     "copy_comments",
@@ -91,6 +94,7 @@ __all__ = [
     "count_falls",
     "count_options",
     "count_packets",
+    "count_traffic",
     "cut_packets",
     "encode_pcap",
     "encode_pcapng",

@@ -123,6 +123,14 @@ def read_headers(
     out.rows = rows
 
 
+def read_layers(data: BytesLike, original_length: int, link_type: int) -> tuple[bytes, list[dict[str, Any]]]:
+    """The codes of a packet's first protocols, and the values of each packet in it, outermost first: of the packet
+    itself, and of those inside its tunnels."""
+    reading = _Reading(memoryview(data), original_length)
+    reading.read(link_type, inner=False)
+    return bytes(reading.path[:MOST_IN_PATH]), [*reading.entered, reading.found]
+
+
 class _EndedError(Exception):
     """The reading of a packet ends here, for this reason."""
 
@@ -132,13 +140,14 @@ class _EndedError(Exception):
 
 class _Reading:
     """The reading of one packet. `at` is where the next header begins; `found` are the values of the packet that is
-    read now, by column, `outermost` those of the outermost packet."""
+    read now, by column, `outermost` those of the outermost packet, `entered` those of all packets around it."""
 
     def __init__(self, data: memoryview, original_length: int) -> None:
         self.data, self.at, self.end, self.stated = data, 0, len(data), original_length
         self.path: list[int] = []
         self.found: dict[str, Any] = {"link_at": 0, "vlan_count": 0, "mpls_count": 0}
         self.outermost = self.found
+        self.entered: list[dict[str, Any]] = []
         self.payload()
         self.tunnel: dict[str, Any] = {}
         self.fragmented = False  # whether the packet that is read now is a fragment
@@ -245,6 +254,7 @@ class _Reading:
         if not self.tunnel:
             lengths = {"inner_captured": self.end - self.at, "inner_length": self.stated - self.at}
             self.tunnel = {"tunnel": kind, "inner_at": self.at, "inner_link_type": _LINK_OF[protocol]} | lengths
+        self.entered.append(self.found)
         self.found = {"link_at": self.at, "vlan_count": 0, "mpls_count": 0}
         self.payload()
         self.ip_version = 0
