@@ -238,7 +238,7 @@ _SELECTED = (
         SELECTED,
         SELECTING,
         "N",
-        example="14",
+        example="link-layer",
         manual="Do not compare the first N bytes of packets for `--dedup`. A packet of N bytes or fewer is compared "
         "whole. With `link-layer` in place of N, packets are compared from the header of IP or ARP on, up to the end "
         "that this states: MAC addresses, VLAN tags, MPLS labels, padding and frame check sequences do not count. Of "
