@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo
 import bpf
 import cypcap
 import wire
+from expected_headers import without_link_layer
 from wire import ByteOrder, In
 
 PACKET_BLOCKS = (wire.ENHANCED_PACKET, wire.SIMPLE_PACKET, wire.OBSOLETE_PACKET)
@@ -95,7 +96,7 @@ class Request(NamedTuple):
     where: Callable[[Any], object] | None = None
     dedup: int | Fraction | None = None
     dedup_ignore: Sequence[str] = ()
-    dedup_skip: int | None = None
+    dedup_skip: int | str | None = None
     invert: bool = False
     snaplen: int | None = None
     front: int = 0
@@ -426,10 +427,16 @@ def _compared(packet: Packet, request: Request) -> tuple[object, ...]:
     """What is the same in packets that repeat each other."""
     interface = packet.interface
     skip = request.dedup_skip or 0
+    is_network, data, length = False, packet.data, packet.original_length
+    if isinstance(skip, str):
+        is_network, data, length = without_link_layer(interface.link_type, data, length)
+    elif len(data) > skip:
+        data = data[skip:]
     return (
-        len(packet.data),
-        packet.data[skip:] if len(packet.data) > skip else packet.data,
-        None if "length" in request.dedup_ignore else packet.original_length,
+        is_network,
+        len(packet.data) if isinstance(skip, int) else None,
+        data,
+        None if "length" in request.dedup_ignore else length,
         interface.link_type,
         None if "interface" in request.dedup_ignore else (interface.section, interface.interface),
     )

@@ -244,7 +244,7 @@ def selecting_fields(found: Sequence[Packet]) -> Strategies:
         "where": st.sampled_from(FUNCTIONS),
         "dedup": st.one_of(st.integers(1, len(found) + 1), st.sampled_from(WINDOWS)),
         "dedup_ignore": st.sampled_from([["interface"], ["length"], ["interface", "length"]]),
-        "dedup_skip": st.sampled_from([1, 4, 14, 200]),
+        "dedup_skip": st.sampled_from([1, 4, 14, 200, "link-layer", "link-layer"]),
     }
 
 

@@ -26,6 +26,8 @@ COMMENT_FORM = "write NUMBER:TEXT, as in 17:retry; packets count from 1"
 TIME_FORM = "write NUMBER:TIME, as in 17:2024-05-01T12:00Z; packets count from 1"
 NOT_RELATIVE = "counts from the first packet, whose time may change; write a time, as in 2024-05-01T12:00:00Z"
 
+BYTES_OR_LINK_LAYER = "must be a number of bytes from 1, or link-layer"
+LINK_LAYER_EXAMPLE = "as in `dedup=4, dedup_skip='link-layer'`"
 NO_FLOATS = "a float is not exact: it holds today's times in steps of 238 ns in seconds, 256 ns in nanoseconds"
 TIMES = "an int of seconds, a datetime with a zone, a Fraction, a Decimal, or text such as 2024-05-01T12:00:00.25Z"
 DURATIONS = "a timedelta, an int of seconds, a Fraction, a Decimal, or text such as 1h30m"
@@ -127,6 +129,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"dedup_skip": 14}, "`dedup_skip=14` goes with `dedup=`, as in `dedup=4, dedup_skip=14`"),
     ({"dedup": 4, "dedup_skip": 0}, f"`dedup_skip=0`: {FROM_1}"),
     ({"dedup": 4, "dedup_skip": 2**32}, "`dedup_skip=`: packets have at most 4294967295 bytes"),
+    ({"dedup": 4, "dedup_skip": "ethernet"}, f"`dedup_skip='ethernet'`: {BYTES_OR_LINK_LAYER}"),
+    ({"dedup": 4, "dedup_skip": "-4"}, f"`dedup_skip='-4'`: {BYTES_OR_LINK_LAYER}"),
+    ({"dedup": 4, "dedup_skip": ""}, f"`dedup_skip=''`: {BYTES_OR_LINK_LAYER}"),
+    ({"dedup": 4, "dedup_skip": True}, f"`dedup_skip=True`: {BYTES_OR_LINK_LAYER}"),
+    ({"dedup_skip": "link-layer"}, f"`dedup_skip='link-layer'` goes with `dedup=`, {LINK_LAYER_EXAMPLE}"),
     ({"invert": True}, NOTHING_TO_INVERT),
     ({"invert": True, "snaplen": 64, "interface": []}, NOTHING_TO_INVERT),
     ({"invert": True, "first": 0}, f"`first=0`: {FROM_1}"),

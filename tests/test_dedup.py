@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import expected
+import protocols
 import pytest
 import wire
 from agreement import check_agreement, check_on_pipes, count_same_packets, needs_editcap, written_by_editcap
@@ -142,6 +143,52 @@ def test_original_lengths_and_first_bytes(write: In) -> None:
     assert kept(capture, dedup=9, dedup_skip=1)[1] == [(2, 1)]
     assert kept(capture, dedup=9, dedup_skip=1, dedup_ignore="interface,length")[1] == [(2, 1), (3, 2)]
     assert kept(capture, dedup=9, dedup_skip=2)[0] == "xayaxa"
+
+
+def test_without_link_layers_only_network_packets_count() -> None:
+    """MAC addresses, VLAN tags and padding do not; nor does the difference in lengths that they make."""
+    write = In(wire.LITTLE)
+    packet = protocols.ipv4(protocols.TCP, protocols.tcp(b""))
+    copies = [
+        protocols.ethernet(protocols.IP, packet + bytes(6)),
+        protocols.ethernet(protocols.VLAN, protocols.vlan(7, protocols.IP, packet + bytes(2)), source=b"router"),
+        protocols.ethernet(protocols.IP, packet, source=b"router"),
+    ]
+    others = [
+        protocols.ethernet(protocols.IP, packet[:-1] + b"!"),
+        protocols.ethernet(0x88B5, packet),
+        protocols.ethernet(0x88B6, packet),
+        protocols.ethernet(0x88B5, packet, source=b"router"),
+    ]
+    records = [write.pcap_record(T, number, data) for number, data in enumerate([*copies, *others])]
+    capture = write.pcap_header() + b"".join(records)
+
+    def repeats(capture: bytes, **options: Any) -> list[tuple[int, int]]:
+        report = converted(capture, "pcapng", dedup=100, **options)[1]
+        return [(each.number, each.repeats) for each in report.repeats]
+
+    assert repeats(capture) == []
+    assert repeats(capture, dedup_skip=14) == [(5, 3), (6, 5), (7, 6)]  # without EtherTypes
+    assert repeats(capture, dedup_skip="link-layer") == [(2, 1), (3, 2), (7, 5)]
+    cut = write.pcap_record(T, 0, copies[0][:40], original_length=60) + write.pcap_record(
+        T, 0, copies[1][:44], original_length=60
+    )
+    assert repeats(write.pcap_header() + cut, dedup_skip="link-layer") == [(2, 1)]
+
+
+def test_without_link_layers_interfaces_and_link_types_still_count() -> None:
+    write = In(wire.LITTLE)
+    packet = protocols.ipv4(protocols.UDP, protocols.udp())
+    interfaces = write.interface(1) + write.interface(1) + write.interface(101)
+    data = [protocols.ethernet(protocols.IP, packet), protocols.ethernet(protocols.IP, packet), packet]
+    blocks = b"".join(write.enhanced_packet(number % 3, number, data[number % 3]) for number in range(6))
+    capture = write.section_header() + interfaces + blocks
+    for options, numbers in (({}, [4, 5, 6]), ({"dedup_ignore": "interface"}, [2, 4, 5, 6])):
+        report = converted(capture * 2, "pcapng", dedup=3, dedup_skip="link-layer", **options)[1]
+        found = [each.number for each in report.repeats]
+        assert found == (
+            numbers + [number + 6 for number in numbers] if not options else [2, 4, 5, 6, 7, 8, 9, 10, 11, 12]
+        )
 
 
 def test_packets_without_a_time_are_never_repeats_in_a_window_of_time() -> None:

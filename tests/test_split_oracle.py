@@ -164,6 +164,8 @@ def group_packets(packets: Sequence[Told], way: dict[str, Any]) -> list[list[Tol
                 "interface": (packet.section, packet.interface),
                 "link-type": packet.link_type,
                 "section": packet.section,
+                "flow": None,  # none has IP
+                "host": None,
             }[way["by"]]
         groups.setdefault(key, []).append(packet)
     return list(groups.values())
@@ -266,7 +268,7 @@ WAYS = st.one_of(
         st.sampled_from(["0.25s", "0.5s", "1s", "2s", "0.000001s", "0.3s", "100000s"]),
         st.booleans(),
     ),
-    st.sampled_from([{"by": "interface"}, {"by": "link-type"}, {"by": "section"}]),
+    st.sampled_from([{"by": "interface"}, {"by": "link-type"}, {"by": "section"}, {"by": "flow"}, {"by": "host"}]),
 )
 
 

@@ -343,6 +343,8 @@ def _digest_fields(step_arguments: StepArguments) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, value in step_arguments.items():
         given: Any = value
+        if name == "dedup_skip" and isinstance(given, str) and given.isdecimal():
+            given = int(given)
         if isinstance(given, str | bool) or given is None:
             pass
         elif name in _TIMES:

@@ -46,6 +46,7 @@ COMMANDS = {
             (
                 "pcapconv split big.pcap 'hour-%Y%m%d-%H.pcap' --interval 1h --align",
                 "pcapconv split mixed.pcapng '{stem}-{link_type}.pcap' --by link-type",
+                "pcapconv split mixed.pcapng '{flow}.pcapng' --by flow",
             ),
             ("pcapconv.cli.split", "split"),
         ),

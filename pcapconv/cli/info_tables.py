@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pcapconv.cli.terminal import Painter, align_columns, display_width
+from pcapconv.cli.terminal import Painter, align_columns
 from pcapconv.describing.capture_info import CaptureInfo
 from pcapconv.describing.entries import Duration, Instant
 from pcapconv.describing.traffic_entries import Conversation, ProtocolEntry, Talker, TrafficList
+from pcapconv.text import display_width
 
 _MOST_LINES = 50  # of a table of conversations or talkers
 _MOST_PROTOCOLS = 200

@@ -67,13 +67,15 @@ _ZONE_LETTERS: dict[str, Callable[[int, TimeZone], str]] = {  # of seconds since
 
 class TemplateValues(NamedTuple):
     """The values of a template's fields for one file. `number` is the value of `{index}`, from 1. `start` is in seconds
-    since 1970, None for a file without a time. `interface` and `link_type` are any text."""
+    since 1970, None for a file without a time. `interface`, `link_type`, `flow` and `host` are any text."""
 
     number: int
     start: Fraction | None
     interface: str
     link_type: str
     section: int
+    flow: str = "none"
+    host: str = "none"
 
 
 class _Piece(NamedTuple):
@@ -129,6 +131,10 @@ class Template:
                 return safe(values.interface)
             case "link_type":
                 return safe(values.link_type)
+            case "flow":
+                return safe(values.flow)
+            case "host":
+                return safe(values.host)
             case _:
                 return safe(stem)
 
@@ -173,7 +179,7 @@ def _field(text: str, field: str, form: str, conversion: str | None) -> _Piece |
         return _Piece(field, form or _INDEX)
     if field == "start" and not conversion:
         return _Piece(field, _time_form(text, form or _START))
-    if field in ("interface", "link_type", "section", "stem") and not form and not conversion:
+    if field in ("interface", "link_type", "section", "stem", "flow", "host") and not form and not conversion:
         return _Piece(field, "")
     return None
 

@@ -3081,3 +3081,4 @@ def copy_comments(
 
 include "compiled_headers.pxi"
 include "compiled_traffic.pxi"
+include "compiled_flows.pxi"

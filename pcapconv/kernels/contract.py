@@ -57,6 +57,13 @@ OPTION_COUNTS = 65538  # how many entries there are
 COMMENTS, OTHER_OPTIONS, OVERRUNS, DROP_COUNTS = range(4)
 OPTION_SUMS = 4  # how many entries there are
 
+# FlowTable
+WAITING = 2**63  # the lowest number of fragments whose first one has not come
+NO_GROUP = 2**64 - 1  # group_rows: a number that is left out
+MOST_DATAGRAMS = 2**16  # fragmented datagrams whose flows are known
+PACKET_COST = 64  # bytes that a packet counts besides its own in distances
+FRAGMENT_DISTANCE = 2**22  # bytes; how far behind another fragment the first one may come
+
 FILTER_MEMORY = 16  # how many words of memory a program of a Filter has
 MOST_TICKS = 2**64 - 1  # the highest time that a packet can have
 ALWAYS, NEVER = (0, MOST_TICKS, 1), (1, 0, 0)  # entries of `ranges` that select every packet, and no packet

@@ -8,10 +8,13 @@ writes them. The exception: parts of `ByOwnInterfaces` declare only their own in
 |---|---|
 | `splitter.py` | the base of all splitters: the part for each item, and the shared blocks with which a part begins |
 | `by_count_or_size.py` | `max_packets` and `max_bytes`: a new part when the previous one is full |
-| `mask_splitter.py` | the base of the next two files: a kernel's mask selects each part's rows of a batch |
+| `keyed_splitter.py` | the base of all files below: parts have keys |
+| `mask_splitter.py` | the base of splits by time and interface: a kernel's mask selects each part's rows of a batch |
 | `by_time.py` | `interval`: a part for each interval of time |
 | `intervals.py` | the intervals of `interval`: of fixed length, or by the clocks of a time zone (`align`) |
 | `by_interface_or_link_type.py` | `by`: a part for each interface, link type or section; interfaces' new ids in parts |
+| `by_flow_or_host.py` | `by`: a part for each flow or host, by the headers of packets |
+| `flow_names.py` | the names of flows and hosts |
 | `parts.py` | the parts of a run and their files: opened, written, named, finished; their limits |
 | `parts_sink.py` | the conversion's sink for a split: makes the splitter and commits the parts |
 
@@ -31,11 +34,12 @@ from pcapconv.errors import UsageError
 from pcapconv.formats.output_compression import choose_compression
 from pcapconv.io.compression import stem_of
 from pcapconv.io.file_set import FileSet
-from pcapconv.io.name_template import Template
+from pcapconv.io.name_template import FIELDS, Template
 from pcapconv.io.paths import SIDECAR_SUFFIX, Readable
 from pcapconv.io.source import check_salvage, open_source, read_file, spool
 from pcapconv.report import Report
 from pcapconv.splitting.by_count_or_size import ByCount, BySize
+from pcapconv.splitting.by_flow_or_host import ByFlow, ByHost
 from pcapconv.splitting.by_interface_or_link_type import KEYS, open_splitter
 from pcapconv.splitting.by_time import ByInterval
 from pcapconv.splitting.parts import MOST_PARTS, OpenParts
@@ -54,7 +58,9 @@ if TYPE_CHECKING:
     from pcapconv.steps.typed_values import LengthOfTime
     from pcapconv.time_zones import TimeZone
 
-By = Literal["interface", "link-type", "section"]
+By = Literal["interface", "link-type", "section", "flow", "host"]
+
+_BY_HEADERS: dict[str, Callable[[OpenParts], Splitter]] = {"flow": ByFlow, "host": ByHost}
 
 _EXAMPLES = (  # of the arguments that decide where a new part begins
     ("max_packets", 10000),
@@ -63,6 +69,8 @@ _EXAMPLES = (  # of the arguments that decide where a new part begins
     ("by", "interface"),
     ("by", "link-type"),
     ("by", "section"),
+    ("by", "flow"),
+    ("by", "host"),
 )
 
 
@@ -99,13 +107,15 @@ def split(
 
     * `source`: a path, `-` for stdin, or a binary file object, which stays open.
     * `template`: the names of the parts. The fields are `{index}`, `{start:%Y%m%dT%H%M%S}`, `{interface}`,
-      `{link_type}`, `{section}` and `{stem}`, the source's name without its suffix.
+      `{link_type}`, `{section}` and `{stem}`, the source's name without its suffix; `{flow}` and `{host}` if `by` is
+      that.
     * `max_packets`: begin a new part after so many packets.
     * `max_bytes`: begin a new part before a part exceeds this size in bytes: a number, or text such as `"100MB"`.
     * `interval`: begin a new part after this length of time, such as `"1h"` or `timedelta(hours=1)`, counted from the
       first packet.
     * `align`: count intervals by the clock of `timezone`, from 1970.
-    * `by`: make a part for each interface, link type or section.
+    * `by`: make a part for each interface, link type, section, flow or host. Flows have both directions of a
+      connection; each packet is in the parts of both its hosts.
     * `max_parts`: refuse to make more parts; None for 10,000.
     * `to`: the format to write, `"pcap"` or `"pcapng"`; None for the format of the template's suffix.
     * `sidecar`: in a split by link type to pcap, write what pcap cannot hold to `STEM.meta.json` beside the parts, from
@@ -121,7 +131,7 @@ def split(
     check_on_loss(on_loss)
     check_salvage(salvage=salvage, strict=strict)
     zone = argument_values.parse_timezone("timezone", options.get("timezone"))
-    naming = Template(os.fspath(template), zone=zone)
+    naming = Template(os.fspath(template), (*FIELDS, by) if by in _BY_HEADERS else FIELDS, zone)
     format_name = formats.target_format(naming.text, to)
     make_splitter = _splitter_maker(max_packets, max_bytes, interval, zone if align else None, by)
     most = MOST_PARTS if max_parts is None else argument_values.parse_count("max_parts", max_parts)
@@ -209,6 +219,8 @@ def _splitter_maker(
     if interval is not None:
         length = typed_values.duration("interval", interval, positive=True)
         return lambda parts: ByInterval(parts, length, align_to)
+    if by in _BY_HEADERS:
+        return _BY_HEADERS[by]
     if by not in KEYS:
-        raise UsageError(f"{argument('by', by)}: must be one of {', '.join(KEYS)}", option="by")
+        raise UsageError(f"{argument('by', by)}: must be one of {', '.join((*KEYS, *_BY_HEADERS))}", option="by")
     return lambda parts: open_splitter(parts, by)

@@ -9,25 +9,22 @@ from abc import abstractmethod
 from array import array
 from collections.abc import Callable, Hashable, Iterator
 
-from pcapconv.kernels import choose
 from pcapconv.model import Columns, Interface, PacketBatch
+from pcapconv.splitting.keyed_splitter import KeyedSplitter
 from pcapconv.splitting.parts import OpenPart, OpenParts
-from pcapconv.splitting.splitter import Splitter, slice_rows
+from pcapconv.splitting.splitter import slice_rows
 from pcapconv.steps.batch_rows import select_rows
 
 MOST_ROWS = 2**20  # the most rows that one kernel call looks at
 
 
-class MaskSplitter(Splitter):
-    """A splitter whose parts have keys, and for which packets of several parts may be mixed in a batch. For each part a
-    kernel fills a mask, which selects the part's rows."""
+class MaskSplitter(KeyedSplitter):
+    """A splitter for which a kernel fills a mask for each part, which selects the part's rows of a batch."""
 
     fewest_rows = 64  # the fewest rows that one kernel call looks at
 
     def __init__(self, parts: OpenParts, key_of: Callable[[Interface], Hashable] = lambda _: None) -> None:
         super().__init__(parts, key_of)
-        self._kernels = choose()
-        self._part_by_key: dict[Hashable, OpenPart] = {}
         self._selected = Columns(0)
         self._call_rows = MOST_ROWS
 
@@ -62,20 +59,6 @@ class MaskSplitter(Splitter):
     @abstractmethod
     def _part_and_table(self, batch: PacketBatch, columns: Columns, row: int) -> tuple[OpenPart, array[int]]:
         """The part for a row, and the table for `rows_in_ranges` that selects all rows of this part."""
-
-    def _part_of(self, key: Hashable) -> OpenPart:
-        """The part with this key, which is opened if necessary. If a part was opened before any key was known, the
-        first key gets that part."""
-        part = self._part_by_key.get(key)
-        if part is None:
-            first = self._current is not None and self._current.key is None
-            part = self._current if first and self._current is not None else self._parts.new_part()
-            part.key = key
-            self._part_by_key[key] = part
-        return part
-
-    def _has_part(self, key: Hashable) -> bool:
-        return key in self._part_by_key
 
 
 def _difference(mask: bytearray, subset: bytearray) -> bytes:

@@ -4,6 +4,8 @@ Strategy: the kernel `RepeatWindow` holds the packets of the window and compares
 interfaces are in the same group: each interface is a group of its own, or each link type with `ignore` interface. Times
 are whole numbers of a unit in which every resolution down to 10^-12 s and 2^-32 s is exact; finer times are cut.
 
+If the link layer does not count, a kernel moves the beginning of each packet behind it, in columns of their own.
+
 As long as nothing repeats and there are several interfaces, a second, smaller window looks for packets that are the
 same but for the interface, so that the command line can name the argument that finds them.
 """
@@ -23,10 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from fractions import Fraction
 
-    from pcapconv.model import Interface, PacketBatch
+    from pcapconv.header_columns import HeaderColumns
+    from pcapconv.model import Columns, Interface, PacketBatch
 
 MOST_PACKETS = 2**20  # how many packets are held at most
 IGNORABLE = "interface", "length"
+LINK_LAYER = "link-layer"  # what `dedup_skip` can be besides a number
+
+_HEADERS = ("network_protocol", "network_at", "vlan_count", "payload_at", "payload_captured", "payload_length")
 
 _MOST_PACKETS_ACROSS = 2**16
 _UNITS = 2**32 * 5**12  # units of exact times in a second
@@ -35,12 +41,14 @@ _LONGEST = 2**125  # units: farther apart than any two times
 
 class DedupRule(NamedTuple):
     """Which packets repeat others: the window is the number of `packets` before a packet, or the length of time in
-    `seconds`; what `ignore` has of `IGNORABLE` may differ, and the first `skip` bytes may."""
+    `seconds`; what `ignore` has of `IGNORABLE` may differ, and the first `skip` bytes may, and, with `skip_link_layer`,
+    what is in front of the network packet and behind it."""
 
     packets: int | None
     seconds: Fraction | None
     ignore: Collection[str] = ()
     skip: int = 0
+    skip_link_layer: bool = False
 
 
 class Duplicates:
@@ -55,6 +63,7 @@ class Duplicates:
         if "interface" not in rule.ignore:
             widened = rule._replace(ignore={"interface", *rule.ignore})
             self._search_across = _Search(widened, _MOST_PACKETS_ACROSS, ascending=ascending)
+        self._link_layers = _LinkLayers() if rule.skip_link_layer else None
         self._interfaces = 0  # so far
         self.total = self.across = 0
         self.listed: list[Repeat] = []
@@ -69,9 +78,10 @@ class Duplicates:
     def find(self, batch: PacketBatch, mask: bytearray) -> int:
         """Set to 0 the mask of the rows that repeat a packet. Return how many rows are done: all, or those before the
         first whose time is needed and cannot be determined."""
+        columns = batch.columns if self._link_layers is None else self._link_layers.without(batch)
         if self._search_across is not None and self._interfaces + len(batch.interfaces) > 1:
-            self._search_across.find(batch, bytearray(mask))
-        return self._search.find(batch, mask)
+            self._search_across.find(batch, columns, bytearray(mask))
+        return self._search.find(batch, columns, mask)
 
     def note(self, batch: PacketBatch, stop: int) -> None:
         """Count and list the repeated packets among the rows before `stop` of the batch that `find` was called with."""
@@ -146,24 +156,28 @@ class _Search:
         return first
 
     def begin_section(self) -> int:
-        """Begin a section, which has no interfaces yet; return how many the section before it had."""
-        interfaces = len(self._groups)
-        self._groups_before += interfaces
+        """Begin a section, which has no interfaces yet; return how many groups the section before it had."""
+        groups = len(self._groups)
+        self._groups_before += groups
         self._groups, self._scales = array("Q"), array("Q")
-        return interfaces
+        return groups
 
-    def find(self, batch: PacketBatch, mask: bytearray) -> int:
-        """Set to 0 the mask of the rows that repeat a packet, as in `Duplicates.find`."""
+    def find(self, batch: PacketBatch, columns: Columns, mask: bytearray) -> int:
+        """Set to 0 the mask of the rows that repeat a packet, as in `Duplicates.find`. What is compared is in
+        `columns`, in which, without link layers, each interface has two numbers."""
         rule = self._rule
-        for interface in batch.interfaces[len(self._groups) :]:
-            own_group = self._groups_before + len(self._groups)
-            self._groups.append(interface.link_type if "interface" in rule.ignore else own_group)
-            self._scales.extend(_scale(interface))
+        kinds = 2 if rule.skip_link_layer else 1
+        for interface in batch.interfaces[len(self._groups) // kinds :]:
+            for kind in range(kinds):
+                group = kinds * interface.link_type + kind
+                own_group = self._groups_before + len(self._groups)
+                self._groups.append(group if "interface" in rule.ignore else own_group)
+                self._scales.extend(_scale(interface))
         if len(self.repeated) < batch.rows:
             self.repeated = array("Q", bytes(8 * batch.columns.capacity))
         rows: int = self._window.find(
             batch.buffer,
-            batch.columns,
+            columns,
             batch.rows,
             mask,
             self._first_place(batch),
@@ -184,6 +198,21 @@ class _Search:
     def close(self) -> None:
         """Remove temporary files."""
         self._store.close()
+
+
+class _LinkLayers:
+    """Packets without their link layers."""
+
+    def __init__(self) -> None:
+        self._headers: HeaderColumns | None = None
+
+    def without(self, batch: PacketBatch) -> Columns:
+        """The columns of a batch without the link layers of packets, see the kernel `skip_link_layers`."""
+        self._headers = batch.headers(*_HEADERS, into=self._headers)
+        columns = batch.columns.with_copies(batch.rows, "data_at", "captured_length", "original_length", "interface")
+        link_types = array("Q", [interface.link_type for interface in batch.interfaces])
+        choose().skip_link_layers(columns, batch.rows, self._headers, link_types)
+        return columns
 
 
 def _scale(interface: Interface) -> tuple[int, ...]:

@@ -1,4 +1,5 @@
-"""A buffer with packets, which `packet_sorter` sorts, writes to a temporary file and reads from there."""
+"""A buffer with packets, which `packet_sorter` sorts, writes to a temporary file and reads from there; splits by flow
+and host hold packets in it, too."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import Any
 
 from pcapconv.io.read_write import TEMPORARY_FILE, write_all, writing
 from pcapconv.kernels import choose
-from pcapconv.model import Columns
+from pcapconv.model import Columns, Interface, PacketBatch
 
 HEADER = Struct("<QQ")  # of a piece: its packets, and where their bytes end in it
 
@@ -46,6 +47,25 @@ class PacketBuffer:
             buffer, columns, numbers, order, first, self.buffer, self.end, self.columns, self.numbers, self.rows
         )
         return index, status
+
+    def as_batch(self, like: PacketBatch, interfaces: list[Interface], *, format_only: bool) -> PacketBatch:
+        """The packets as a batch of the section and with the properties of the batch `like`. With `format_only`, count
+        what no other format can hold."""
+        batch = PacketBatch(
+            self.buffer,
+            self.columns,
+            self.rows,
+            first_number=self.numbers[0],
+            section=like.section,
+            interfaces=interfaces,
+            count_format_only=like.count_format_only,
+        )
+        batch.numbers = None if isinstance(self.numbers, range) else self.numbers[: self.rows]
+        batch.contiguous = self.only_records
+        batch.header_order = like.header_order
+        if format_only and like.count_format_only is not None:
+            batch.format_only = like.count_format_only(batch)
+        return batch
 
     def part(self, begin: int, end: int) -> PacketBuffer:
         """The rows from `begin` up to `end`, in the same buffer."""

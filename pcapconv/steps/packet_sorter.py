@@ -107,21 +107,7 @@ class PacketSorter:
         self._keys.add_interfaces(interfaces)
         for packets in self._sorted():
             self._keys.forget_carried_times(packets.columns, packets.rows)
-            batch = PacketBatch(
-                packets.buffer,
-                packets.columns,
-                packets.rows,
-                first_number=packets.numbers[0],
-                section=first.section,
-                interfaces=interfaces,
-                count_format_only=first.count_format_only,
-            )
-            batch.numbers = None if isinstance(packets.numbers, range) else packets.numbers[: packets.rows]
-            batch.contiguous = packets.only_records
-            batch.header_order = first.header_order
-            if self._has_format_only and first.count_format_only is not None:
-                batch.format_only = first.count_format_only(batch)
-            yield batch
+            yield packets.as_batch(first, interfaces, format_only=self._has_format_only)
         self._clear()
 
     def _clear(self) -> None:

@@ -41,7 +41,7 @@ from pcapconv.model import Interface, Item, Notice
 from pcapconv.spec import pcapng
 from pcapconv.spec.given_values import whole_number
 from pcapconv.steps import BasePlan, Step, argument_values, typed_values
-from pcapconv.steps.duplicates import IGNORABLE, MOST_PACKETS, DedupRule
+from pcapconv.steps.duplicates import IGNORABLE, LINK_LAYER, MOST_PACKETS, DedupRule
 from pcapconv.steps.edit_arguments import packet_edits, time_edits
 from pcapconv.steps.edit_packets import EditPackets, PacketEdits
 from pcapconv.steps.edit_times import EditTimes, TimeEdits
@@ -70,9 +70,9 @@ _MOST_RANGES_SHOWN = 5
 _MOST_BYTES = 2**32 - 1
 _SLACK = "1s"  # by how much times may go back, if `in_order` does not say it
 _MOST_COMMENTS = 16 * 2**20  # characters of comments for the capture
-_WHOLE_NUMBERS = {"first", "last", "dedup_skip", "snaplen", "chop"}
+_WHOLE_NUMBERS = {"first", "last", "snaplen", "chop"}
 _LISTS = {"packets", "drop_packets"}  # which `typed_values` checks, as the next ones
-_TYPED = {"after", "before", "rebase_time", "shift_time", "dedup"}
+_TYPED = {"after", "before", "rebase_time", "shift_time", "dedup", "dedup_skip"}
 _FLAGS = {"invert", "sort", "adjust_length"}
 REPEATABLE = {
     "interface",
@@ -105,7 +105,7 @@ class SelectingArguments(TypedDict, total=False):
     where: Callable[[Packet], object] | None
     dedup: int | str | timedelta | None
     dedup_ignore: Sequence[str]
-    dedup_skip: int | None
+    dedup_skip: int | str | None
     invert: bool
 
 
@@ -474,10 +474,22 @@ def _dedup_rule(step_arguments: StepArguments) -> DedupRule | None:
             f"{argument('dedup_ignore', kind)}: must be {' or '.join(IGNORABLE)}, or both with a comma",
             option="dedup_ignore",
         )
-    if skip is not None and skip > _MOST_BYTES:
-        raise UsageError(f"{argument('dedup_skip')}: packets have at most {_MOST_BYTES} bytes", option="dedup_skip")
-    skip = 0 if skip is None else argument_values.parse_count("dedup_skip", skip)
+    if skip == LINK_LAYER:
+        return DedupRule(packets, seconds, frozenset(ignore), skip_link_layer=True)
+    skip = 0 if skip is None else _parse_skip(skip)
     return DedupRule(packets, seconds, frozenset(ignore), skip)
+
+
+def _parse_skip(skip: int | str) -> int:
+    """Return how many bytes at the front of packets do not count. Raises UsageError."""
+    if isinstance(skip, bool) or not isinstance(skip, int | str) or (isinstance(skip, str) and not skip.isdecimal()):
+        raise UsageError(
+            f"{argument('dedup_skip', skip)}: must be a number of bytes from 1, or {LINK_LAYER}", option="dedup_skip"
+        )
+    number = skip if isinstance(skip, int) and skip > 0 else argument_values.parse_count("dedup_skip", skip)
+    if number > _MOST_BYTES:
+        raise UsageError(f"{argument('dedup_skip')}: packets have at most {_MOST_BYTES} bytes", option="dedup_skip")
+    return number
 
 
 def _parse_window(window: int | str | timedelta) -> tuple[int | None, Fraction | None]:

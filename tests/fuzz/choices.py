@@ -42,7 +42,7 @@ STEP_CHOICES: dict[str, list[Any]] = {
     "filter": ["greater 20", "tcp port 80", "link[0] = 7", "ip or arp", "inbound", "ip6 protochain 58"],
     "dedup": [1, 4, 1000, "0s", "1ms", "1s", "100000d"],
     "dedup_ignore": [["interface"], ["length"], ["interface,length"]],
-    "dedup_skip": [1, 14, 1000],
+    "dedup_skip": [1, 14, 1000, "link-layer"],
     "invert": [True],
     "snaplen": [1, 4, 16, 60, 65535],
     "chop": [[1], [4], [-4], [4, -4], [1000], ["12:4"], ["-8:-4", 2], ["4:-2", "8:4", -1]],
@@ -112,6 +112,7 @@ def _split(random: Random) -> Options:
         {"max_bytes": random.choice(["1000", "4000", "1MB"])},
         {"interval": random.choice(["250ms", "1s", "1h", "1000000d"]), "align": bool(random.randrange(2))},
         {"by": random.choice(["interface", "link-type", "section"])},
+        {"by": random.choice(["flow", "host"])},
         {"by": "link-type", "sidecar": True, "sidecar_secrets": bool(random.randrange(2))},
     ]
     way = random.choice(ways)

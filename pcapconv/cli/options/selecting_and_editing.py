@@ -233,14 +233,16 @@ _SELECTED = (
     ),
     Option(
         "dedup_skip",
-        "number",
+        "text",
         "For --dedup: leave the first N bytes out",
         SELECTED,
         SELECTING,
         "N",
-        example="14",
+        example="link-layer",
         manual="Do not compare the first N bytes of packets for `--dedup`. A packet of N bytes or fewer is compared "
-        "whole.",
+        "whole. With `link-layer` in place of N, packets are compared from the header of IP or ARP on, up to the end "
+        "that this states: MAC addresses, VLAN tags, MPLS labels, padding and frame check sequences do not count. Of "
+        "other packets of Ethernet, MAC addresses and VLAN tags do not count.",
     ),
     Option(
         "invert",

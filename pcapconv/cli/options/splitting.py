@@ -58,9 +58,13 @@ SPLITTING = (
         "Make one part for each",
         PARTS,
         SPLIT,
-        choices=("interface", "link-type", "section"),
+        choices=("interface", "link-type", "section", "flow", "host"),
         example="link-type",
-        manual="Make one part for each interface, link type or section.",
+        manual="Make one part for each interface, link type, section, flow or host. A flow is a protocol of IP and two "
+        "addresses with their ports, in both directions; a fragment goes to the flow of its first fragment. With "
+        "`host`, a packet is in two parts: that of its source and that of its destination. Packets without IP are in a "
+        "part of their own. Of packets in tunnels, the outermost addresses count.",
+        page="how-to/split-by-flow",
     ),
     Option(
         "max_parts",

@@ -9,6 +9,8 @@ comparing             compares packets
 counting              counts packets and their options
 headers               reads the headers of packets into columns
 traffic               `TrafficTable`, `count_traffic`: conversations, hosts and protocols
+flow_table            `FlowTable`, `group_rows`: flows and hosts, and rows by them
+link_layers           rows without their link layers
 host_order            headers in packets that follow the file's byte order
 chains                searches damaged bytes for chains of sound records
 packet_rows           `PacketRows`, `PacketLoop`, `exact_times`: packets as Python objects
@@ -44,9 +46,11 @@ from pcapconv.kernels.interpreted.comparing import fingerprints, match_keys, sam
 from pcapconv.kernels.interpreted.counting import count_options, count_packets, sum_options
 from pcapconv.kernels.interpreted.editing import cut_packets, remove_bytes
 from pcapconv.kernels.interpreted.encoding import copy_records, encode_pcap, encode_pcapng
+from pcapconv.kernels.interpreted.flow_table import FlowTable, group_rows
 from pcapconv.kernels.interpreted.headers import read_headers
 from pcapconv.kernels.interpreted.host_order import swap_headers
 from pcapconv.kernels.interpreted.indexing import index_pcap, index_pcapng
+from pcapconv.kernels.interpreted.link_layers import skip_link_layers
 from pcapconv.kernels.interpreted.ordering import argsort, count_falls, extremes, first_out_of_order, first_too_early
 from pcapconv.kernels.interpreted.packet_appender import PacketAppender
 from pcapconv.kernels.interpreted.packet_filter import Filter
@@ -78,6 +82,7 @@ NAME = "interpreted"
 
 __all__ = [
     "Filter",
+    "FlowTable",
     "PacketAppender",
     "PacketLoop",
     "PacketMerger",
@@ -110,6 +115,7 @@ __all__ = [
     "first_unsound",
     "follow_records",
     "gather_rows",
+    "group_rows",
     "index_pcap",
     "index_pcapng",
     "list_of_item",
@@ -124,6 +130,7 @@ __all__ = [
     "rows_within",
     "same_data",
     "shift_times",
+    "skip_link_layers",
     "sum_options",
     "swap_headers",
     "to_nanoseconds",
