@@ -332,7 +332,7 @@ class Conversion:
         if report.read_until is None and not enough:
             for warning in self._plan.warnings(report.packets_read):
                 report.add_warning(Notice(None, warning))
-        report.losses |= self._plan.losses
+        report.losses = dict(Counter(report.losses) + Counter(self._plan.losses))
         if self._snaplens is not None:
             self._snaplens.count(report)
         self.files = sink.written_files(report) if hashed else []

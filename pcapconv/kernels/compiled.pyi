@@ -267,3 +267,16 @@ def read_headers(
     out: HeaderColumns,
     inner: bool,
 ) -> None: ...
+def decapsulate(
+    buffer: bytes | bytearray,
+    columns: Columns,
+    first: int,
+    stop: int,
+    link_types: array[int],
+    kinds: int,
+    new_ids: array[int],
+    only: bool,
+    big: bool,
+    marks: bytearray,
+    tunnels: array[int],
+) -> tuple[int, int]: ...

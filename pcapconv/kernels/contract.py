@@ -54,6 +54,17 @@ OPTION_COUNTS = 65538  # how many entries there are
 COMMENTS, OTHER_OPTIONS, OVERRUNS, DROP_COUNTS = range(4)
 OPTION_SUMS = 4  # how many entries there are
 
+# `new_ids` of decapsulate has TARGETS values for each interface: the id of its packets that are in no tunnel, and the
+# ids of packets that come out of tunnels, by their link type in the order of INNER_LINK_TYPES; UNDECLARED where an
+# interface is still to be declared. `tunnels` has a count for each kind, by its code.
+INNER_LINK_TYPES = (1, 9, 101, 219)  # Ethernet, PPP, RAW, MPLS
+TARGETS = 1 + len(INNER_LINK_TYPES)
+UNDECLARED = 2**64 - 1
+TUNNEL_COUNTS = 32  # how many entries `tunnels` has
+DECAPSULATED, OPTIONS_CHANGE = 1, 2  # `marks` of decapsulate: out of a tunnel; and its options no longer hold
+PACKET_FLAGS, PACKET_HASH = 2, 3  # codes of options
+FCS_LENGTH_IN_FLAGS = 0x1E0  # the bits of packet flags that state the length of the frame check sequence
+
 FILTER_MEMORY = 16  # how many words of memory a program of a Filter has
 MOST_TICKS = 2**64 - 1  # the highest time that a packet can have
 ALWAYS, NEVER = (0, MOST_TICKS, 1), (1, 0, 0)  # entries of `ranges` that select every packet, and no packet

@@ -4,10 +4,10 @@ A step owns the batch of packets that it receives, and may change its attributes
 the base of all steps, has the rules. A plan (`BasePlan`) makes the steps of a conversion.
 
 * Modules that are steps: `sort` orders packets by time; `select` passes on the selected packets; `secrets` extracts key
-  logs or adds secrets; `strip` leaves out metadata; `edit_packets` cuts and comments packets; `edit_times` moves and
-  sets times; `relabel` adds comments to a capture and changes what its interfaces declare; `snaplens` raises a snaplen
-  that packets exceed; `simple_packets` encodes Simple Packets that belong to another interface than 0. Sidecars, the
-  normal form and others have steps of their own.
+  logs or adds secrets; `strip` leaves out metadata; `decapsulate` takes packets out of tunnels; `edit_packets` cuts and
+  comments packets; `edit_times` moves and sets times; `relabel` adds comments to a capture and changes what its
+  interfaces declare; `snaplens` raises a snaplen that packets exceed; `simple_packets` encodes Simple Packets that
+  belong to another interface than 0. Sidecars, the normal form and others have steps of their own.
 * Modules that help steps: `plan` checks the selecting and editing arguments and makes the steps in their order;
   `argument_values` parses the texts of arguments; `edit_arguments` turns those that edit packets into edits;
   `packet_sorter` orders any number of packets by time, with keys from `time_keys`: where they are in the input

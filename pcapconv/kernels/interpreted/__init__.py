@@ -8,6 +8,7 @@ times, ordering       moves times; looks at the order of packets, and sorts keys
 comparing             compares packets
 counting              counts packets and their options
 headers               reads the headers of packets into columns
+decapsulating         takes packets out of tunnels
 host_order            headers in packets that follow the file's byte order
 chains                searches damaged bytes for chains of sound records
 packet_rows           `PacketRows`, `PacketLoop`, `exact_times`: packets as Python objects
@@ -41,6 +42,7 @@ from pcapconv.kernels.interpreted.chains import (
 )
 from pcapconv.kernels.interpreted.comparing import fingerprints, match_keys, same_data
 from pcapconv.kernels.interpreted.counting import count_options, count_packets, sum_options
+from pcapconv.kernels.interpreted.decapsulating import decapsulate
 from pcapconv.kernels.interpreted.editing import cut_packets, remove_bytes
 from pcapconv.kernels.interpreted.encoding import copy_records, encode_pcap, encode_pcapng
 from pcapconv.kernels.interpreted.headers import read_headers
@@ -92,6 +94,7 @@ __all__ = [
     "count_options",
     "count_packets",
     "cut_packets",
+    "decapsulate",
     "encode_pcap",
     "encode_pcapng",
     "exact_times",

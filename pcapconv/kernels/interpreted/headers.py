@@ -123,6 +123,13 @@ def read_headers(
     out.rows = rows
 
 
+def outermost_tunnel(data: memoryview, original_length: int, link_type: int) -> dict[str, int]:
+    """The outermost tunnel of a packet: the columns from `tunnel` to `inner_link_type`; empty if it is in none."""
+    reading = _Reading(data, max(len(data), original_length), outermost_only=True)
+    reading.read(link_type, False)
+    return reading.tunnel
+
+
 class _EndedError(Exception):
     """The reading of a packet ends here, for this reason."""
 
@@ -132,9 +139,11 @@ class _EndedError(Exception):
 
 class _Reading:
     """The reading of one packet. `at` is where the next header begins; `found` are the values of the packet that is
-    read now, by column, `outermost` those of the outermost packet."""
+    read now, by column, `outermost` those of the outermost packet. With `outermost_only`, the packet in a tunnel is not
+    read."""
 
-    def __init__(self, data: memoryview, original_length: int) -> None:
+    def __init__(self, data: memoryview, original_length: int, *, outermost_only: bool = False) -> None:
+        self.outermost_only = outermost_only
         self.data, self.at, self.end, self.stated = data, 0, len(data), original_length
         self.path: list[int] = []
         self.found: dict[str, Any] = {"link_at": 0, "vlan_count": 0, "mpls_count": 0}
@@ -245,6 +254,8 @@ class _Reading:
         if not self.tunnel:
             lengths = {"inner_captured": self.end - self.at, "inner_length": self.stated - self.at}
             self.tunnel = {"tunnel": kind, "inner_at": self.at, "inner_link_type": _LINK_OF[protocol]} | lengths
+        if self.outermost_only:
+            raise _EndedError(COMPLETE)
         self.found = {"link_at": self.at, "vlan_count": 0, "mpls_count": 0}
         self.payload()
         self.ip_version = 0
