@@ -286,7 +286,7 @@ _EDITED = (
     Option(
         "only_decapsulated",
         "flag",
-        "Leave out packets that --decapsulate leaves alone",
+        "Leave out packets that are in no such tunnel",
         EDITED,
         CONVERTING,
         manual="Leave out packets that are in no tunnel of the kinds that `--decapsulate` names.",
