@@ -734,14 +734,13 @@ def held_by_pcap(kept: Sequence[Packet], units: int) -> tuple[list[InPcap], Mapp
         raise ValueError("packets of several link types")
     held, lost = [], Counter[str]()
     for packet in kept:
-        lost["packets-without-time"] += packet.ticks is None
-        packet = stated(packet)
         if packet.ticks is not None and packet.time is None:
             raise ValueError("a time that nobody can tell")
         exact = (packet.time or Fraction(0)) * units
         ticks = exact.numerator // exact.denominator
         if not 0 <= ticks < units << 32:
             raise ValueError("a time that pcap cannot hold")
+        lost["packets-without-time"] += packet.ticks is None
         lost["time-digits"] += ticks != exact
         held.append(InPcap(ticks, packet.original_length, packet.data))
     return held, +lost

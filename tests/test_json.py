@@ -350,7 +350,20 @@ def test_the_report_of_a_batch(run: Run, tmp_path: Path) -> None:
     assert run("batch", source, tmp_path / "up", "--report", "-", "-q", "--to", "pcapng", "--include", "a.pcap")[0] == 0
     status, last = run("batch", source, tmp_path / "2", "--report", "-", "-q", "--to", "pcapng", "--include", "a.pcap")
     found.append(last)
-    status, last = run("batch", source, tmp_path / "4", "--report", "-", "-q", "--dedup", "4", "--include", "a.pcap", "--decapsulate", "all")
+    status, last = run(
+        "batch",
+        source,
+        tmp_path / "4",
+        "--report",
+        "-",
+        "-q",
+        "--dedup",
+        "4",
+        "--include",
+        "a.pcap",
+        "--decapsulate",
+        "all",
+    )
     assert (status, last["repeats_total"], last["decapsulated"]["not_in_tunnels"]) == (0, 0, 1)
     found.append(last)
     strict = ["--to", "pcap", "--on-loss", "fail", "--include", "a.pcapng"]

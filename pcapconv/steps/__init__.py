@@ -124,7 +124,8 @@ class BasePlan:
     capture after another.
 
     `needs_survey` is true if `survey` must read the whole capture before the first run; `selects_or_edits_packets` if
-    packets may be left out or changed; `adds_packet_comments` if packets get comments. `extract_to` is the path for
+    packets may be left out or changed; `changes_interfaces` if packets may get other interfaces, which only Enhanced
+    Packets can name; `adds_packet_comments` if packets get comments. `extract_to` is the path for
     extracted secrets, or None. `losses` counts, by kind, what the steps of the last run lost, without the writer's
     losses.
 
@@ -154,6 +155,10 @@ class BasePlan:
 
     @property
     def selects_or_edits_packets(self) -> bool:  # noqa: D102
+        return False
+
+    @property
+    def changes_interfaces(self) -> bool:  # noqa: D102
         return False
 
     @property

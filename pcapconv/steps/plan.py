@@ -51,7 +51,6 @@ from pcapconv.steps.edit_times import EditTimes, TimeEdits
 from pcapconv.steps.relabel import SETTING_KEYS, Relabel, interface_label, names_interface
 from pcapconv.steps.secrets import ExtractSecrets, InjectSecrets, parse_secrets
 from pcapconv.steps.select import Criteria, Select
-from pcapconv.steps.simple_packets import EncodeSimplePackets
 from pcapconv.steps.sort import Sort
 from pcapconv.steps.strip import Strip, StripDoNotCopy
 from pcapconv.text import counted
@@ -202,7 +201,6 @@ class Plan(BasePlan):
         self._select: Select | None = None
         self._sort_step: Sort | None = None
         self._decapsulate: Decapsulate | None = None
-        self._losses: Counter[str] = Counter()
         self.steps(Counter())  # steps check values, too: raise their errors before any file is opened
         self._select = self._sort_step = self._decapsulate = None  # plans are sent to other processes, steps cannot be
 
@@ -233,9 +231,9 @@ class Plan(BasePlan):
         return self._criteria.last is not None or bool(self._criteria.interfaces or self._interface_settings)
 
     @property
-    def losses(self) -> Mapping[str, int]:
-        """What the steps of the last run lost, by kind."""
-        return self._losses
+    def changes_interfaces(self) -> bool:
+        """Return whether packets may get other interfaces."""
+        return bool(self._tunnel_kinds)
 
     @property
     def can_end(self) -> bool:
@@ -325,10 +323,7 @@ class Plan(BasePlan):
             steps.append(EditPackets(self._packet_edits, left_out))
         if self._time_edits != TimeEdits():
             steps.append(EditTimes(self._time_edits))
-        if self._tunnel_kinds:
-            self._losses = Counter()
-            steps.append(EncodeSimplePackets(self._losses))
-        else:
+        if not self._tunnel_kinds:
             steps += relabel
         if self._injected_secrets:
             steps.append(InjectSecrets(self._injected_secrets))
