@@ -3080,3 +3080,4 @@ def copy_comments(
 
 
 include "compiled_headers.pxi"
+include "compiled_decapsulating.pxi"
