@@ -89,6 +89,7 @@ class Decapsulate(Step):
         self._tunnels = array("Q", bytes(8 * TUNNEL_COUNTS))
         self._packets = self._others = 0
         self._own_columns = Columns(0)
+        self._same_ids = array("Q")  # for the kernel `renumber`: columns have the new ids already
         self._begin_section()
 
     @property
@@ -231,8 +232,9 @@ class Decapsulate(Step):
             replace_options(piece, options)
         copy = piece.copy()
         piece.buffer, piece.columns = bytearray(copy.buffer), copy.columns
-        ids = array("Q", range(len(self._interfaces)))
-        self._kernels.renumber(piece.buffer, piece.columns, piece.rows, ids, piece.section.byte_order == "big")
+        self._same_ids.extend(range(len(self._same_ids), len(self._interfaces)))
+        big = piece.section.byte_order == "big"
+        self._kernels.renumber(piece.buffer, piece.columns, piece.rows, self._same_ids, big)
 
     def _new_options(self, piece: PacketBatch, row: int) -> bytes:
         """The options of a packet that came out of a tunnel: without hashes, with flags that state no frame check
