@@ -114,6 +114,7 @@ class Conversion:
         self._report: Report | None = None
         self._digest: Digest | None = None
         self._reader: Reader | None = None
+        self._lost_by_step: Counter[str] = Counter()
         self._breach_noted = False
         self._tells_of_end = False  # whether a pipe that goes on behind the last packet is worth a message
         self.files: list[CaptureFile] = []
@@ -202,6 +203,11 @@ class Conversion:
     def merges(self) -> bool:
         """Whether `source` merges the `sources`."""
         return self.source not in self.sources
+
+    @property
+    def changes_interfaces(self) -> bool:
+        """Whether packets may get other interfaces than those that they have in the input."""
+        return self._plan.changes_interfaces
 
     def open_reader(self) -> Reader:
         """Open a reader for one run."""
@@ -333,6 +339,7 @@ class Conversion:
             for warning in self._plan.warnings(report.packets_read):
                 report.add_warning(Notice(None, warning))
         report.losses |= self._plan.losses
+        report.losses = dict(Counter(report.losses) + self._lost_by_step)
         if self._snaplens is not None:
             self._snaplens.count(report)
         self.files = sink.written_files(report) if hashed else []
@@ -418,8 +425,16 @@ class Conversion:
         self._digest = digest
 
     def steps(self, report: Report) -> list[Step]:
-        """New steps for one run: the plan's steps, between the steps that restore from and save to sidecars."""
-        steps = self._plan.steps(report.left_out)
+        """New steps for one run: the plan's steps, between the steps that restore from and save to sidecars. Simple
+        Packets are encoded after all other steps of the plan: until then they have no time."""
+        steps, self._lost_by_step = self._plan.steps(report.left_out), Counter()
+        keeps_blocks = report.target_format == "pcapng" or (
+            self._sidecars is not None and self._sidecars.writes_sidecar
+        )
+        if self.changes_interfaces and keeps_blocks:
+            from pcapconv.steps.simple_packets import EncodeSimplePackets  # a plain conversion does not need it
+
+            steps = [*steps, EncodeSimplePackets(self._lost_by_step)]
         if self._sidecars is not None:
             steps = self._sidecars.add_steps(steps, report.left_out)
         return steps if self._snaplens is None else [*steps, self._snaplens.step(report)]

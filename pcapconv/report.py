@@ -104,6 +104,8 @@ class Report:
       packet that it `repeats`, and how many there are; at most 1,000 are listed. `repeats_total` is None without
       `dedup`.
     * `repeats_across`: if no packet repeats another, how many would if their interfaces were ignored.
+    * `decapsulated`: how many `packets` came out of tunnels, how many of those that were selected were
+      `not_in_tunnels`, and how many `tunnels` of each kind were taken off; None without `decapsulate`.
     * `secrets_extracted`: the number of key logs; None without `extract_secrets`.
     * `parts`: the parts of a split, each with `name`, `packets`, `bytes`, `first_time` and `last_time`; if a sidecar
       was written, also with `sha256` and `link_type`. None for a conversion into one file.
@@ -138,6 +140,7 @@ class Report:
         self.repeats: list[Repeat] = []
         self.repeats_total: int | None = None
         self.repeats_across = 0
+        self.decapsulated: dict[str, Any] | None = None
         self.secrets_extracted: int | None = None
         self.parts: list[dict[str, Any]] | None = None
         self.oversized: dict[str, int] | None = None

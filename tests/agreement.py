@@ -43,7 +43,7 @@ def check_bytes(capture: bytes, to: str, request: Request) -> str:
     last = None if expected.is_pcapng(capture) else expected.last_needed(expected.entries(capture), request)
     assert report.packets_read == (len(expected.packets(capture)) if last is None else last)
     assert [(each.time, each.original_length, each.data) for each in expected.packets(out)] == [
-        (each.time, each.original_length, each.data) for each in told.packets
+        (each.time, each.original_length, each.data) for each in map(expected.stated, told.packets)
     ]
     return "written"
 

@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 import bpf
 import cypcap
+import tunnels
 import wire
 from expected_headers import without_link_layer
 from wire import ByteOrder, In
@@ -73,7 +74,9 @@ class Entry(NamedTuple):
     packet: Packet | None
 
 
-EDITING_FIELDS = ("snaplen", "front", "end", "cuts", "adjust", "shift", "start", "moments", "comments")
+EDITING_FIELDS = (
+    *("tunnels", "only_tunnels", "snaplen", "front", "end", "cuts", "adjust", "shift", "start", "moments", "comments"),
+)
 
 
 class Request(NamedTuple):
@@ -98,6 +101,8 @@ class Request(NamedTuple):
     dedup_ignore: Sequence[str] = ()
     dedup_skip: int | str | None = None
     invert: bool = False
+    tunnels: Sequence[str] = ()
+    only_tunnels: bool = False
     snaplen: int | None = None
     front: int = 0
     end: int = 0
@@ -128,6 +133,8 @@ class Request(NamedTuple):
             "dedup_ignore": list(self.dedup_ignore),
             "dedup_skip": self.dedup_skip,
             "invert": self.invert,
+            "decapsulate": list(self.tunnels),
+            "only_decapsulated": self.only_tunnels,
             "snaplen": self.snaplen,
             "chop": [
                 *(each for each in (self.front, -self.end) if each),
@@ -298,9 +305,17 @@ def listed(raw: bytes, order: ByteOrder) -> list[tuple[int, bytes, bytes]]:
 
 
 def without(raw: bytes, order: ByteOrder, codes: Iterable[int], add: bytes = b"") -> tuple[bytes, int]:
-    """The options without some, with others after them, and how many went."""
+    """The options without those of some codes, with others after them, and how many went."""
+    gone = tuple(codes)
+    return without_some(raw, order, lambda code, _: code in gone, add)
+
+
+def without_some(
+    raw: bytes, order: ByteOrder, goes: Callable[[int, bytes], bool], add: bytes = b""
+) -> tuple[bytes, int]:
+    """The options without those that go, by code and value, with others after them, and how many went."""
     stated = listed(raw, order)
-    kept = [whole for code, _, whole in stated if code not in tuple(codes)]
+    kept = [whole for code, value, whole in stated if not goes(code, value)]
     gone = len(stated) - len(kept)
     if not gone and not add:
         return raw, 0
@@ -545,7 +560,7 @@ def edited(packet: Packet, order: ByteOrder, request: Request, *, snaplen: int) 
         options, lost["packet-hashes"] = without(packet.options, order, [wire.EPB_HASH])
         new = new._replace(options=options)
         read = min(original, snaplen or 2**32)
-        if packet.ticks is None and read != len(data):
+        if packet.ticks is None and not packet.interface.interface and read != len(data):
             new, lost["original-lengths"] = new._replace(original_length=len(data)), 1
     texts = [text.encode() for number, text in request.comments if number == packet.number]
     if texts:
@@ -569,6 +584,135 @@ def edited(packet: Packet, order: ByteOrder, request: Request, *, snaplen: int) 
 
 def _snaplen(stated: int, request: Request) -> int:
     return stated if request.snaplen is None else min(stated or request.snaplen, request.snaplen)
+
+
+# ---------------------------------------------------------------- tunnels
+
+OUT_OF_TUNNEL = -1  # for the drop count of packets of pcap files, which have none
+
+
+def out_of_tunnels(
+    found: Sequence[Entry],
+    stay: Sequence[Packet],
+    request: Request,
+    lost: Counter[str],
+    *,
+    file_states_fcs: bool = False,
+) -> tuple[list[Entry], list[Packet]]:
+    """The entries and the packets that stay, as they are behind tunnels. Each packet has the interface that it gets; in
+    pcapng, there is a block for it in front of the first packet that needs it.
+
+    ValueError where a packet that is to be edited is left out.
+    """
+    numbers = {packet.number for packet in stay}
+    new: list[Entry] = []
+    ids: dict[tuple[int, int | None], int] = {}  # by old id and link type, None for the own
+    described: list[bytes] = []  # the bodies of the section's interfaces, as they were
+    count = old = 0
+    kept = []
+    for entry in found:
+        order, packet = entry.byte_order, entry.packet
+        if entry.block_type == wire.SECTION_HEADER:
+            ids, described, count = {}, [], 0
+        if packet is None:
+            body = entry.raw[8:-4]
+            if entry.block_type == wire.INTERFACE_DESCRIPTION:
+                ids[len(described), None] = count
+                described.append(body)
+                count += 1
+            elif entry.block_type == wire.INTERFACE_STATISTICS:
+                new += _statistics_behind(entry, ids, len(described), count, lost)
+                continue
+            new.append(entry)
+            continue
+        if packet.number not in numbers:
+            continue
+        came = _out_of_tunnel(packet, order, request, lost)
+        if came is None and request.only_tunnels:
+            continue
+        old = packet.interface.interface
+        options = listed(described[old][8:], order) if entry.block_type else []
+        states_fcs = file_states_fcs or any(code == wire.IF_FCSLEN for code, _, _ in options)
+        key: tuple[int, int | None] = (old, None)
+        if came is not None and (came.interface.link_type != packet.interface.link_type or states_fcs):
+            key = (old, came.interface.link_type)
+        if key not in ids:
+            ids[key], count = count, count + 1
+            if key[1] is not None and entry.block_type:
+                left, _ = without(described[old][8:], order, [wire.IF_FCSLEN])
+                body = struct.pack(order + "H", key[1]) + described[old][2:8] + left
+                raw = wire.block(wire.INTERFACE_DESCRIPTION, body, byte_order=order)
+                new.append(Entry(entry.section, order, wire.INTERFACE_DESCRIPTION, raw, None))
+        interface = (packet if came is None else came).interface._replace(interface=ids[key])
+        after = (packet if came is None else came)._replace(interface=interface)
+        new.append(_entry_behind(entry, after, came is not None, lost, described))
+        assert new[-1].packet is not None
+        kept.append(new[-1].packet)
+    gone = numbers - {packet.number for packet in kept}
+    if gone & {number for number, _ in (*request.comments, *request.moments)}:
+        raise ValueError("a packet that is left out cannot be edited")
+    return new, kept
+
+
+def _statistics_behind(
+    entry: Entry, ids: Mapping[tuple[int, int | None], int], before: int, count: int, lost: Counter[str]
+) -> list[Entry]:
+    """The statistics of one of the interfaces that were there `before`; none if they would be of another one."""
+    (old,) = struct.unpack_from(entry.byte_order + "I", entry.raw, 8)
+    if old >= before:
+        lost["statistics"] += old < count
+        return [] if old < count else [entry]
+    there = struct.pack(entry.byte_order + "I", ids[old, None])
+    return [entry._replace(raw=entry.raw[:8] + there + entry.raw[12:])]
+
+
+def _out_of_tunnel(packet: Packet, order: ByteOrder, request: Request, lost: Counter[str]) -> Packet | None:
+    """The packet in the tunnels, None if it is in none of those that were named."""
+    kinds = ("vxlan", "geneve", "gre", "erspan", "gtp", "ipip") if "all" in request.tunnels else request.tunnels
+    found = tunnels.taken_off(packet.interface.link_type, packet.data, packet.original_length, kinds)
+    if not found:
+        return None
+    options, hashes = without(packet.options, order, [wire.EPB_HASH])
+    lost["packet-hashes"] += hashes
+
+    def states_fcs(code: int, value: bytes) -> bool:
+        return code == wire.EPB_FLAGS and len(value) == 4 and bool(struct.unpack(order + "I", value)[0] & 0x1E0)
+
+    flags = [
+        wire.number(struct.unpack(order + "I", value)[0] & ~0x1E0, 4, byte_order=order)
+        for code, value, _ in listed(options, order)
+        if states_fcs(code, value)
+    ]
+    add = b"".join(wire.option(wire.EPB_FLAGS, value, byte_order=order) for value in flags)
+    if packet.drops_count not in (None, 0xFFFF):
+        add += wire.option(wire.EPB_DROPCOUNT, struct.pack(order + "Q", packet.drops_count), byte_order=order)
+    options, _ = without_some(options, order, states_fcs, add)
+    interface = packet.interface._replace(link_type=found[-1].link_type)
+    return packet._replace(
+        data=found[-1].data, original_length=found[-1].length, options=options, interface=interface, drops_count=None
+    )
+
+
+def _entry_behind(entry: Entry, packet: Packet, came: bool, lost: Counter[str], described: list[bytes]) -> Entry:
+    """The entry of a packet with its new interface."""
+    order, number = entry.byte_order, packet.interface.interface
+    if not entry.block_type:
+        return entry._replace(packet=packet._replace(drops_count=OUT_OF_TUNNEL if came else None))
+    if came:
+        if packet.ticks is None and not number:
+            (snaplen,) = struct.unpack_from(order + "I", described[0], 4)
+            if min(packet.original_length, snaplen or 2**32) != len(packet.data):
+                packet = packet._replace(original_length=len(packet.data))
+                lost["original-lengths"] += 1
+        simple = packet.ticks is None and not number
+        block_type = wire.SIMPLE_PACKET if simple else wire.ENHANCED_PACKET
+        return entry._replace(block_type=block_type, raw=packet_block(packet, order), packet=packet)
+    if entry.block_type == wire.SIMPLE_PACKET:
+        return entry
+    size = "I" if entry.block_type == wire.ENHANCED_PACKET else "H"
+    there = struct.pack(order + size, number)
+    raw = entry.raw[:8] + there + entry.raw[8 + len(there) :]
+    return entry._replace(raw=raw, packet=packet)
 
 
 # ---------------------------------------------------------------- writing
@@ -623,8 +767,11 @@ def written(capture: bytes, to: str, request: Request, *, pipe: bool = False) ->
     """The output in the input's own format, or pcapng from pcap."""
     found = in_order(entries(capture), request)
     stay, timeless = chosen(found, request)
-    request = moving(stay, request)
     lost = Counter({"packets-without-time": timeless})
+    if request.tunnels:
+        file_states_fcs = not is_pcapng(capture) and fcs_bits(wire.read_pcap_header(capture)) is not None
+        found, stay = out_of_tunnels(found, stay, request, lost, file_states_fcs=file_states_fcs)
+    request = moving(stay, request)
     if is_pcapng(capture):
         return written_pcapng(found, stay, lost, request, pipe)
     return _written_from_pcap(capture, found, stay, lost, request, to, pipe)
@@ -674,6 +821,14 @@ def written_pcapng(
     orders = [entry.byte_order for entry in found if entry.block_type == wire.SECTION_HEADER]
     pieces = [_with_length(blocks, order, pipe) for blocks, order in zip(sections, orders)]
     return Written(b"".join(pieces), out, +lost)
+
+
+def stated(packet: Packet) -> Packet:
+    """The packet as its block states it: without a time, but of another interface than 0, it has time 0."""
+    if packet.ticks is not None or not packet.interface.interface:
+        return packet
+    interface = packet.interface
+    return packet._replace(ticks=0, time=None if interface.unit is None else Fraction(interface.offset))
 
 
 def packet_block(packet: Packet, order: ByteOrder) -> bytes:
@@ -732,6 +887,9 @@ def _written_from_pcap(
         new, lacks = edited(packet, header.byte_order, request, snaplen=snaplen)
         out.append(new)
         lost.update(lacks)
+    if request.tunnels:
+        unread = {each.packet.interface.interface for each in entries(capture) if each.packet} or {0}
+        return Written(_tunnelled_from_pcap(header, out, snaplen, to, len(unread), pipe=pipe), out, +lost)
     if to == "pcapng":
         longest = max((len(packet.data) for packet in out), default=0)
         if 0 < snaplen < longest and not pipe:
@@ -783,6 +941,41 @@ def _pcap_of(header: wire.PcapHeader, out: list[Packet], snaplen: int) -> bytes:
         for packet in out
     )
     return write.pcap_header(magic, snaplen=snaplen, link_type_word=word) + records
+
+
+def _tunnelled_from_pcap(
+    header: wire.PcapHeader, out: list[Packet], snaplen: int, to: str, interfaces: int, *, pipe: bool
+) -> bytes:
+    """The output of a pcap file whose packets came out of tunnels: an interface is declared where a packet needs it; if
+    no packet needs one, all are."""
+    write, nanoseconds, fcs = In(header.byte_order), header.units == 10**9, fcs_bits(header)
+    own = header.link_type_word & 0xFFFF
+    described: list[tuple[int, int | None]] = []  # link type and FCS
+    blocks: list[bytes] = []
+
+    def declare(link_type: int, bits: int | None) -> None:
+        described.append((link_type, bits))
+        stated = [(wire.IF_TSRESOL, b"\t")] if nanoseconds else []
+        stated += [] if bits is None else [(wire.IF_FCSLEN, bytes([bits]))]
+        blocks.append(write.interface(link_type, limit, options=write.options(*stated)))
+
+    longest = max((len(packet.data) for packet in out), default=0)
+    limit = max(262144, longest) if 0 < snaplen < longest and not pipe else snaplen
+    for packet in out:
+        if packet.interface.interface == len(described):
+            declare(packet.interface.link_type, None if packet.drops_count == OUT_OF_TUNNEL else fcs)
+        blocks.append(packet_block(packet._replace(drops_count=None), header.byte_order))
+    for _ in range(0 if described else interfaces):
+        declare(own, fcs)
+    if to == "pcapng":
+        return write.section_header() + b"".join(blocks)
+    if len({packet.interface.link_type for packet in out}) > 1:
+        raise ValueError("packets of several link types")
+    lengths = {bits for _, bits in described}
+    word = described[0][0] if not out else out[0].interface.link_type
+    if len(lengths) == 1 and fcs in lengths and fcs is not None:
+        word |= 0x04000000 | fcs // 16 << 28
+    return _pcap_of(header._replace(link_type_word=word), [each._replace(drops_count=None) for each in out], snaplen)
 
 
 def fcs_bits(header: wire.PcapHeader) -> int | None:

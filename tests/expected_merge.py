@@ -83,8 +83,11 @@ def written(captures: Sequence[bytes], request: Request, *, separate: bool = Fal
     entries, losses = merged_entries(captures, separate=separate, sort=request.sort)
     found = expected.in_order(entries, request)
     stay, timeless = expected.chosen(found, request)
+    lost = Counter({"packets-without-time": timeless})
+    if request.tunnels:
+        found, stay = expected.out_of_tunnels(found, stay, request, lost)
     request = expected.moving(stay, request)
-    out = expected.written_pcapng(found, stay, Counter({"packets-without-time": timeless}), request, pipe)
+    out = expected.written_pcapng(found, stay, lost, request, pipe)
     raised, count = (out.capture, 0) if pipe else _with_snaplens(out.capture)
     losses["header-fields"] += count
     losses["packets-without-time"] += sum(each.ticks is None and each.interface.interface > 0 for each in out.packets)

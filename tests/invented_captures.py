@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
+import protocols
 import wire
 from expected import NO_LIMIT, Packet, Request, decimal, names_of, packets
 from hypothesis import strategies as st
@@ -18,7 +19,23 @@ RESOLUTIONS = [None, 0, 1, 3, 6, 6, 9, 12, 0x80, 0x80 | 10, 0x80 | 20, 0x80 | 33
 FINEST = [19, 127, 0x80 | 127]
 NAMES = ["eth0", "1", "wlan0", "café", "1:0"]
 
-DATA = st.one_of(st.integers(0, 90), st.sampled_from([5, 20])).map(lambda size: bytes(range(7, 7 + size)))
+
+def is_tunnel(name: str) -> bool:
+    """Whether a packet of `protocols.packets` is in a tunnel, or nearly."""
+    return any(
+        kind in name for kind in ("vxlan", "geneve", "gre", "erspan", "gtp", "ip in ip", "6in4", "pptp", "tunnel")
+    )
+
+
+TUNNELLED = [
+    *(data for name, (link, data) in protocols.packets().items() if link == protocols.ETHERNET and is_tunnel(name)),
+    protocols.sll(protocols.IP, protocols.ipv4(protocols.UDP, protocols.vxlan(protocols.ethernet(0x1234, b"inside")))),
+]
+DATA = st.one_of(
+    st.one_of(st.integers(0, 90), st.sampled_from([5, 20])).map(lambda size: bytes(range(7, 7 + size))),
+    st.builds(lambda data, cut: data[: len(data) - cut], st.sampled_from(TUNNELLED), st.sampled_from([0, 0, 0, 1, 30])),
+)
+KINDS = ["vxlan", "geneve", "gre", "erspan", "gtp", "ipip", "all", "all"]
 WINDOWS = [Fraction(0), Fraction(1, 10**6), Fraction(1, 4), Fraction(10**10)]  # of time
 CUTS = st.tuples(
     st.sampled_from([1, 4, 12, 64, 80]),  # 0 would be added to what is cut off the front
@@ -52,7 +69,9 @@ MOMENTS = st.builds(
 def invented_options(order: ByteOrder) -> st.SearchStrategy[bytes]:
     """A packet's options."""
     write = In(order)
-    flags = st.sampled_from([0b01, 0b10, 0b0101, 0, 3]).map(lambda value: (wire.EPB_FLAGS, write.number(value, 4)))
+    flags = st.sampled_from([0b01, 0b10, 0b0101, 0, 3, 0x81]).map(
+        lambda value: (wire.EPB_FLAGS, write.number(value, 4))
+    )
     each = st.one_of(
         st.sampled_from([b"retry", b"drop", b"retry drop", b"", b"caf\xe9"]).map(lambda text: (wire.OPT_COMMENT, text)),
         flags,
@@ -78,6 +97,7 @@ def invented_interfaces(draw: st.DrawFn, write: In, link_types: Sequence[int], *
     stated = [] if name is None else [(wire.IF_NAME, name.encode())]
     stated += [] if resolution is None else [(wire.IF_TSRESOL, bytes([resolution]))]
     stated += [] if offset is None else [(wire.IF_TSOFFSET, _signed(write, offset))]
+    stated += draw(st.sampled_from([[], [], [], [(wire.IF_FCSLEN, b"\x20")]]))
     return write.interface(
         draw(st.sampled_from(link_types)), draw(st.sampled_from([0, 64, 70, NO_LIMIT])), options=write.options(*stated)
     )
@@ -258,6 +278,8 @@ def editing_fields(kept: Sequence[Packet]) -> Strategies:
     comment = st.tuples(numbers, st.sampled_from(["seen", "", "twice: once", "café"]))
     return {
         "cuts": st.lists(CUTS, min_size=1, max_size=3, unique_by=lambda cut: (cut[0], cut[1], cut[2] > 0)),
+        "tunnels": st.lists(st.sampled_from(KINDS), min_size=1, max_size=3, unique=True),
+        "only_tunnels": st.just(True),
         "adjust": st.just(True),
         "start": _moments_alone(kept),
         "moments": st.lists(
@@ -298,6 +320,8 @@ def selections(draw: st.DrawFn, capture: bytes) -> Request:
 def edits(draw: st.DrawFn, kept: Sequence[Packet]) -> Request:
     """Requests with one to three editing arguments, for packets that are all in the output."""
     request = _request(draw, editing_fields(kept))._replace(sort=draw(st.sampled_from([False, False, True])))
+    if request.only_tunnels and not request.tunnels:
+        request = request._replace(tunnels=["all"])
     if request.adjust and not (request.front or request.end or request.cuts):
         request = request._replace(cuts=[draw(CUTS)])
     return request if request.start is None else request._replace(shift=None)

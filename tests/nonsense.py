@@ -153,6 +153,15 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"chop": ["front"]}, "`chop='front'`: neither a number of bytes nor OFFSET:N; write 14, -4 or 12:4"),
     ({"chop": ""}, "`chop=''`: neither a number of bytes nor OFFSET:N; write 14, -4 or 12:4"),
     ({"chop": ["4\n"]}, "`chop='4\\n'`: neither a number of bytes nor OFFSET:N; write 14, -4 or 12:4"),
+    (
+        {"decapsulate": ["vlan"]},
+        "`decapsulate='vlan'`: the kinds are gre, erspan, vxlan, geneve, gtp, ipip and all",
+    ),
+    ({"decapsulate": "gre,"}, "`decapsulate=''`: the kinds are gre, erspan, vxlan, geneve, gtp, ipip and all"),
+    (
+        {"only_decapsulated": True},
+        "`only_decapsulated=True` goes with `decapsulate=`, as in `decapsulate='vxlan', only_decapsulated=True`",
+    ),
     ({"adjust_length": True}, "`adjust_length=True` goes with `chop=`, as in `chop=14, adjust_length=True`"),
     (
         {"adjust_length": True, "snaplen": 64, "chop": []},
@@ -213,6 +222,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"first": "3"}, "`first='3'`: must be a whole number"),
     ({"first": True}, "`first=True`: must be a whole number"),
     ({"chop": [1.5]}, "`chop=1.5`: must be a whole number"),
+    ({"decapsulate": [1]}, "`decapsulate=1`: must be text"),
     ({"comment_matches": b"x"}, "`comment_matches=b'x'`: must be text"),
 ]
 

@@ -25,7 +25,8 @@ NAMES = sorted({option.name for option in OPTIONS})
 IN_SECOND_IMPLEMENTATIONS = {
     "expected.py": (
         *("sort", "timezone", "after", "before", "packets", "drop_packets", "first", "last", "interface"),
-        *("comment_matches", "direction", "filter", "dedup", "dedup_ignore", "dedup_skip", "invert", "chop"),
+        *("comment_matches", "direction", "filter", "dedup", "dedup_ignore", "dedup_skip", "invert", "decapsulate"),
+        *("only_decapsulated", "chop"),
         *("adjust_length", "snaplen", "shift_time", "rebase_time", "set_time", "packet_comment"),
     ),
     "expected_normal_form.py": ("sort", "rebase_time", "mask_time", "keep", "strip"),
@@ -119,7 +120,7 @@ def test_nonsense_is_tried_with_each_option_that_takes_a_value() -> None:
     free = {option.name for option in OPTIONS if option.value and not option.choices}
     refused = {name for options, _ in nonsense.REFUSED + nonsense.PARTS for name in options}
     assert (
-        free <= in_files(REFUSED_ELSEWHERE) | refused <= values | {"adjust_length", "invert"}
+        free <= in_files(REFUSED_ELSEWHERE) | refused <= values | {"adjust_length", "invert", "only_decapsulated"}
     )  # flags that are refused alone
 
 
@@ -153,6 +154,8 @@ EVERYTHING = Request(
     dedup_ignore=["length"],
     dedup_skip=1,
     invert=True,
+    tunnels=["gre"],
+    only_tunnels=True,
     snaplen=1,
     front=1,
     end=1,

@@ -394,6 +394,7 @@ def test_reports_for_programs(files_of_each_kind: Path, tmp_path: Path, out: Pat
         "left_out": {},
         "repeats_total": None,
         "repeats_across": 0,
+        "decapsulated": None,
         "sidecars_written": 0,
         "sidecars_read": 0,
         "sidecars_unused": 0,

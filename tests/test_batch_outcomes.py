@@ -76,6 +76,7 @@ def test_the_report_has_the_sums(tmp_path: Path, out: Path) -> None:
         "left_out": {"comments": 2},
         "repeats_total": None,
         "repeats_across": 0,
+        "decapsulated": None,
         "sidecars_written": 0,
         "sidecars_read": 0,
         "sidecars_unused": 0,

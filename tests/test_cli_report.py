@@ -37,6 +37,7 @@ def test_a_report_has_everything(tmp_path: Path, capfd: pytest.CaptureFixture[st
         "repeats": [],
         "repeats_total": None,
         "repeats_across": 0,
+        "decapsulated": None,
         "secrets_extracted": None,
         "parts": None,
         "oversized": None,

@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, cast
 
+import protocols
 import pytest
 import wire
 from conversions import SAMPLES
@@ -34,6 +35,7 @@ OF_FILES = {
     *("source_sidecar_size", "source_sidecar_time", "target_sidecar_size", "target_sidecar_time"),
     "repeats_total",
     "repeats_across",
+    "decapsulated",
 }
 OPTIONAL = {"report": {"sha256", "link_type"}, "batch": OF_FILES, "manifest": OF_FILES, "packet": set(COLUMNS)}
 NANO, PICO = ((wire.IF_TSRESOL, bytes([digits])) for digits in (9, 12))
@@ -301,6 +303,7 @@ def test_reports_of_parts_and_sidecars(tmp_path: Path, monkeypatch: pytest.Monke
     Path("a.pcapng").write_bytes(capture(secrets, *packets))
     Path("b.pcapng").write_bytes(capture(*packets, other))
     Path("twice.pcapng").write_bytes(capture(*packets[:1] * 2))
+    Path("tunnel.pcapng").write_bytes(capture(wire.enhanced_packet(0, 1, protocols.packets()["ipv4 vxlan"][1])))
     lines = [
         "convert a.pcapng a.pcap --sidecar --sidecar-fingerprints",
         "convert a.pcap back.pcapng --sidecar",
@@ -309,6 +312,7 @@ def test_reports_of_parts_and_sidecars(tmp_path: Path, monkeypatch: pytest.Monke
         "split b.pcapng {stem}-{link_type}.pcap --by link-type --sidecar",
         "join b.meta.json joined.pcapng",
         "convert twice.pcapng once.pcapng --dedup 4",
+        "convert tunnel.pcapng inner.pcapng --decapsulate all",
         "convert a.pcapng key.pcapng --extract-secrets keys",
         "convert a.pcapng refused.pcap --on-loss fail",
     ]
@@ -349,8 +353,21 @@ def test_the_report_of_a_batch(run: Run, tmp_path: Path) -> None:
     assert run("batch", source, tmp_path / "up", "--report", "-", "-q", "--to", "pcapng", "--include", "a.pcap")[0] == 0
     status, last = run("batch", source, tmp_path / "2", "--report", "-", "-q", "--to", "pcapng", "--include", "a.pcap")
     found.append(last)
-    status, last = run("batch", source, tmp_path / "4", "--report", "-", "-q", "--dedup", "4", "--include", "a.pcap")
-    assert (status, last["repeats_total"]) == (0, 0)
+    status, last = run(
+        "batch",
+        source,
+        tmp_path / "4",
+        "--report",
+        "-",
+        "-q",
+        "--dedup",
+        "4",
+        "--include",
+        "a.pcap",
+        "--decapsulate",
+        "all",
+    )
+    assert (status, last["repeats_total"], last["decapsulated"]["not_in_tunnels"]) == (0, 0, 1)
     found.append(last)
     strict = ["--to", "pcap", "--on-loss", "fail", "--include", "a.pcapng"]
     status, refused = run("batch", source, tmp_path / "3", "--report", "-", "-q", *strict)

@@ -2,8 +2,8 @@
 
 Strategy: a line is a JSON object with its fields in a fixed order. Some fields are written only if they apply: `known`
 to a file that is no capture, `damaged_before` to a file that is up to date, `retryable` and `refused` to a file that
-failed, `repeats_total` and `repeats_across` with `dedup`, `sidecar_unused` and the fields about sidecars. A field that
-a line of an earlier version lacks has its default.
+failed, `repeats_total` and `repeats_across` with `dedup`, `decapsulated` with `decapsulate`, `sidecar_unused` and the
+fields about sidecars. A field that a line of an earlier version lacks has its default.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DONE = ("converted", "damaged")
 _UNKNOWN = State(None, None)
 _OPTIONAL_FIELDS = (
     *("known", "damaged_before", "sidecar_unused", "retryable", "refused"),
-    *("repeats_total", "repeats_across"),
+    *("repeats_total", "repeats_across", "decapsulated"),
 )
 _NO_COUNTS: Mapping[str, int] = {}
 
@@ -122,6 +122,7 @@ class Outcome(NamedTuple):
     * `retryable`: True if a file failed with a temporary error (of a store, the network or a lost worker).
     * `refused`: True if a file failed because its target could not hold everything (`on_loss="fail"`).
     * `repeats_total`, `repeats_across`: as in `Report`; None without `dedup`.
+    * `decapsulated`: as in `Report`; None without `decapsulate`.
     """
 
     source: str
@@ -153,6 +154,7 @@ class Outcome(NamedTuple):
     refused: bool | None = None
     repeats_total: int | None = None
     repeats_across: int | None = None
+    decapsulated: Mapping[str, Any] | None = None
     sidecars: SidecarOutcome | None = None
 
     @property
@@ -193,6 +195,7 @@ class Outcome(NamedTuple):
             key_log=bool(report.secrets_extracted),
             repeats_total=report.repeats_total,
             repeats_across=None if report.repeats_total is None else report.repeats_across,
+            decapsulated=report.decapsulated,
             **more,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from pcapconv.batching.outcome import Outcome
@@ -35,8 +36,9 @@ class BatchReport:
       pcapng without them.
 
     These are sums over the files done in this run: `packets_read`, `packets_written`, `bytes_read`, `bytes_written`,
-    `losses`, `left_out`, `repeats_total`, `repeats_across`, `kept_in_sidecar`, `missing_in_sidecar`,
-    `damage_in_sidecar`, `found_in_sidecar`. `repeats_total` is None if no file was done with `dedup`.
+    `losses`, `left_out`, `repeats_total`, `repeats_across`, `decapsulated`, `kept_in_sidecar`, `missing_in_sidecar`,
+    `damage_in_sidecar`, `found_in_sidecar`. `repeats_total` is None if no file was done with `dedup`, and
+    `decapsulated` if none was done with `decapsulate`.
 
     * `seconds`: the duration of the run.
     * `manifest`: the path or URL of the manifest.
@@ -51,6 +53,7 @@ class BatchReport:
         self.left_out: Counter[str] = Counter()
         self.repeats_total: int | None = None
         self.repeats_across = 0
+        self.decapsulated: dict[str, Any] | None = None
         self.sidecars_written = self.sidecars_read = self.sidecars_unused = 0
         self.kept_in_sidecar: Counter[str] = Counter()
         self.missing_in_sidecar: Counter[str] = Counter()
@@ -83,6 +86,8 @@ class BatchReport:
         if outcome.repeats_total is not None:
             self.repeats_total = (self.repeats_total or 0) + outcome.repeats_total
             self.repeats_across += outcome.repeats_across or 0
+        if outcome.decapsulated is not None:
+            self.decapsulated = _sum_of(self.decapsulated, outcome.decapsulated)
         self.sidecars_unused += bool(outcome.sidecar_unused)
         if (sidecars := outcome.sidecars) is not None:
             self.sidecars_written += sidecars.written is not None
@@ -107,6 +112,14 @@ class BatchReport:
 
     def _numbers(self) -> dict[str, Any]:
         return {key: value for key, value in vars(self).items() if key != "trouble"}
+
+
+def _sum_of(one: Mapping[str, Any] | None, other: Mapping[str, Any]) -> dict[str, Any]:
+    """The sum of two values as `Report.decapsulated` has them."""
+    if one is None:
+        return dict(other)
+    numbers = {name: one[name] + other[name] for name in ("packets", "not_in_tunnels")}
+    return {**numbers, "tunnels": dict(Counter(one["tunnels"]) + Counter(other["tunnels"]))}
 
 
 class BatchError(PcapconvError):

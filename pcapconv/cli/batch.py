@@ -239,6 +239,7 @@ def _summary(done: BatchReport) -> list[tuple[str, str]]:
         ("packets read", f"{done.packets_read:,}"),
         ("packets written", f"{done.packets_written:,}"),
         *([] if done.repeats_total is None else [("packets that repeat others", f"{done.repeats_total:,}")]),
+        *([] if done.decapsulated is None else [("packets out of tunnels", f"{done.decapsulated['packets']:,}")]),
         ("bytes read", f"{done.bytes_read:,}"),
         ("bytes written", f"{done.bytes_written:,}"),
         (f"seconds{duration}", f"{done.seconds:,.1f}"),

@@ -158,6 +158,11 @@ def repeats_across_interfaces(count: int) -> str:
     )
 
 
+def tunnels_in_words(decapsulated: Mapping[str, Any]) -> str:
+    """Return how many tunnels of each kind were taken off: `3 vxlan, 1 gre`."""
+    return ", ".join(f"{count:,} {kind}" for kind, count in decapsulated["tunnels"].items())
+
+
 def place_count(count: int) -> str:
     """Return a number of damaged places: `1 place`, `2 places`."""
     return counted(count, "place")

@@ -10,7 +10,7 @@ from contextlib import ExitStack, nullcontext
 from typing import Any
 
 from pcapconv.cli.kernel_warning import warn_if_interpreted
-from pcapconv.cli.messages import print_line, print_message, print_warnings, repeats_across_interfaces
+from pcapconv.cli.messages import print_line, print_message, print_warnings, repeats_across_interfaces, tunnels_in_words
 from pcapconv.cli.progress import Progress, progress_bar
 from pcapconv.cli.signals import Terminated
 from pcapconv.cli.standard_streams import writing_text
@@ -75,7 +75,7 @@ def run_writing_command(
         show(f"{closing(done)}; interrupted, so the capture ends with what came until then")
         return INTERRUPTED
     if on_terminal:
-        print_line(closing(done) + _repeats(done) + _end_of_reading(done))
+        print_line(closing(done) + _repeats(done) + _tunnels(done) + _end_of_reading(done))
     return DAMAGED if done.damage else 0
 
 
@@ -88,6 +88,17 @@ def _repeats(report: Report) -> str:
     if not report.repeats_across:
         return "; no packet repeats another"
     return f"; {repeats_across_interfaces(report.repeats_across)}"
+
+
+def _tunnels(report: Report) -> str:
+    """Return the part of a closing line that tells how many packets came out of tunnels; empty without
+    `--decapsulate`."""
+    if report.decapsulated is None:
+        return ""
+    if not report.decapsulated["packets"]:
+        return "; no packet is in such a tunnel"
+    came = counted(report.decapsulated["packets"], "packet comes", "packets come")
+    return f"; {came} out of tunnels ({tunnels_in_words(report.decapsulated)})"
 
 
 def _end_of_reading(report: Report) -> str:

@@ -5,7 +5,7 @@
 | `__init__.py` | `read_headers`: the headers of a batch as columns |
 | `packet_headers.py` | `Headers`: those of one packet as an object; names for people |
 
-Strategy: one kernel, `read_headers` in `pcapconv/kernels/interpreted/headers.py` and `compiled_headers.pxi`, reads
+Strategy: one kernel, `read_headers` in `pcapconv/kernels/interpreted/headers/` and `compiled_headers.pxi`, reads
 everything, and everything that asks what is in packets asks for its columns (`pcapconv/header_columns.py`) or for a
 `Headers`, which is a row of them. Protocols and their codes are in `pcapconv/spec/protocols.py`.
 

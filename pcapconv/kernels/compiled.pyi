@@ -307,3 +307,16 @@ class FlowTable:
 
 def group_rows(numbers: array[int], width: int) -> tuple[array[int], array[int]]: ...
 def skip_link_layers(columns: Columns, rows: int, headers: HeaderColumns, link_types: array[int]) -> None: ...
+def decapsulate(
+    buffer: bytes | bytearray,
+    columns: Columns,
+    first: int,
+    stop: int,
+    link_types: array[int],
+    kinds: int,
+    new_ids: array[int],
+    only: bool,
+    big: bool,
+    marks: bytearray,
+    tunnels: array[int],
+) -> tuple[int, int]: ...

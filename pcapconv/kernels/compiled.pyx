@@ -3082,3 +3082,4 @@ def copy_comments(
 include "compiled_headers.pxi"
 include "compiled_traffic.pxi"
 include "compiled_flows.pxi"
+include "compiled_decapsulating.pxi"

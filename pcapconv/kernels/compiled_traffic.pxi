@@ -254,6 +254,7 @@ def count_traffic(
     layers.ip, layers.tcp = traffic_of(ip), traffic_of(tcp)
     layers.udp, layers.hosts = traffic_of(udp), traffic_of(hosts)
     layers.failed = False
+    packet.outermost_only = False
     packet.layers = &layers
     PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
     try:
@@ -265,7 +266,7 @@ def count_traffic(
                 layers.length = original_length[row]
                 layers.timed = record_type[row] != SIMPLE and (scale[1] or scale[2])
                 layers.time = exact_time(ticks[row], scale) if layers.timed else 0
-                read_layers(
+                read_packet(
                     &packet,
                     <const unsigned char *>view.buf + data_at[row],
                     captured_length[row],

@@ -28,9 +28,7 @@ from pcapconv.merging.by_time import MergedReader
 from pcapconv.merging.inputs import FurtherSectionError, Inputs
 from pcapconv.report import Report
 from pcapconv.sinks import FileSink
-from pcapconv.steps import Step
 from pcapconv.steps.plan import Plan
-from pcapconv.steps.simple_packets import EncodeSimplePackets
 from pcapconv.wording import argument
 
 if TYPE_CHECKING:
@@ -126,7 +124,6 @@ class _Merging(Conversion):
         self._append = append
         self._separate = separate
         self._sorts = sorts
-        self._lost_by_step: Counter[str] = Counter()
 
     @property
     def sources(self) -> Sequence[Source]:
@@ -184,18 +181,15 @@ class _Merging(Conversion):
         self.survey_inputs()
         return len(self._inputs.parts) > parts
 
-    def steps(self, report: Report) -> list[Step]:
-        """See `Conversion.steps`. Simple Packets are encoded last: until then they have no time."""
-        steps = super().steps(report)
-        if self._append or report.target_format != "pcapng":
-            return steps
-        self._lost_by_step = Counter()
-        return [*steps, EncodeSimplePackets(self._lost_by_step)]
+    @property
+    def changes_interfaces(self) -> bool:
+        """See `Conversion.changes_interfaces`."""
+        return not self._append or super().changes_interfaces
 
     def fill_report(self, report: Report) -> None:
         """See `Conversion.fill_report`."""
         report.inputs = [source.name for source in self._inputs.sources]
-        losses = Counter(report.losses) + self._lost_by_step
+        losses = Counter(report.losses)
         if self._inputs.format == "pcap" == report.target_format and self._inputs.says_nothing_of_interfaces:
             del losses["interfaces"], losses["sections"]  # pcap files have neither
         report.losses = dict(losses)

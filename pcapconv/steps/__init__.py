@@ -4,10 +4,10 @@ A step owns the batch of packets that it receives, and may change its attributes
 the base of all steps, has the rules. A plan (`BasePlan`) makes the steps of a conversion.
 
 * Modules that are steps: `sort` orders packets by time; `select` passes on the selected packets; `secrets` extracts key
-  logs or adds secrets; `strip` leaves out metadata; `edit_packets` cuts and comments packets; `edit_times` moves and
-  sets times; `relabel` adds comments to a capture and changes what its interfaces declare; `snaplens` raises a snaplen
-  that packets exceed; `simple_packets` encodes Simple Packets that belong to another interface than 0. Sidecars, the
-  normal form and others have steps of their own.
+  logs or adds secrets; `strip` leaves out metadata; `decapsulate` takes packets out of tunnels; `edit_packets` cuts and
+  comments packets; `edit_times` moves and sets times; `relabel` adds comments to a capture and changes what its
+  interfaces declare; `snaplens` raises a snaplen that packets exceed; `simple_packets` encodes Simple Packets that
+  belong to another interface than 0. Sidecars, the normal form and others have steps of their own.
 * Modules that help steps: `plan` checks the selecting and editing arguments and makes the steps in their order;
   `argument_values` parses the texts of arguments; `edit_arguments` turns those that edit packets into edits;
   `packet_sorter` orders any number of packets by time, with keys from `time_keys`: where they are in the input
@@ -124,7 +124,8 @@ class BasePlan:
     capture after another.
 
     `needs_survey` is true if `survey` must read the whole capture before the first run; `selects_or_edits_packets` if
-    packets may be left out or changed; `adds_packet_comments` if packets get comments. `extract_to` is the path for
+    packets may be left out or changed; `changes_interfaces` if packets may get other interfaces, which only Enhanced
+    Packets can name; `adds_packet_comments` if packets get comments. `extract_to` is the path for
     extracted secrets, or None. `losses` counts, by kind, what the steps of the last run lost, without the writer's
     losses.
 
@@ -154,6 +155,10 @@ class BasePlan:
 
     @property
     def selects_or_edits_packets(self) -> bool:  # noqa: D102
+        return False
+
+    @property
+    def changes_interfaces(self) -> bool:  # noqa: D102
         return False
 
     @property

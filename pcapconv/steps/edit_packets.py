@@ -23,6 +23,7 @@ from pcapconv.spec import option_lists
 from pcapconv.spec.pcapng import OBSOLETE_PACKET, PACKET_HASH, SIMPLE_PACKET
 from pcapconv.steps import Step
 from pcapconv.steps.batch_rows import options_of_row, pop_by_number, replace_options
+from pcapconv.steps.simple_packets import correct_original_lengths
 from pcapconv.steps.strip import make_enhanced
 from pcapconv.wording import argument
 
@@ -121,7 +122,7 @@ class EditPackets(Step):
             return False
         batch.contiguous = False
         if SIMPLE_PACKET in batch.columns.record_type[: batch.rows].tobytes():
-            self._correct_simple_packets(batch)
+            correct_original_lengths(batch, self._interfaces[0].snaplen, self._left_out)
         return True
 
     def _remove_bytes(self, batch: PacketBatch) -> int:
@@ -162,22 +163,6 @@ class EditPackets(Step):
             if cut.offset <= length and max(0, place - cut.before) < min(header, length, place + cut.after):
                 return True
         return False
-
-    def _correct_simple_packets(self, batch: PacketBatch) -> None:
-        """Replace the original length of a Simple Packet that was cut, if a reader would get the captured length wrong.
-
-        Readers take the lesser of the original length and the interface's snaplen for the captured length (pcapng,
-        section "Simple Packet Block")."""
-        columns = batch.columns
-        snaplen = self._interfaces[0].snaplen
-        for row, record_type in enumerate(columns.record_type[: batch.rows]):
-            captured = columns.captured_length[row]
-            if record_type != SIMPLE_PACKET or columns.record_length[row]:
-                continue
-            length_when_read = min(columns.original_length[row], snaplen or _MAX_UINT32)
-            if length_when_read != captured:
-                columns.original_length[row] = captured
-                self._left_out["original-lengths"] += 1
 
     def _edit_options(
         self, batch: PacketBatch, comments: Mapping[int, Sequence[bytes]], lengths_before: array[int]

@@ -22,7 +22,9 @@ How to add a selecting or editing argument, in this order:
 Strategy: `convert`, `split` and `batch` take the same arguments; only this module knows all of them. Some arguments
 need a survey, a first pass over the capture: `last` needs the number of packets, `interface` and `set_interface` need
 the interfaces. The order of the steps is: sort; select; leave out; then change and add, so that nothing that is added
-is left out again.
+is left out again. Packets are taken out of tunnels before other edits of packets, which are about the packets that come
+out. What interfaces declare changes before that, if packets are taken out of tunnels, since new interfaces are made of
+these and ids change.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ from pcapconv.model import Interface, Item, Notice
 from pcapconv.spec import pcapng
 from pcapconv.spec.given_values import whole_number
 from pcapconv.steps import BasePlan, Step, argument_values, typed_values
+from pcapconv.steps.decapsulate import Decapsulate, parse_kinds
 from pcapconv.steps.duplicates import IGNORABLE, LINK_LAYER, MOST_PACKETS, DedupRule
 from pcapconv.steps.edit_arguments import packet_edits, time_edits
 from pcapconv.steps.edit_packets import EditPackets, PacketEdits
@@ -73,10 +76,11 @@ _MOST_COMMENTS = 16 * 2**20  # characters of comments for the capture
 _WHOLE_NUMBERS = {"first", "last", "snaplen", "chop"}
 _LISTS = {"packets", "drop_packets"}  # which `typed_values` checks, as the next ones
 _TYPED = {"after", "before", "rebase_time", "shift_time", "dedup", "dedup_skip"}
-_FLAGS = {"invert", "sort", "adjust_length"}
+_FLAGS = {"invert", "sort", "adjust_length", "only_decapsulated"}
 REPEATABLE = {
     "interface",
     "dedup_ignore",
+    "decapsulate",
     "chop",
     "capture_comment",
     "packet_comment",
@@ -116,6 +120,8 @@ class StepArguments(SelectingArguments, total=False):
     argument that may be given several times is a sequence; `set_time` may also be a mapping of times by packet number.
     """
 
+    decapsulate: Sequence[str]
+    only_decapsulated: bool
     snaplen: int | None
     chop: Sequence[int | str]
     adjust_length: bool
@@ -155,6 +161,8 @@ class Plan(BasePlan):
         self._check_ends(stop_early, in_order)
         if self._sort:  # then nothing depends on the order of the input
             self._criteria = self._criteria._replace(in_order=None)
+        self._only_decapsulated = bool(step_arguments.get("only_decapsulated", False))
+        self._tunnel_kinds = parse_kinds(_texts(step_arguments, "decapsulate"), self._only_decapsulated)
         self._packet_edits = packet_edits(
             step_arguments.get("chop"),
             adjust_length=bool(step_arguments.get("adjust_length", False)),
@@ -192,8 +200,9 @@ class Plan(BasePlan):
         self._extract = ExtractSecrets()
         self._select: Select | None = None
         self._sort_step: Sort | None = None
+        self._decapsulate: Decapsulate | None = None
         self.steps(Counter())  # steps check values, too: raise their errors before any file is opened
-        self._select = self._sort_step = None  # plans are sent to other processes, steps cannot be
+        self._select = self._sort_step = self._decapsulate = None  # plans are sent to other processes, steps cannot be
 
     @property
     def selects_packets(self) -> bool:
@@ -203,7 +212,8 @@ class Plan(BasePlan):
     @property
     def edits_packets(self) -> bool:
         """Return whether packets may change."""
-        return self._packet_edits != PacketEdits() or self._time_edits != TimeEdits()
+        changes = self._packet_edits != PacketEdits() or self._time_edits != TimeEdits()
+        return changes or bool(self._tunnel_kinds)
 
     @property
     def selects_or_edits_packets(self) -> bool:
@@ -219,6 +229,11 @@ class Plan(BasePlan):
     def needs_survey(self) -> bool:
         """Return whether `survey` has to read the whole capture before the first run."""
         return self._criteria.last is not None or bool(self._criteria.interfaces or self._interface_settings)
+
+    @property
+    def changes_interfaces(self) -> bool:
+        """Return whether packets may get other interfaces."""
+        return bool(self._tunnel_kinds)
 
     @property
     def can_end(self) -> bool:
@@ -297,13 +312,19 @@ class Plan(BasePlan):
             steps.append(self._extract)
         if self._strip_kinds:
             steps.append(Strip(self._strip_kinds, left_out))
+        relabel: list[Step] = []
+        if self._capture_comments or self._interface_settings or self._link_type is not None:
+            comments, settings = self._capture_comments, self._interface_settings
+            relabel.append(Relabel(capture_comments=comments, settings=settings, link_type=self._link_type))
+        if self._tunnel_kinds:
+            self._decapsulate = Decapsulate(self._tunnel_kinds, left_out, only=self._only_decapsulated)
+            steps += [*relabel, self._decapsulate]
         if self._packet_edits != PacketEdits():
             steps.append(EditPackets(self._packet_edits, left_out))
         if self._time_edits != TimeEdits():
             steps.append(EditTimes(self._time_edits))
-        if self._capture_comments or self._interface_settings or self._link_type is not None:
-            comments, settings = self._capture_comments, self._interface_settings
-            steps.append(Relabel(capture_comments=comments, settings=settings, link_type=self._link_type))
+        if not self._tunnel_kinds:
+            steps += relabel
         if self._injected_secrets:
             steps.append(InjectSecrets(self._injected_secrets))
         if self.selects_or_edits_packets or self._divided:
@@ -311,7 +332,9 @@ class Plan(BasePlan):
         return steps
 
     def fill_report(self, report: Report) -> None:
-        """Note in the report which packets repeat others."""
+        """Note in the report which packets repeat others, and which came out of tunnels."""
+        if self._decapsulate is not None:
+            report.decapsulated = self._decapsulate.counts
         duplicates = None if self._select is None else self._select.duplicates
         if duplicates is None:
             return

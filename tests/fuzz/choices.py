@@ -44,6 +44,8 @@ STEP_CHOICES: dict[str, list[Any]] = {
     "dedup_ignore": [["interface"], ["length"], ["interface,length"]],
     "dedup_skip": [1, 14, 1000, "link-layer"],
     "invert": [True],
+    "decapsulate": [["all"], ["vxlan"], ["gre", "erspan"], ["geneve,gtp,ipip"]],
+    "only_decapsulated": [True],
     "snaplen": [1, 4, 16, 60, 65535],
     "chop": [[1], [4], [-4], [4, -4], [1000], ["12:4"], ["-8:-4", 2], ["4:-2", "8:4", -1]],
     "adjust_length": [True],

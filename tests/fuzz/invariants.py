@@ -21,10 +21,11 @@ from pcapconv.normalizing import check as check_normal_form
 
 Runner = Callable[[Case, Route], Outcome]
 SELECTING = {"after", "before", "packets", "drop_packets", "first", "last", "interface", "comment_matches", "direction"}
-SELECTING |= {"filter", "dedup", "dedup_ignore", "dedup_skip"}
+SELECTING |= {"filter", "dedup", "dedup_ignore", "dedup_skip", "only_decapsulated"}
 EDITING = {
     "sort",
     "timezone",
+    "decapsulate",
     "snaplen",
     "chop",
     "adjust_length",
@@ -163,6 +164,7 @@ def _of_convert(case: Case, outcome: Outcome, runner: Runner) -> None:
         return
     report, (out,) = outcome.report, outcome.files.values()
     _reads_back(out, report["packets_written"], "the output")
+    _out_of_tunnels(case, report, out)
     if not case.options.keys() & SELECTING:
         hold("packets are all written", report["packets_written"], report["packets_read"])
     if case.options.keys() & STEPS or report["damage"] or report["losses"]:
@@ -176,6 +178,26 @@ def _of_convert(case: Case, outcome: Outcome, runner: Runner) -> None:
         hold("no difference to what was converted without loss", compared.report["same"], True)
     before, after = (runner(Case("normalize", {"to": "pcapng"}, (each,)), Route()) for each in (case.captures[0], out))
     hold("one normal form of what was converted without loss", before.files, after.files)
+
+
+def _out_of_tunnels(case: Case, report: dict[str, Any], out: bytes) -> None:
+    """Each packet that was selected is in a tunnel or not; and none of those that are written is in one any more, as
+    the columns of headers have it. Bytes that are cut off make others of them."""
+    counts = report["decapsulated"]
+    if counts is None:
+        hold("counts without tunnels", case.options.get("decapsulate"), None)
+        return
+    left = 0 if case.options.get("only_decapsulated") else counts["not_in_tunnels"]
+    hold("packets in tunnels or not", counts["packets"] + left, report["packets_written"])
+    hold("a tunnel or more for each packet", counts["packets"] <= sum(counts["tunnels"].values()), True)
+    if case.options.keys() & {"chop", "snaplen"}:
+        return
+    named = {kind for text in case.options["decapsulate"] for kind in text.split(",")}
+    with pcapconv.open(io.BytesIO(out)) as capture:
+        for packet in capture:
+            tunnel = packet.headers.tunnel
+            if tunnel is not None and packet.headers.inner_length:
+                hold("no packet is in a tunnel", tunnel in named or "all" in named, False, packet.number)
 
 
 def _of_merge(case: Case, outcome: Outcome, runner: Runner) -> None:

@@ -269,6 +269,32 @@ _EXTRACT_SECRETS = (
 
 _EDITED = (
     Option(
+        "decapsulate",
+        "texts",
+        "Take packets out of tunnels: vxlan, gre, all",
+        EDITED,
+        CONVERTING,
+        "KIND,...",
+        example="vxlan",
+        manual="Take packets out of tunnels: the outer headers go, and with them padding and a frame check sequence "
+        "behind the inner packet. KIND is `vxlan`, `geneve`, `gre`, `erspan`, `gtp`, `ipip` or `all`. Tunnels are "
+        "taken off until the outermost is of none of these kinds. A packet in no such tunnel passes unchanged: also a "
+        "fragment of an outer packet, and a packet that was cut inside the outer headers. The original length becomes "
+        "what the outer headers say of the inner packet. A packet of another link type gets an interface of its own, "
+        "made of the one that it had. All selecting options look at the packets as they were, and `--chop` and "
+        "`--snaplen` at those that came out. The report counts the packets and the tunnels (`decapsulated`).",
+        page="how-to/decapsulate",
+    ),
+    Option(
+        "only_decapsulated",
+        "flag",
+        "Leave out packets that are in no such tunnel",
+        EDITED,
+        CONVERTING,
+        manual="Leave out packets that are in no tunnel of the kinds that `--decapsulate` names.",
+        page="how-to/decapsulate",
+    ),
+    Option(
         "chop",
         "texts",
         "Remove N bytes at the front; -N at the end",

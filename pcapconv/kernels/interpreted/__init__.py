@@ -11,6 +11,7 @@ headers               reads the headers of packets into columns
 traffic               `TrafficTable`, `count_traffic`: conversations, hosts and protocols
 flow_table            `FlowTable`, `group_rows`: flows and hosts, and rows by them
 link_layers           rows without their link layers
+decapsulating         takes packets out of tunnels
 host_order            headers in packets that follow the file's byte order
 chains                searches damaged bytes for chains of sound records
 packet_rows           `PacketRows`, `PacketLoop`, `exact_times`: packets as Python objects
@@ -44,6 +45,7 @@ from pcapconv.kernels.interpreted.chains import (
 )
 from pcapconv.kernels.interpreted.comparing import fingerprints, match_keys, same_data
 from pcapconv.kernels.interpreted.counting import count_options, count_packets, sum_options
+from pcapconv.kernels.interpreted.decapsulating import decapsulate
 from pcapconv.kernels.interpreted.editing import cut_packets, remove_bytes
 from pcapconv.kernels.interpreted.encoding import copy_records, encode_pcap, encode_pcapng
 from pcapconv.kernels.interpreted.flow_table import FlowTable, group_rows
@@ -101,6 +103,7 @@ __all__ = [
     "count_packets",
     "count_traffic",
     "cut_packets",
+    "decapsulate",
     "encode_pcap",
     "encode_pcapng",
     "exact_times",
