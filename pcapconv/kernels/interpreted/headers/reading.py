@@ -44,8 +44,8 @@ class EndedError(Exception):
 
 class Reading:
     """The reading of one packet. `at` is where the next header begins; `found` are the values of the packet that is
-    read now, by column, `outermost` those of the outermost packet, `entered` those of all packets around it. With `outermost_only`, the packet in a tunnel is not
-    read."""
+    read now, by column, `outermost` those of the outermost packet, `entered` those of all packets around it. With
+    `outermost_only`, the packet in a tunnel is not read."""
 
     def __init__(self, data: memoryview, original_length: int, *, outermost_only: bool = False) -> None:
         self.outermost_only = outermost_only
