@@ -83,6 +83,12 @@ def test_the_interface_is_shown_if_there_are_several(show: Any) -> None:
     assert [line.split()[2] for line in show(late)[1:]] == ["10.0.0.1:51000", "1"]
 
 
+def test_a_long_name_of_an_interface_is_cut_in_lines_and_whole_in_records(show: Any) -> None:
+    capture = wire.section_header() + named("x" * 60_000) + b"".join(packet(number) for number in range(3000))
+    assert show(capture, "--columns", "interface")[2999] == f"{'x' * 80}…"
+    assert show(capture, "--columns", "interface", "--csv") == ["interface"] + ["x" * 60_000] * 3000
+
+
 def test_columns_become_wider_with_their_texts(show: Any) -> None:
     six = ethernet(IP6, ipv6(UDP, udp()))
     lines = show(wire.section_header() + wire.interface() + packet(0) + packet(1, six) + packet(2))
