@@ -15,7 +15,7 @@ import pcapconv
 pytestmark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 
 TYPES = {"1": "A", "12": "PTR", "28": "AAAA", "65": "HTTPS", "2": "NS"}
-FIELDS = ("frame.number", "dns.qry.name", "dns.qry.type", "tls.handshake.extensions_server_name")
+FIELDS: tuple[str, ...] = ("frame.number", "dns.qry.name", "dns.qry.type", "tls.handshake.extensions_server_name")
 FIELDS += ("http.request.method", "http.request.uri", "http.response.code", "http.response.phrase")
 SETTINGS = ("tcp.desegment_tcp_streams:FALSE", "ip.defragment:FALSE")
 MESSAGES = [
@@ -49,7 +49,7 @@ def built_capture() -> bytes:
 
 def dissected(path: Path) -> dict[int, str]:
     """The essence of each packet in which tshark finds one of these, as pcapconv words it."""
-    command = ["tshark", "-n", "-r", path, "-T", "fields", "-E", "separator=/t", "-E", "occurrence=f"]
+    command = ["tshark", "-n", "-r", str(path), "-T", "fields", "-E", "separator=/t", "-E", "occurrence=f"]
     command += [word for each in FIELDS for word in ("-e", each)] + [word for each in SETTINGS for word in ("-o", each)]
     found = {}
     for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines():

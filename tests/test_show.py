@@ -217,6 +217,18 @@ def test_names(show: Any) -> None:
     assert json.loads(show(first, "--json")[0])["source"] == "10.0.0.1:51000"
 
 
+def test_a_capture_with_more_names_than_are_kept(show: Any) -> None:
+    records = [wire.ipv4_name(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", f"host{n}") for n in range(1, 90_000)]
+    blocks = b"".join(wire.names(*records[at : at + 1000]) for at in range(0, len(records), 1000))
+    warning = "pcapconv: warning: a.pcapng: there are more names of addresses than are kept; other addresses are shown"
+    first, second = show(
+        TWO + blocks + packet(0) + packet(1, ethernet(IP, ipv4(TCP, tcp(), source="10.1.95.143"))),
+        *("--names", "--columns", "source"),
+        err=f"{warning} without names\n",
+    )
+    assert (first, second) == ("host1:51000", "10.1.95.143:51000")
+
+
 # ---------------------------------------------------------------- records
 
 
