@@ -28,6 +28,7 @@ LINES: dict[str, tuple[str, int, set[str]]] = {  # with its status, and what els
     "normalize --check of a directory": ("normalize --check there", 1, BATCH),
     "normalize --in-place": ("normalize --in-place there/a.pcap -q", 0, set()),
     "batch of a small file": ("batch there out --to pcapng", 0, BATCH),
+    "show": ("show WEB --first 3", 0, set()),
     "info": ("info WEB", 0, RICH),
     "info --json": ("info WEB --json", 0, RICH),
     "version": ("-V", 0, set()),

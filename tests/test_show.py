@@ -83,6 +83,12 @@ def test_the_interface_is_shown_if_there_are_several(show: Any) -> None:
     assert [line.split()[2] for line in show(late)[1:]] == ["10.0.0.1:51000", "1"]
 
 
+def test_a_long_name_of_an_interface_is_cut_in_lines_and_whole_in_records(show: Any) -> None:
+    capture = wire.section_header() + named("x" * 60_000) + b"".join(packet(number) for number in range(3000))
+    assert show(capture, "--columns", "interface")[2999] == f"{'x' * 80}…"
+    assert show(capture, "--columns", "interface", "--csv") == ["interface"] + ["x" * 60_000] * 3000
+
+
 def test_columns_become_wider_with_their_texts(show: Any) -> None:
     six = ethernet(IP6, ipv6(UDP, udp()))
     lines = show(wire.section_header() + wire.interface() + packet(0) + packet(1, six) + packet(2))
@@ -209,6 +215,18 @@ def test_names(show: Any) -> None:
         ("printer", "02:00:5e:00:00:02"),
     ]
     assert json.loads(show(first, "--json")[0])["source"] == "10.0.0.1:51000"
+
+
+def test_a_capture_with_more_names_than_are_kept(show: Any) -> None:
+    records = [wire.ipv4_name(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", f"host{n}") for n in range(1, 90_000)]
+    blocks = b"".join(wire.names(*records[at : at + 1000]) for at in range(0, len(records), 1000))
+    warning = "pcapconv: warning: a.pcapng: there are more names of addresses than are kept; other addresses are shown"
+    first, second = show(
+        TWO + blocks + packet(0) + packet(1, ethernet(IP, ipv4(TCP, tcp(), source="10.1.95.143"))),
+        *("--names", "--columns", "source"),
+        err=f"{warning} without names\n",
+    )
+    assert (first, second) == ("host1:51000", "10.1.95.143:51000")
 
 
 # ---------------------------------------------------------------- records

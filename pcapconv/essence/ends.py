@@ -17,7 +17,7 @@ COLUMNS = (
     *("network_protocol", "source_address", "destination_address", "source_port", "destination_port"),
     *("source_mac", "destination_mac"),
 )
-_MOST_KEPT = 2**15
+_MOST_KEPT = 2**13
 _ARP, _RARP, _IPV6 = 0x0806, 0x8035, 0x86DD  # EtherTypes
 _HAS = {name: 1 << HeaderColumns.BITS[name] for name in COLUMNS}
 

@@ -8,6 +8,8 @@ from pcapconv import json_form
 from pcapconv.listing.columns import COLUMNS, IN_RECORDS
 from pcapconv.listing.rows import Rows
 
+_PIECE = 2**16  # characters of CSV from which on they are written
+
 
 class JsonLines:
     """The form of JSON: an object in each line, as the schema `packet.json` describes it."""
@@ -51,5 +53,10 @@ class CsvLines:
         writer = csv.writer(text, lineterminator="\n")
         columns = [COLUMNS[name] for name in self.columns]
         cells = [map(column.text, column.values(rows)) for column in columns]
-        writer.writerows(zip(*cells))
+        for row in zip(*cells):
+            writer.writerow(row)
+            if text.tell() >= _PIECE:
+                yield text.getvalue()
+                text.seek(0)
+                text.truncate()
         yield text.getvalue()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pcapconv.header_columns import HeaderColumns
 
 _MOST_KEPT = 4096
+_LONGEST_LABEL = 80  # characters of an interface's name in lines
 _NEEDED = ("network_protocol",)  # to tell what the addresses are that header columns hold
 
 
@@ -62,7 +63,8 @@ class RowReader:
                 self._labels.clear()
             name = interface.name
             number = f"{interface.section}:{interface.id}" if interface.section else f"{interface.id}"
-            found = self._labels[key] = name, shown(name) if name else number
+            label = name if name is None or len(name) <= _LONGEST_LABEL else f"{name[:_LONGEST_LABEL]}…"
+            found = self._labels[key] = name, shown(label) if label else number
         return found
 
 

@@ -105,6 +105,7 @@ def _note(item: Any, found: dict[str, Any]) -> None:
             columns = item.headers(inner=inner)
             one_by_one = [each.inner_headers if inner else each.headers for each in packets]
             assert [Headers.row(columns, row) for row in range(item.rows)] == one_by_one
+            assert all(str(each.inner_summary if inner else each.summary).isprintable() for each in packets)
     elif isinstance(item, Notice):
         found["notices"].append(str(item))
     elif isinstance(item, Interface):
