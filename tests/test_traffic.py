@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import struct
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from pathlib import Path
 import protocols
 import pytest
 import wire
-from command_line import run_command
+from command_line import WEB_PCAPNG, run_command
+from terminals import on_terminal
 
 import pcapconv
 from pcapconv.describing import traffic
@@ -105,6 +107,35 @@ def test_extension_headers_of_ipv6_are_part_of_it() -> None:
         ("eth:ip:ah", 1),
         ("eth:ip:ah:tcp", 1),
     ]
+
+
+def test_ports_that_are_used_again_continue_a_conversation() -> None:
+    """tshark begins another one."""
+    syn = [protocols.ipv4(protocols.TCP, protocols.tcp(b"", flags=2, sequence=number)) for number in (1, 99_999)]
+    found = described(pcap_of(*(protocols.ethernet(protocols.IP, each) for each in syn))).conversations
+    assert found is not None
+    assert [(each.port_a, each.packets) for each in found.tcp.entries] == [(51000, 2)]
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_fragments_count_as_ip_and_the_first_one_for_its_ports(version: int) -> None:
+    datagram = protocols.udp(bytes(1600))
+    if version == 4:
+        parts = [
+            protocols.ipv4(protocols.UDP, datagram[:800], fragment=0x2000),
+            protocols.ipv4(protocols.UDP, datagram[800:], fragment=100),
+        ]
+    else:
+        parts = [
+            protocols.ipv6(protocols.FRAGMENT, protocols.fragment(protocols.UDP, datagram[:800], 0, 1)),
+            protocols.ipv6(protocols.FRAGMENT, protocols.fragment(protocols.UDP, datagram[800:], 800)),
+        ]
+    ether_type = protocols.IP if version == 4 else protocols.IP6
+    packets = [protocols.ethernet(ether_type, each) for each in parts]
+    found = described(pcap_of(*packets)).conversations
+    assert found is not None
+    assert [each[4:6] for each in found.ip.entries] == [(2, sum(map(len, packets)))]
+    assert [each[4:6] for each in found.udp.entries] == [(1, len(packets[0]))]
 
 
 def test_packets_of_which_nothing_is_read() -> None:
@@ -265,6 +296,17 @@ def test_the_page_counts_what_it_does_not_show(tmp_path: Path) -> None:
         ["10", "others", "10", "540"],
         [],
     ]
+
+
+def test_a_narrow_terminal_shows_no_columns_of_directions() -> None:
+    for columns, heads in ((110, "packets  bytes  from A  bytes  from B  bytes"), (80, "packets  bytes")):
+        status, seen = on_terminal(
+            "stdout", "info", "web.pcapng", "--conversations", columns=columns, folder=WEB_PCAPNG.parent
+        )
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", seen).splitlines()
+        at = lines.index("TCP conversations: 2")
+        assert (status, lines[at + 1].split()) == (0, ["A", "B", *heads.split(), "first", "s", "last", "s"])
+        assert max(map(len, lines[at:])) <= columns
 
 
 def test_no_text_and_tables(tmp_path: Path) -> None:

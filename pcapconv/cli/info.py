@@ -170,7 +170,7 @@ class _Page:
         if any(found is not None for found in (capture.conversations, capture.protocols, capture.talkers)):
             from pcapconv.cli.info_tables import TrafficPage  # rarely needed
 
-            yield from TrafficPage(capture, self._painter).lines()
+            yield from TrafficPage(capture, self._painter, self._width).lines()
 
     def _sidecar(self, sidecar: SidecarInfo | UnusableSidecar) -> Iterator[str]:
         """Yield the lines about the sidecar beside a pcap file, or why it cannot be used."""

@@ -1,7 +1,8 @@
 """The tables of `info`: conversations, talkers and protocols as aligned lines.
 
 Strategy: times are seconds since the first packet of the capture, which are short. A table has a line for each of the
-first entries, and one for all that follow; `--json` lists them, with whole times.
+first entries, and one for all that follow; `--json` lists them, with whole times. A terminal that is too narrow for all
+columns shows none of those for each direction.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pcapconv.cli.terminal import Painter, align_columns
+from pcapconv.cli.terminal import COLUMN_GAP, Painter, align_columns
 from pcapconv.describing.capture_info import CaptureInfo
 from pcapconv.describing.entries import Duration, Instant
 from pcapconv.describing.traffic_entries import Conversation, ProtocolEntry, Talker, TrafficList
@@ -17,6 +18,7 @@ from pcapconv.text import display_width
 
 _MOST_LINES = 50  # of a table of conversations or talkers
 _MOST_PROTOCOLS = 200
+_TOTALS = 2  # columns: packets and bytes
 _TIMES = ("first s", "last s")
 _CONVERSATIONS = ("A", "B", "packets", "bytes", "from A", "bytes", "from B", "bytes", *_TIMES)
 _TALKERS = ("address", "packets", "bytes", "sent", "bytes", "received", "bytes", *_TIMES)
@@ -24,11 +26,12 @@ _PROTOCOLS = ("protocol", "packets", "bytes", *_TIMES)
 
 
 class TrafficPage:
-    """Renders the tables of a capture as lines, painted by `painter`."""
+    """Renders the tables of a capture as lines, painted by `painter`, for a terminal of this `width`; None without."""
 
-    def __init__(self, capture: CaptureInfo, painter: Painter) -> None:
+    def __init__(self, capture: CaptureInfo, painter: Painter, width: int | None) -> None:
         self._capture = capture
         self._painter = painter
+        self._width = width
 
     def lines(self) -> Iterator[str]:
         """Yield the lines of the tables that the capture has."""
@@ -78,10 +81,14 @@ class TrafficPage:
     def _aligned(self, heads: tuple[str, ...], names: int, lines: list[tuple[str, ...]]) -> Iterator[str]:
         if not lines:
             return
-        width = max(display_width(line[-1]) for line in (heads, *lines))
-        cells = [(*line[:-1], line[-1].rjust(width)) for line in (heads, *lines)]
-        styles = [("title",) * len(heads), *[("label",) * names + ("",) * (len(heads) - names)] * len(lines)]
-        yield from align_columns(cells, self._painter, styles, width=None, right=range(names, len(heads)))
+        cells = [heads, *lines]
+        widths = [max(map(display_width, column)) for column in zip(*cells)]
+        if self._width is not None and sum(widths) + COLUMN_GAP * (len(widths) - 1) > self._width:
+            cells = [line[: names + _TOTALS] + line[-len(_TIMES) :] for line in cells]
+        cells = [(*line[:-1], line[-1].rjust(widths[-1])) for line in cells]
+        count = len(cells[0])
+        styles = [("title",) * count, *[("label",) * names + ("",) * (count - names)] * len(lines)]
+        yield from align_columns(cells, self._painter, styles, width=None, right=range(names, count))
 
     def _conversation(self, entry: Conversation) -> tuple[str, ...]:
         ends = _end(entry.address_a, entry.port_a), _end(entry.address_b, entry.port_b)

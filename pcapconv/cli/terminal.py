@@ -28,7 +28,7 @@ STYLES = {
     "comment": "32",
 }
 
-_COLUMN_GAP = 2  # blanks between columns
+COLUMN_GAP = 2  # blanks between columns
 _NARROWEST_COLUMN = 20  # characters of the last column, however narrow the terminal is
 _DEFAULT_WIDTH = 80
 
@@ -72,14 +72,14 @@ def align_columns(
         return
     widths = [max(display_width(line[column]) for line in lines) for column in range(len(lines[0]) - 1)]
     widths[0] = max(widths[0], least)
-    indent = sum(widths) + _COLUMN_GAP * len(widths)
+    indent = sum(widths) + COLUMN_GAP * len(widths)
     last_width = None if width is None else max(width - indent, _NARROWEST_COLUMN)
     for line, line_styles in zip(lines, styles):
         text = ""
         for column, column_width in enumerate(widths):
             padding = " " * (column_width - display_width(line[column]))
             cell = painter(line[column], line_styles[column])
-            text += (padding + cell if column in right else cell + padding) + " " * _COLUMN_GAP
+            text += (padding + cell if column in right else cell + padding) + " " * COLUMN_GAP
         for piece in wrap_text(line[-1], last_width):
             yield (text + painter(piece, line_styles[-1])).rstrip()
             text = " " * indent

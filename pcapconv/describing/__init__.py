@@ -28,7 +28,6 @@ from pcapconv.errors import PcapconvError
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.paths import SIDECAR_SUFFIX, Readable
 from pcapconv.io.source import Source, open_source
-from pcapconv.io.source_digest import StreamDigest
 from pcapconv.steps import BasePlan
 from pcapconv.steps.argument_values import parse_timezone
 from pcapconv.time_zones import TimeZone
@@ -116,7 +115,11 @@ def _capture_fields(
     """Return what a capture holds and what a conversion to pcap would lose; both are found in one pass."""
     sink = TrialSink(zone, tables, can_restart=source.seekable)
     settings = ConversionSettings(WriterSettings("pcap"), hashed=hashed and source.plain)
-    digest = StreamDigest(source) if hashed and not source.plain else None
+    digest = None
+    if hashed and not source.plain:
+        from pcapconv.io.source_digest import StreamDigest  # slow to import, and rarely needed
+
+        digest = StreamDigest(source)
     with Conversion(source, settings, plan) as conversion:
         conversion.write_to(sink)
         report = conversion.run()
