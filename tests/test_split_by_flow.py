@@ -271,6 +271,14 @@ def test_too_many_flows(tmp_path: Path) -> None:
     assert len(split(io.BytesIO(capture), tmp_path / "{flow}.pcapng", by="flow", max_parts=21).outputs) == 21
 
 
+def test_merged_again_the_parts_are_the_capture(tmp_path: Path) -> None:
+    sample = SAMPLES / "web.pcap"
+    report = split(sample, tmp_path / "{flow}.pcap", by="flow")
+    assert len(report.outputs) == 2
+    pcapconv.merge(report.outputs, tmp_path / "again.pcap")
+    assert (tmp_path / "again.pcap").read_bytes() == sample.read_bytes()
+
+
 # ---------------------------------------------------------------- any capture
 
 PORTS = st.sampled_from([5, 80])

@@ -357,11 +357,11 @@ cdef class FlowTable:
         if row < rows:
             raise ValueError(f"row {row} waits for nothing")
         oldest = self.waiting_base + self.waiting_count if still_waiting == rows else number_of[still_waiting]
-        self.waiting_count -= oldest - self.waiting_base
-        memmove(
-            self.waiting, self.waiting + (oldest - self.waiting_base), self.waiting_count * sizeof(WaitingFragments)
-        )
-        self.waiting_base = oldest
+        if oldest > self.waiting_base:
+            self.waiting_count -= oldest - self.waiting_base
+            waiting = self.waiting + (oldest - self.waiting_base)
+            memmove(self.waiting, waiting, self.waiting_count * sizeof(WaitingFragments))
+            self.waiting_base = oldest
         return still_waiting
 
 
