@@ -325,8 +325,9 @@ def test_names_of_interfaces(monkeypatch: pytest.MonkeyPatch) -> None:
     assert rows(table) == looped(capture)
     assert [name[:3] for name in table["interface"].chunks[0].dictionary.to_pylist()] == ["003", "007", "009"]
     message = r"packet 1: the names of interfaces have more than 0 MiB, .*; columns= can leave the column interface out"
-    with pytest.raises(pcapconv.TargetError, match=message):
+    with pytest.raises(pcapconv.TargetError, match=message) as refused:
         streamed(capture + wire.enhanced_packet(0, 1, b""))
+    assert refused.value.packet_number == 1
 
 
 # ---------------------------------------------------------------- what is selected

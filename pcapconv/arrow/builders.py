@@ -85,7 +85,8 @@ class Times(Builder):
         try:
             times = batch.time_ns
         except FormatError as error:
-            raise TargetError(f"{error}; {argument('columns')} can leave the column time out") from None
+            message = f"{error}; {argument('columns')} can leave the column time out"
+            raise TargetError(message, packet_number=error.packet_number) from None
         stop = row + batch.rows
         with memoryview(self._times) as room:
             room[row:stop] = times
@@ -178,7 +179,10 @@ class Comments(Builder):
             return
         size = sum(batch.columns.options_length[: batch.rows])
         if self._end + 4 * size > _MOST_OFFSET:
-            raise TargetError(f"packet {batch.number(0)}: {size:,} bytes of options are more than a table holds")
+            raise TargetError(
+                f"packet {batch.number(0)}: {size:,} bytes of options are more than a table holds",
+                packet_number=batch.number(0),
+            )
         self._options += size
         grow(self._texts, self._end + 4 * size)
         missing = self._count + size // 4 + 1 - len(self._offsets) + 1
@@ -225,7 +229,10 @@ class Data(Builder):
         """See `Builder.append`."""
         size = sum(batch.columns.captured_length[: batch.rows])
         if size > _MOST_OFFSET - self._end:
-            raise TargetError(f"packet {batch.number(0)}: its {size:,} bytes are more than a table holds")
+            raise TargetError(
+                f"packet {batch.number(0)}: its {size:,} bytes are more than a table holds",
+                packet_number=batch.number(0),
+            )
         grow(self._data, self._end + size)
         self._end = self.kernels.copy_data(
             batch.buffer, batch.columns, batch.rows, self._data, self._end, self._offsets, row

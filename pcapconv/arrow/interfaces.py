@@ -2,7 +2,7 @@
 
 Strategy: each interface of a section has a code, which the kernel `look_up` writes for all rows of a batch. The code of
 a name is its place in a dictionary of Arrow, which only grows, so that arrays that were made before stay valid. It
-begins anew if it becomes large: a capture may have any number of names. It has only those of interfaces with packets.
+begins anew if it becomes large: a capture may have any number of names. Interfaces without packets are not in it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pcapconv.model import Interface, PacketBatch
 from pcapconv.wording import argument
 
 _MOST_NAMES = 2**20  # bytes of names, and of what each takes besides its text
-_MOST_TEXT = 2**26  # of the names that one record batch has
+_MOST_TEXT = 2**26  # bytes of names at which a table is refused, since a record batch has them all in memory
 _OVERHEAD = 100
 TYPES = {"interface": pyarrow.dictionary(pyarrow.int32(), pyarrow.string()), "link_type": pyarrow.int32()}
 
@@ -98,7 +98,8 @@ class Interfaces(Builder):
             if self._interface_names.size > _MOST_TEXT:
                 raise TargetError(
                     f"packet {batch.number(0)}: the names of interfaces have more than {_MOST_TEXT >> 20} MiB, "
-                    f"which is more than a table holds; {argument('columns')} can leave the column interface out"
+                    f"which is more than a table holds; {argument('columns')} can leave the column interface out",
+                    packet_number=batch.number(0),
                 )
 
     def arrays(self, rows: int) -> dict[str, Any]:
