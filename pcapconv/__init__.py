@@ -88,7 +88,10 @@ __all__ = [
     "write_table",
 ]
 
-__version__ = "0.1.0"
+try:
+    from pcapconv._version import __version__
+except ImportError:  # a clone in which nothing was built
+    __version__ = "0.0"
 
 # Public name → its module, which is imported when the name is first used.
 _MODULES = {

@@ -7,14 +7,13 @@ from collections.abc import Iterable
 from textwrap import wrap
 
 from generating.texts import ROOT, VARIABLES, manual_text, sentence, statuses_of
-from pcapconv import __version__
 from pcapconv.cli.commands import COMMANDS, COMPLETION, HELP, SUMMARY, VERSION
 from pcapconv.cli.grammar import Command, Option
 from pcapconv.cli.options import options_of_command
 from pcapconv.cli.statuses import MEANINGS, Meaning
 
 _WIDTH = 78
-_DATED = re.compile(r"^## .*(\d{4}-\d\d-\d\d)", re.MULTILINE)  # the heading of a version in CHANGELOG.md
+_VERSION = re.compile(r"^## (\S+) \(.*(\d{4}-\d\d-\d\d)\)$", re.MULTILINE)  # a heading in CHANGELOG.md
 _MARKED = re.compile(r"`([^`]+)`|\[([^]]+)]\(([^)]+)\)")
 
 
@@ -88,10 +87,10 @@ def _wrapped_lines(line: str) -> list[str]:
 
 
 def _page_head(name: str, summary: str) -> list[str]:
-    heading = _DATED.search((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
+    heading = _VERSION.search((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
     assert heading is not None
-    date = heading[1]
-    title = f'.TH {_roff(name.upper())} 1 "{date}" "pcapconv {__version__}" "User Commands"'
+    version, date = heading.groups()
+    title = f'.TH {_roff(name.upper())} 1 "{date}" "pcapconv {version}" "User Commands"'
     purpose = summary[0].lower() + summary[1:]
     return [title, ".nh", ".ad l", ".SH NAME", f"{_roff(name)} \\- {_roff(purpose)}", ".SH SYNOPSIS"]
 
