@@ -89,7 +89,7 @@ __all__ = [
 ]
 
 try:
-    from pcapconv._version import __version__
+    from pcapconv._version import __version__ as __version__
 except ImportError:  # a clone in which nothing was built
     __version__ = "0.0"
 

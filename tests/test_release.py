@@ -39,7 +39,7 @@ def test_what_is_missing(tag: str, changed: dict[str, str], said: list[str], tmp
     for name, text in {**READY, **changed, ".github/check_release.py": SCRIPT.read_text(encoding="utf-8")}.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
-    command = [sys.executable, tmp_path / ".github" / "check_release.py", tag]
+    command = [sys.executable, str(tmp_path / ".github" / "check_release.py"), tag]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.stdout.splitlines(), done.stderr) == (said, "")
     assert done.returncode == (1 if said else 0)

@@ -55,6 +55,8 @@ def is_alive(holder: Holder) -> bool | None:
     started = _start_time(holder.pid)
     if started:
         return started == holder.started
+    if os.name == "nt":  # where `kill` would end the process
+        return None
     try:
         os.kill(holder.pid, 0)
     except (ProcessLookupError, OverflowError):

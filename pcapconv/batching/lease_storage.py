@@ -18,8 +18,9 @@ from pcapconv.batching.locations import NoSuchLocationError, scheme_of
 from pcapconv.batching.stores import remote_store, run_briefly
 from pcapconv.errors import FileError, PcapconvError
 from pcapconv.io.final_names import refresh_directory, temporary_name
-from pcapconv.io.read_write import reading, writing
+from pcapconv.io.read_write import BINARY, reading, writing
 
+_NONBLOCK: int = getattr(os, "O_NONBLOCK", 0)  # a named pipe in place of the lease must not stop the batch
 _MOST_READ = 4096  # bytes of a lease that are read
 _INCOMPLETE_PAUSE = 0.25  # seconds before an incomplete object is read again, since it may be being written
 _RELEASED = b"{}\n"  # the contents of a released lease in a store that forbids removing objects
@@ -83,7 +84,7 @@ class _LeaseFile:
         """See `LeaseStorage.create`."""
         with writing(self._path):
             try:
-                file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+                file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o666)
             except FileExistsError:
                 return False
             try:
@@ -104,7 +105,7 @@ class _LeaseFile:
         """See `LeaseStorage.age`. A new temporary file shows the time of the file system's clock."""
         temporary = temporary_name(os.path.dirname(self._path))
         with writing(self._path):
-            file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o600)
             try:
                 return (os.fstat(file).st_mtime_ns - lease.touched) / 10**9
             finally:
@@ -121,11 +122,11 @@ class _LeaseFile:
     def _read(self) -> StoredLease | None:
         """Read the lease; None if there is no lease. Raises OSError."""
         try:
-            file = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
+            file = os.open(self._path, os.O_RDONLY | BINARY | _NONBLOCK)
         except FileNotFoundError:
             refresh_directory(os.path.dirname(self._path) or ".")
             try:
-                file = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
+                file = os.open(self._path, os.O_RDONLY | BINARY | _NONBLOCK)
             except FileNotFoundError:
                 return None
         except (NotADirectoryError, ValueError):  # making the directory will raise the error

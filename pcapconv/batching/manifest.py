@@ -27,7 +27,7 @@ from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.stores import remote_store
 from pcapconv.errors import FileError
-from pcapconv.io.read_write import reading, reason_of, writing
+from pcapconv.io.read_write import BINARY, read_at, reading, reason_of, writing
 from pcapconv.json_form import document
 
 try:
@@ -78,12 +78,12 @@ def append_lines(location: str, lines: Iterable[dict[str, Any]]) -> None:
     """Append lines to a manifest on this machine, under a lock of the file (not on Windows). Raises FileError."""
     data = b"".join(map(_line_bytes, lines))
     with writing(location), _append_lock:  # the file lock does not keep the threads of one process apart
-        file = os.open(location, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        file = os.open(location, os.O_RDWR | os.O_APPEND | os.O_CREAT | BINARY, 0o666)
         try:
             if fcntl is not None:
                 fcntl.lockf(file, fcntl.LOCK_EX)
             size = os.fstat(file).st_size
-            if size and os.pread(file, 1, size - 1) != b"\n":  # a crash cut the last line
+            if size and read_at(file, 1, size - 1) != b"\n":  # a crash cut the last line
                 data = b"\n" + data
             try:
                 while data:

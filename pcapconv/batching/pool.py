@@ -144,8 +144,9 @@ class _Slot(threading.Thread):
 
     def run(self) -> None:
         """Run tasks until the pool has no more, or until no process can be started while other slots remain."""
-        ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        signal.pthread_sigmask(signal.SIG_BLOCK, ending)  # processes inherit the mask of this thread
+        if hasattr(signal, "pthread_sigmask"):  # not on Windows
+            ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+            signal.pthread_sigmask(signal.SIG_BLOCK, ending)  # processes inherit the mask of this thread
         while (task := self._pool.next_task()) is not None:
             future = task.future
             if not (future.running() or future.set_running_or_notify_cancel()):

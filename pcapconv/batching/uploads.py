@@ -19,7 +19,7 @@ from pcapconv.batching.store_requests import store_request
 from pcapconv.batching.upload_notes import MARK, Note, abort_upload, mark_of
 from pcapconv.io.final_names import temporary_name
 from pcapconv.io.held_signals import hold_signals
-from pcapconv.io.read_write import TEMPORARY_FILE, writing
+from pcapconv.io.read_write import TEMPORARY_FILE, read_at, writing
 from pcapconv.io.source import temporary_file
 from pcapconv.io.target import Target
 
@@ -136,7 +136,7 @@ class Upload(Target):
         """Send `count` parts of `size` bytes; return the list of parts, by which the upload is completed."""
 
         def send(number: int) -> dict[str, Any]:
-            data = os.pread(self.file.fileno(), size, (number - 1) * size)
+            data = read_at(self.file.fileno(), size, (number - 1) * size)
             answer = self._files.call_s3("upload_part", **upload, PartNumber=number, Body=data)
             return {"PartNumber": number, "ETag": answer["ETag"]}
 

@@ -2,7 +2,8 @@
 
 Strategy: only the owner may use the new file until everything else is set. If the system refuses to copy a permission,
 the new file gets narrower permissions, never wider ones: if an ACL cannot be copied, the mask of the ACL, which the
-group's bits of the mode contain, must not become the group's permissions.
+group's bits of the mode contain, must not become the group's permissions. On Windows, which has none of these, the new
+file gets the permissions of its folder.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _GROUP_OBJECT, _MASK = 0x04, 0x10  # tags of an ACL's entries
 def copy_permissions(path: str, file: int) -> None:
     """Give an open file the permissions of the file at this path, if that file still exists. Raises OSError if the
     permissions cannot be read, or if the open file would be open to more users."""
+    if not hasattr(os, "chown"):  # on Windows
+        return
     try:
         old = os.stat(path)
     except FileNotFoundError:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import os
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 from pcapconv.errors import FileError, PcapconvError, UsageError
 
 TEMPORARY_FILE = "a temporary file"  # the name of a nameless file in messages
+BINARY: int = getattr(os, "O_BINARY", 0)  # for `os.open`; without it, Windows changes the ends of lines
 _MOMENT = 0.01  # seconds
+_seeking = threading.Lock()
 
 
 def reading(name: str) -> contextlib.AbstractContextManager[None]:
@@ -65,6 +69,15 @@ def write_all(file: Any, view: memoryview) -> None:
             return
 
 
+def read_at(descriptor: int, count: int, offset: int) -> bytes:
+    """Read up to `count` bytes at an offset of a file that several threads may read. Raises OSError."""
+    if hasattr(os, "pread"):
+        return os.pread(descriptor, count, offset)
+    with _seeking:  # on Windows
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.read(descriptor, count)
+
+
 def truncate(file: Any) -> None:
     """Cut a file object off at its position."""
     while True:
@@ -81,6 +94,8 @@ def wait_for(file: Any, *, writing: bool) -> None:
     try:
         descriptor = file.fileno()
     except (AttributeError, OSError):
+        descriptor = -1
+    if descriptor < 0 or not hasattr(select, "poll"):  # the latter on Windows
         time.sleep(_MOMENT)
         return
     poll = select.poll()  # unlike select, poll takes any descriptor; unlike epoll, it needs no descriptor of its own

@@ -224,8 +224,15 @@ class Source:
         Only if `plain`. A file that has grown is read up to its old size. Raises FileError."""
         assert self._start is not None
         assert self.size is not None
+        room = room[: max(0, self.size - offset)]
         with reading(self.name):
-            return os.preadv(self.file.fileno(), [room[: max(0, self.size - offset)]], self._start + offset)
+            if hasattr(os, "preadv"):
+                return os.preadv(self.file.fileno(), [room], self._start + offset)
+            here = self.file.tell()  # on Windows
+            self.file.seek(self._start + offset)
+            count: int = self.file.readinto(room)
+            self.file.seek(here)
+            return count
 
     def rewind(self) -> None:
         """Go back to where the source was opened. Only if `seekable`. Raises FileError."""

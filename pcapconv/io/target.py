@@ -26,6 +26,7 @@ from pcapconv.io.final_names import UndoableNaming, exists, name_if_free, put_as
 from pcapconv.io.paths import STDIO, Writable, create_error, exists_message, real_path
 from pcapconv.io.permissions import copy_permissions
 from pcapconv.io.read_write import (
+    BINARY,
     TEMPORARY_FILE,
     file_name,
     reading,
@@ -41,6 +42,8 @@ try:
     import fcntl
 except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
+
+_CLOSED_IF_RENAMED = os.name == "nt"  # Windows renames no file that is open
 
 
 class Target:
@@ -193,7 +196,7 @@ class PlainFile(Target):
             with contextlib.suppress(OSError):
                 return io.FileIO(os.open(self._directory, os.O_TMPFILE | os.O_RDWR, mode), "rb+")
         self._choose_temporary()
-        return io.FileIO(os.open(self._temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode), "rb+")
+        return io.FileIO(os.open(self._temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR | BINARY, mode), "rb+")
 
     def _choose_temporary(self) -> None:
         """Choose a temporary name. A finalizer removes it, even if a signal arrives before the constructor returns."""
@@ -246,6 +249,8 @@ class PlainFile(Target):
 
     def _rename(self) -> None:
         """Give the file its final name in place of its temporary one."""
+        if _CLOSED_IF_RENAMED:
+            self.file.close()
         if self._force:
             os.replace(self._temporary, self.path)
             self._remove.detach()
@@ -290,7 +295,9 @@ def check_written(descriptor: int) -> None:
 
 def open_directory(path: str) -> int | None:
     """Open a directory for `sync_directory`, before any file in it is replaced. Return None if this user may not read
-    it. Raises OSError."""
+    it, or if the system opens no directories. Raises OSError."""
+    if not hasattr(os, "O_DIRECTORY"):  # on Windows
+        return None
     with contextlib.suppress(PermissionError):
         return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     return None

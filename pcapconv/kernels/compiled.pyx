@@ -296,9 +296,11 @@ cdef enum:
     PACKET_ITEMS = 9   # items of a packet
 
 cdef extern from "Python.h":
-    object PyType_GenericAlloc(object type, Py_ssize_t items)
+    ctypedef struct PyTypeObject:
+        pass
+    object PyType_GenericAlloc(PyTypeObject *type, Py_ssize_t items)
     void PyObject_GC_UnTrack(void *object)
-    object PyDescr_NewMember(object type, PyMemberDef *member)
+    object PyDescr_NewMember(PyTypeObject *type, PyMemberDef *member)
 
 cdef extern from "structmember.h":
     ctypedef struct PyMemberDef:
@@ -321,7 +323,7 @@ cdef void *column(object owner, str name, str typecode, Py_ssize_t rows) except?
 cdef uint64_t *table(array.array values, Py_ssize_t least) except? NULL:
     if values.typecode != "Q" or len(values) < least:
         raise ValueError(f"a table of fewer than {least} 64-bit values")
-    return values.data.as_ulonglongs
+    return <uint64_t *>values.data.as_voidptr
 
 
 cdef inline bint inside(int64_t at, uint32_t length, Py_ssize_t size) noexcept nogil:
@@ -2723,7 +2725,7 @@ cdef class PacketRows:
         original = captured = self.captured_length[row]
         if self.original_length[row] != self.captured_length[row]:
             original = self.original_length[row]
-        packet = <tuple>PyType_GenericAlloc(entry[0], PACKET_ITEMS)
+        packet = <tuple>PyType_GenericAlloc(<PyTypeObject *>entry[0], PACKET_ITEMS)
         put(packet, 0, number)
         put(packet, 1, data)
         put(packet, 2, original)
@@ -2789,7 +2791,7 @@ def tuple_fields(tuple_type, names):
         members[index].type = T_OBJECT_EX
         members[index].offset = offset_of_item(index)
         members[index].flags = READONLY
-        fields.append(PyDescr_NewMember(tuple_type, &members[index]))
+        fields.append(PyDescr_NewMember(<PyTypeObject *>tuple_type, &members[index]))
     return fields
 
 
