@@ -46,6 +46,7 @@ def write_table(
     target: Writable,
     *,
     columns: Sequence[str] | str | None = None,
+    inner: bool = False,
     to: str | None = None,
     force: bool = False,
     strict: bool = False,
@@ -63,8 +64,9 @@ def write_table(
     * `source`: a path, `-` for stdin, or a binary file object, which stays open.
     * `target`: a path, `-` for stdout, or a binary file object, which stays open. If it is a directory, the output gets
       the source's name in this directory, with the suffix of `to`. It is never the capture itself.
-    * `columns`: the names of the columns, in their order: a sequence, or text with commas; None for all but `data`,
-      `link_type` and `section`. The page `docs/how-to/tables.md` describes each.
+    * `columns`: the names of the columns, in their order: a sequence, or text with commas; None for the default ones.
+      The page `docs/how-to/tables.md` describes each.
+    * `inner`: columns of headers are about the innermost packets of tunnels.
     * `to`: `"parquet"`, `"arrow"` (a file of Arrow, also called Feather) or `"arrows"` (a stream of Arrow); None for
       the one that the target's suffix names.
     * `force`, `strict`, `fractions`, `salvage`, `stop_early`, `in_order`, `fsync`, `progress`, `on_message`: as for
@@ -91,7 +93,7 @@ def write_table(
         opened = stack.enter_context(open_source(source, fractions=fractions, salvage=salvage))
         conversion = stack.enter_context(TableConversion(opened, settings, plan))
         conversion.survey()
-        sink = TableSink(open_target(target, force=force, whole=strict), kind, chosen)
+        sink = TableSink(open_target(target, force=force, whole=strict), kind, chosen, inner=inner)
         conversion.write_to(sink)
         report = conversion.run()
         conversion.commit()
@@ -102,6 +104,7 @@ def read_table(
     source: Readable,
     columns: Sequence[str] | str | None = None,
     *,
+    inner: bool = False,
     strict: bool = False,
     fractions: str | None = None,
     salvage: bool = False,
@@ -114,7 +117,7 @@ def read_table(
     pyarrow (extra `table`). `Capture.to_arrow` reads a capture that is larger than memory.
 
     * `source`: a path, `-` for stdin, or a binary file object, which stays open.
-    * `columns`, `strict`, `fractions`, `salvage`, `stop_early`, `in_order`, `progress` and `selecting`: as for
+    * `columns`, `inner`, `strict`, `fractions`, `salvage`, `stop_early`, `in_order`, `progress` and `selecting`: as for
       `write_table`.
 
     Damage is a `UserWarning`, and everything that can be read is returned; with `strict`, damage is a DamageError.
@@ -131,7 +134,7 @@ def read_table(
         opened = stack.enter_context(open_source(source, fractions=fractions, salvage=salvage))
         conversion = stack.enter_context(TableConversion(opened, settings, plan))
         conversion.survey()
-        sink = MemorySink(chosen)
+        sink = MemorySink(chosen, inner=inner)
         conversion.write_to(sink)
         report = conversion.run()
     _warn(report)

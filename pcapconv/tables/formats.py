@@ -11,12 +11,15 @@ import os
 from typing import Any, NamedTuple, Protocol
 
 from pcapconv.errors import UsageError
+from pcapconv.header_columns import HeaderColumns
 from pcapconv.io.paths import STDIO, Writable, name_of
 from pcapconv.wording import argument
 
 _GROUP_ROWS = 2**20  # of a row group of Parquet, unless it has as many bytes as the next number says
 _GROUP_BYTES = 2**26
-_WITH_DICTIONARY = ["captured_length", "original_length", "interface_id", "interface", "direction", "link_type"]
+_OF_FEW_VALUES = ["captured_length", "original_length", "interface_id", "interface", "direction", "link_type"]
+_OF_MANY_VALUES = {"tcp_sequence", "tcp_acknowledgement", "fragment_id"}
+_WITH_DICTIONARY = [*_OF_FEW_VALUES, *(name for name in HeaderColumns.FIELDS if name not in _OF_MANY_VALUES)]
 _WITH_DIFFERENCES = ["number", "time"]  # which takes a fifth of the space, and less time than zstd alone
 _COMPRESSION = "zstd"
 
