@@ -8,27 +8,13 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-import protocols
 import pytest
 from conversions import every_sample
-from headers_oracle import Difference, differences, dissect
+from headers_oracle import EXPLAINED, NOT_READ, PACKETS, Difference, differences, dissect, is_explained, written
 
 import pcapconv
 
 pytestmark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
-
-PACKETS = protocols.packets()
-# By the beginnings of the packets' names: what is different there.
-EXPLAINED = {
-    "ipv4 gre arp": "ARP in GRE is not a packet that could be taken out",
-    "ipv6 gre arp": "ARP in GRE is not a packet that could be taken out",
-    "service vlan llc": "a length behind a tag of IEEE 802.1ad is a length",
-    "loop little": "LOOP is read in both byte orders",
-    "raw ppp": "RAW is IP",
-    "mpls alone": "tshark does not know the link type MPLS",
-}
-# Link types, and compressed headers, that are not read, in files of the corpus.
-NOT_READ = ("arcnet", "IPcomp", "PPI")
 
 
 def compare(path: Path) -> Iterable[tuple[int, list[Difference]]]:
@@ -40,18 +26,6 @@ def compare(path: Path) -> Iterable[tuple[int, list[Difference]]]:
     if len(packets) == len(dissected):
         for index, (packet, fields) in enumerate(zip(packets, dissected)):
             yield index, differences(packet.headers, packet.inner_headers, fields)
-
-
-def written(path: Path, packets: list[tuple[int, bytes, int]]) -> Path:
-    with pcapconv.create(path) as out:
-        interfaces = {link_type: out.add_interface(link_type) for link_type in sorted({each[0] for each in packets})}
-        for time, (link_type, data, original) in enumerate(packets):
-            out.write(data, original_length=original, time_ns=time, interface=interfaces[link_type])
-    return path
-
-
-def is_explained(name: str) -> bool:
-    return any(name.startswith(each) for each in EXPLAINED)
 
 
 def test_packets_of_each_kind(tmp_path: Path) -> None:
