@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow
 import wire
 from creating import opened
+from pyarrow import ipc, parquet
 
 import pcapconv
 from pcapconv.header_columns import HeaderColumns
@@ -79,6 +80,13 @@ def streamed(capture: bytes, columns: Sequence[str] | None = ALL, *, inner: bool
 
 def read(capture: bytes, columns: Sequence[str] | None = ALL, **arguments: Any) -> Any:
     return pcapconv.read_table(io.BytesIO(capture), columns, **arguments)
+
+
+def read_file(data: bytes, to: str) -> Any:
+    """The table that is in a file of this kind."""
+    if to == "parquet":
+        return parquet.read_table(io.BytesIO(data))
+    return (ipc.open_file if to == "arrow" else ipc.open_stream)(io.BytesIO(data)).read_all()
 
 
 def written(capture: bytes, to: str, columns: Sequence[str] | None = ALL, **arguments: Any) -> bytes:

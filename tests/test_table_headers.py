@@ -36,8 +36,7 @@ from protocols import (
     udp,
     vxlan,
 )
-from pyarrow import ipc, parquet
-from tabling import HEADERS, looped, read, rows, streamed, written
+from tabling import HEADERS, looped, read, read_file, rows, streamed, written
 
 import pcapconv
 from pcapconv import headers as headers_module
@@ -192,12 +191,6 @@ def test_record_batches_of_any_size(most_rows: int, monkeypatch: pytest.MonkeyPa
     assert rows(streamed(EVERY, HEADERS)) == expected
     for to in ("parquet", "arrow", "arrows"):
         assert rows(read_file(written(EVERY, to, HEADERS), to)) == expected
-
-
-def read_file(data: bytes, to: str) -> Any:
-    if to == "parquet":
-        return parquet.read_table(io.BytesIO(data))
-    return (ipc.open_file if to == "arrow" else ipc.open_stream)(io.BytesIO(data)).read_all()
 
 
 @pytest.mark.parametrize("to", ["parquet", "arrow", "arrows"])

@@ -13,8 +13,8 @@ import pytest
 import wire
 from hypothesis import given
 from hypothesis import strategies as st
-from pyarrow import ipc, parquet
-from tabling import ALL, HEADERS, looped, named, read, rows, streamed, written
+from pyarrow import ipc
+from tabling import ALL, HEADERS, looped, named, read, read_file, rows, streamed, written
 from wire import BIG, LITTLE
 
 import pcapconv
@@ -186,12 +186,6 @@ def test_samples(path: Path) -> None:
 
 
 # ---------------------------------------------------------------- files
-
-
-def read_file(data: bytes, to: str) -> Any:
-    if to == "parquet":
-        return parquet.read_table(io.BytesIO(data))
-    return (ipc.open_file if to == "arrow" else ipc.open_stream)(io.BytesIO(data)).read_all()
 
 
 POLARS: dict[str, Callable[[io.BytesIO], Any]] = {

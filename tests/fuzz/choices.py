@@ -6,7 +6,9 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from pcapconv.arrow.column_names import COLUMNS
 from pcapconv.normalizing.normal_form import KEPT
+from pcapconv.steps.plan import SelectingArguments
 from pcapconv.steps.strip import NARROW_KINDS, STRIP_KINDS
 
 Options = dict[str, Any]
@@ -58,6 +60,8 @@ STEP_CHOICES: dict[str, list[Any]] = {
     "link_type": ["1", "raw", "276", "65535"],
     "strip": [[kind] for kind in STRIP_KINDS + NARROW_KINDS] + [list(STRIP_KINDS), list(NARROW_KINDS)],
 }
+
+SELECTING_CHOICES = sorted(STEP_CHOICES.keys() & SelectingArguments.__annotations__)
 
 
 def _steps(random: Random, most: int = 3) -> Options:
@@ -137,6 +141,14 @@ def _batch(random: Random) -> Options:
     return _convert(random)
 
 
+def _table(random: Random) -> Options:
+    columns = random.sample(sorted(COLUMNS), random.choice([1, 3, 10, len(COLUMNS)]))
+    names = random.sample(SELECTING_CHOICES, 2) if not random.randrange(3) else []
+    selecting = {name: random.choice(STEP_CHOICES[name]) for name in names}
+    to = random.choice(["parquet", "arrow", "arrows"])
+    return {"to": to, "columns": columns, **_some(random, strict=True, inner=True), **selecting}
+
+
 CHOICES: dict[str, Callable[[Random], Options]] = {
     "read": _read,
     "convert": _convert,
@@ -147,4 +159,5 @@ CHOICES: dict[str, Callable[[Random], Options]] = {
     "sidecar": _sidecar,
     "restore": _restore,
     "batch": _batch,
+    "table": _table,
 }

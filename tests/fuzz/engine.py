@@ -32,7 +32,7 @@ _MOST_MEMORY = 64 * 2**20  # by which one case may raise what the process needed
 _ADDRESSES = 4 * 2**30
 # How often each target is taken: those that are read by more code more often, slow ones less often.
 _WEIGHTS = {"read": 3, "convert": 6, "merge": 3, "normalize": 4, "diff": 4, "split": 3, "sidecar": 3, "restore": 4}
-_WEIGHTS |= {"batch": 1}
+_WEIGHTS |= {"batch": 1, "table": 3}
 
 
 class Fuzzer:

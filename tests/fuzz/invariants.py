@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from tabling import looped
 
 import pcapconv
 from fuzz.case import Case
@@ -316,6 +317,25 @@ def _of_batch(case: Case, outcome: Outcome, runner: Runner) -> None:
                 hold(f"{name} of batch and convert", line[name], alone[name])
 
 
+def _of_table(case: Case, outcome: Outcome, runner: Runner) -> None:
+    if not case.options.get("strict"):
+        _strict_agrees(case, outcome, runner)
+    if outcome.error:
+        return
+    found, columns, inner = outcome.report["in_file"], case.options["columns"], case.options.get("inner", False)
+    hold("tables in memory and in files", outcome.report["in_memory"], found)
+    hold("a row for each packet", len(found), outcome.report["packets_written"])
+    steps = {name: value for name, value in case.options.items() if name in STEPS}
+    capture = case.captures[0]
+    if steps:
+        selected = runner(Case("convert", {"to": "pcapng", **steps}, case.captures), Route())
+        hold("no error of a conversion that selects the same", selected.error, "")
+        capture = selected.files["out"]
+        columns = [name for name in columns if name != "number"]
+    expected = looped(capture, columns, inner=inner)
+    hold("rows and packets", [{name: row[name] for name in columns} for row in found], expected)
+
+
 INVARIANTS: dict[str, Callable[[Case, Outcome, Runner], None]] = {
     "read": _of_read,
     "convert": _of_convert,
@@ -326,6 +346,7 @@ INVARIANTS: dict[str, Callable[[Case, Outcome, Runner], None]] = {
     "sidecar": _of_sidecar,
     "restore": _of_restore,
     "batch": _of_batch,
+    "table": _of_table,
 }
 
 

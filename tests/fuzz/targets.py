@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import pytest
+from tabling import read_file, rows
 
 import pcapconv
 from fuzz.case import Case
@@ -210,6 +214,26 @@ def restore(case: Case, route: Route, folder: Path) -> Outcome:
     return Outcome("", {"out": written(target)}, {**_reported(report), "opened": count})
 
 
+# ---------------------------------------------------------------- tables
+
+
+def table(case: Case, route: Route, folder: Path) -> Outcome:
+    """The rows of `pcapconv.write_table` and `pcapconv.read_table`. Their bytes depend on how many rows a record batch
+    has, which the window decides here."""
+    target = open_target(route, folder / "out")
+    with pytest.MonkeyPatch.context() as patch:
+        if route.window:
+            for module in ("builders", "interfaces", "record_batches"):
+                patch.setattr(f"pcapconv.arrow.{module}.MOST_ROWS", route.window // 30)
+        report = pcapconv.write_table(_in(case, route, folder), target, **case.options)
+        options = {name: value for name, value in case.options.items() if name != "to"}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of damage
+            in_memory = rows(pcapconv.read_table(_in(case, route, folder), **options))
+    in_file = rows(read_file(written(target), case.options["to"]))
+    return Outcome("", {}, {**_reported(report), "in_file": in_file, "in_memory": in_memory})
+
+
 # ---------------------------------------------------------------- batches
 
 
@@ -268,4 +292,5 @@ TARGETS: dict[str, Callable[[Case, Route, Path], Outcome]] = {
     "sidecar": sidecar,
     "restore": restore,
     "batch": batch,
+    "table": table,
 }
