@@ -254,6 +254,19 @@ def test_record_batches_of_any_size(most_rows: int, monkeypatch: pytest.MonkeyPa
         assert POLARS[to](io.BytesIO(data))["interface"].to_list() == [row["interface"] for row in looped(capture)]
 
 
+class Pipe(io.RawIOBase):
+    """A stream of a capture that cannot go back."""
+
+    def __init__(self, capture: bytes) -> None:
+        self.rest = io.BytesIO(capture)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, room: Any) -> int:
+        return self.rest.readinto(room)
+
+
 def test_names_that_come_late_are_in_an_arrow_file_as_one_dictionary(monkeypatch: pytest.MonkeyPatch) -> None:
     """The capture is read twice; a pipe cannot be, and gets them in pieces."""
     monkeypatch.setattr(builders, "MOST_ROWS", 4)
@@ -263,19 +276,22 @@ def test_names_that_come_late_are_in_an_arrow_file_as_one_dictionary(monkeypatch
     file = ipc.open_file(io.BytesIO(written(capture, "arrow")))
     assert [file.get_batch(at)["interface"].dictionary.to_pylist() for at in range(3)] == [["eth0", "eth1", "eth2"]] * 3
 
-    class Pipe(io.RawIOBase):
-        def __init__(self) -> None:
-            self.rest = io.BytesIO(capture)
-
-        def readable(self) -> bool:
-            return True
-
-        def readinto(self, room: Any) -> int:
-            return self.rest.readinto(room)
-
     target = io.BytesIO()
-    pcapconv.write_table(Pipe(), target, columns=ALL, to="arrow")  # type: ignore[arg-type]
+    pcapconv.write_table(Pipe(capture), target, columns=ALL, to="arrow")  # type: ignore[arg-type]
     assert rows(read_file(target.getvalue(), "arrow")) == looped(capture)
+
+
+def test_the_first_name_comes_late_through_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builders, "MOST_ROWS", 2)
+    monkeypatch.setattr(interfaces, "MOST_ROWS", 2)
+    monkeypatch.setattr("pcapconv.arrow.record_batches.MOST_ROWS", 2)
+    capture = wire.section_header() + wire.interface() + wire.enhanced_packet(0, 1, b"one") * 3
+    capture += named("eth0") + wire.enhanced_packet(1, 1, b"two") * 3
+    target = io.BytesIO()
+    pcapconv.write_table(Pipe(capture), target, columns=ALL, to="arrow")  # type: ignore[arg-type]
+    assert rows(read_file(target.getvalue(), "arrow")) == looped(capture)
+    written_file = ipc.open_file(io.BytesIO(written(capture, "arrow", ["interface"])))
+    assert written_file.get_batch(0)["interface"].dictionary.to_pylist() == ["eth0"]
 
 
 def test_bytes_and_options_limit_a_record_batch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,9 +48,9 @@ class RowReader:
 
     def interface_types(self, batch: PacketBatch) -> array[int]:
         """The link types of the batch's interfaces."""
-        if self._types_of is not batch.interfaces or len(self._types) != len(batch.interfaces):
-            self._types_of = batch.interfaces
-            self._types = array("Q", [interface.link_type for interface in batch.interfaces])
+        if self._types_of is not batch.interfaces:
+            self._types_of, self._types = batch.interfaces, array("Q")
+        self._types.extend(interface.link_type for interface in batch.interfaces[len(self._types) :])
         return self._types
 
     def interface_names(self, interface: Interface) -> tuple[str | None, str]:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from fractions import Fraction
 
-    from pcapconv.header_columns import HeaderColumns
     from pcapconv.model import Columns, Interface, PacketBatch
 
 MOST_PACKETS = 2**20  # how many packets are held at most
@@ -204,14 +203,15 @@ class _LinkLayers:
     """Packets without their link layers."""
 
     def __init__(self) -> None:
-        self._headers: HeaderColumns | None = None
+        from pcapconv.headers import HeaderReader  # a plain conversion starts without it
+
+        self._reader = HeaderReader(_HEADERS)
 
     def without(self, batch: PacketBatch) -> Columns:
         """The columns of a batch without the link layers of packets, see the kernel `skip_link_layers`."""
-        self._headers = batch.headers(*_HEADERS, into=self._headers)
+        headers = self._reader.read(batch)
         columns = batch.columns.with_copies(batch.rows, "data_at", "captured_length", "original_length", "interface")
-        link_types = array("Q", [interface.link_type for interface in batch.interfaces])
-        choose().skip_link_layers(columns, batch.rows, self._headers, link_types)
+        choose().skip_link_layers(columns, batch.rows, headers, self._reader.link_types)
         return columns
 
 

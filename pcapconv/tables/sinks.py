@@ -76,7 +76,10 @@ class TableSink(FileSink):
         self._output = BufferedOutput(self.target)
         self._file = _OutputFile(self._output)
         batches = RecordBatches(self._columns, self._names, inner=self._inner)
-        writer = open_writer(self._kind, batches.schema, self._file, deltas=not self.can_start_again)
+        deltas = not self.can_start_again
+        writer = open_writer(self._kind, batches.schema, self._file, deltas=deltas)
+        if self._names is not None:
+            self._names.never_empty = deltas
         self._table_writer = _TableWriter(batches, writer, self._output, self._names, restarts=self.can_start_again)
         return self._table_writer
 
