@@ -1,6 +1,7 @@
 """What the library says of packets' headers: columns of a batch, `Headers` of a packet, and what each tunnel holds."""
 
 import copy
+import io
 import pickle
 import struct
 from ipaddress import IPv4Address, IPv6Address
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import protocols
 import pytest
+import wire
 from protocols import ETHERNET, IP, IP6, LINUX_SLL, RAW, TCP, UDP, ethernet, ipv4, ipv6, tcp, udp, vxlan
 
 import pcapconv
@@ -248,3 +250,10 @@ def test_the_page_lists_every_protocol() -> None:
     listed = [protocol for protocol in PROTOCOLS.values() if protocol.code != IP_IN_IP]
     rows = [line.split(" | ")[:3] for line in page.splitlines() if line.startswith("| ") and line[2].isdigit()]
     assert rows == [[f"| {each.code}", f"`{each.filter_name}`", each.name] for each in listed]
+
+
+def test_a_batch_with_more_interfaces_than_packets() -> None:
+    capture = wire.section_header() + b"".join(map(wire.interface, (ETHERNET, RAW, LINUX_SLL)))
+    with pcapconv.open(io.BytesIO(capture + wire.enhanced_packet(1, 1, ipv4(UDP, udp())))) as reading:
+        batch = next(reading.batches())
+    assert batch.headers("destination_port").destination_port[0] == 9

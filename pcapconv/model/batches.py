@@ -234,7 +234,12 @@ class PacketBatch:
         """
         from pcapconv.headers import read_headers  # a plain conversion starts without it
 
-        link_types = array("Q", [interface.link_type for interface in self.interfaces])
+        if len(self.interfaces) <= self.rows:
+            link_types = array("Q", [interface.link_type for interface in self.interfaces])
+        else:  # of those in use alone: a section may have any number of interfaces, each with a batch
+            link_types = array("Q", bytes(8 * len(self.interfaces)))
+            for number in set(self.columns.interface[: self.rows]):
+                link_types[number] = self.interfaces[number].link_type
         return read_headers(self.buffer, self.columns, self.rows, link_types, names, inner=inner, into=into)
 
     def data(self, row: int) -> bytes:
