@@ -20,8 +20,9 @@ from pyarrow import compute
 from pcapconv.arrow.arrays import array_of, grow, shared
 from pcapconv.arrow.builders import Builder, zeros
 from pcapconv.header_columns import HeaderColumns
-from pcapconv.headers import ENDED, HeaderReader, protocol_name
+from pcapconv.headers import ENDED, protocol_name
 from pcapconv.model import PacketBatch
+from pcapconv.model.header_reader import HeaderReader
 from pcapconv.spec import protocols
 
 _MACS = ("source_mac", "destination_mac")

@@ -2,7 +2,7 @@
 
 | file | what is in it |
 |---|---|
-| `__init__.py` | `read_headers`: the headers of a batch as columns; `HeaderReader`: those of many batches |
+| `__init__.py` | `read_headers`: the headers of a batch as columns |
 | `packet_headers.py` | `Headers`: those of one packet as an object; names for people |
 
 Strategy: one kernel, `read_headers` in `pcapconv/kernels/interpreted/headers/` and `compiled_headers.pxi`, reads
@@ -30,7 +30,6 @@ from pcapconv.kernels import choose
 
 if TYPE_CHECKING:
     from pcapconv.columns import Columns
-    from pcapconv.model import Interface, PacketBatch
 
 
 def read_headers(
@@ -57,33 +56,6 @@ def read_headers(
         into = HeaderColumns(wanted, rows)
     choose().read_headers(buffer, columns, rows, link_types, into, inner)
     return into
-
-
-class HeaderReader:
-    """Reads header columns with these `names` of one batch after the other; with `inner`, of the innermost packets of
-    tunnels. The work for a batch depends on its packets, and on the interfaces that are new.
-
-    `link_types` has the link type of each interface of the last batch, as 64-bit values.
-    """
-
-    def __init__(self, names: Iterable[str], *, inner: bool = False) -> None:
-        self.names = tuple(dict.fromkeys(names))
-        self._inner = inner
-        self._headers: HeaderColumns | None = None
-        self._interfaces: list[Interface] | None = None  # of the section of the last batch
-        self.link_types = array("Q")
-
-    def read(self, batch: PacketBatch) -> HeaderColumns:
-        """The columns of a batch, valid until the next one is read."""
-        if self._interfaces is not batch.interfaces:
-            self._interfaces, self.link_types = batch.interfaces, array("Q")
-        self.link_types.extend(interface.link_type for interface in batch.interfaces[len(self.link_types) :])
-        self._headers = read_headers(
-            *(batch.buffer, batch.columns, batch.rows, self.link_types, self.names),
-            inner=self._inner,
-            into=self._headers,
-        )
-        return self._headers
 
 
 def packet_headers(data: bytes, original_length: int, link_type: int, *, inner: bool = False) -> Headers:

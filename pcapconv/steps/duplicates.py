@@ -203,7 +203,7 @@ class _LinkLayers:
     """Packets without their link layers."""
 
     def __init__(self) -> None:
-        from pcapconv.headers import HeaderReader  # a plain conversion starts without it
+        from pcapconv.model.header_reader import HeaderReader  # a plain conversion starts without it
 
         self._reader = HeaderReader(_HEADERS)
 
