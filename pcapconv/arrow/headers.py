@@ -20,7 +20,7 @@ from pyarrow import compute
 from pcapconv.arrow.arrays import array_of, grow, shared
 from pcapconv.arrow.builders import Builder, zeros
 from pcapconv.header_columns import HeaderColumns
-from pcapconv.headers import ENDED, protocol_name
+from pcapconv.headers import protocol_name
 from pcapconv.model import PacketBatch
 from pcapconv.model.header_reader import HeaderReader
 from pcapconv.spec import protocols
@@ -34,7 +34,7 @@ _FACTOR = 2**17  # by which codes of protocols are before network protocols
 _NUMBERS = {"B": pyarrow.uint8(), "H": pyarrow.uint16(), "I": pyarrow.uint32()}
 _NAMES: Mapping[str, Mapping[int, str]] = {  # of the columns that are dictionaries, by code
     "tunnel": protocols.TUNNEL_NAMES,
-    "ended": dict(enumerate(ENDED)),
+    "ended": dict(enumerate(protocols.ENDED_NAMES)),
 }
 
 

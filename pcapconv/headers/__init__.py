@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 
 from pcapconv.errors import UsageError
 from pcapconv.header_columns import HeaderColumns
-from pcapconv.headers.packet_headers import ENDED as ENDED
 from pcapconv.headers.packet_headers import Headers as Headers
 from pcapconv.headers.packet_headers import ip_address as ip_address
 from pcapconv.headers.packet_headers import protocol_name as protocol_name

@@ -12,7 +12,7 @@ from pcapconv.kernels import choose
 from pcapconv.spec import protocols
 
 Ended = Literal["complete", "unread", "fragmented", "cut", "malformed"]
-ENDED: tuple[Ended, ...] = ("complete", "unread", "fragmented", "cut", "malformed")  # by code
+_ENDED: tuple[Ended, ...] = ("complete", "unread", "fragmented", "cut", "malformed")
 _TCP_FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE")
 _IPV6 = 0x86DD  # an EtherType
 
@@ -126,7 +126,7 @@ class Headers(_HeaderFields):
             values[_TUNNEL] = protocols.TUNNEL_NAMES[values[_TUNNEL]]
         values[_PATH] = tuple(protocols.PROTOCOLS[code].filter_name for code in values[_PATH] if code)
         values[_PROTOCOL] = protocol_name(values[_PROTOCOL] or 0, network_protocol)
-        values[_ENDED_AT] = ENDED[values[_ENDED_AT]]
+        values[_ENDED_AT] = _ENDED[values[_ENDED_AT]]
         return cls._make(values)
 
     @property

@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 
 from pcapconv.errors import UsageError
 from pcapconv.header_columns import HeaderColumns
-from pcapconv.headers import ENDED, ip_address
+from pcapconv.headers import ip_address
 from pcapconv.listing.rows import Rows
 from pcapconv.listing.times import NO_TIME
 from pcapconv.spec import pcapng, protocols
 from pcapconv.text import shown
 from pcapconv.wording import argument
+
+_ENDED = ("complete", "unread", "fragmented", "cut", "malformed")
 
 
 class Column(NamedTuple):
@@ -122,7 +124,7 @@ def _header_value(headers: HeaderColumns, row: int, name: str) -> Any:
         return str(ip_address(value, network if isinstance(network, int) else None))
     if name == "tunnel":
         return protocols.TUNNEL_NAMES[value]
-    return ENDED[value] if name == "ended" else value
+    return _ENDED[value] if name == "ended" else value
 
 
 HEADER_NAMES = tuple(name for name in HeaderColumns.FIELDS if name != "protocol")
