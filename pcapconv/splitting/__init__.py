@@ -131,7 +131,9 @@ def split(
     check_on_loss(on_loss)
     check_salvage(salvage=salvage, strict=strict)
     zone = argument_values.parse_timezone("timezone", options.get("timezone"))
-    naming = Template(os.fspath(template), (*FIELDS, by) if by in _BY_HEADERS else FIELDS, zone)
+    fields = (*FIELDS, by) if by in _BY_HEADERS else FIELDS
+    needed = {name: argument("by", name) for name in _BY_HEADERS if name != by}
+    naming = Template(os.fspath(template), fields, zone, needed=needed)
     format_name = formats.target_format(naming.text, to)
     make_splitter = _splitter_maker(max_packets, max_bytes, interval, zone if align else None, by)
     most = MOST_PARTS if max_parts is None else argument_values.parse_count("max_parts", max_parts)
