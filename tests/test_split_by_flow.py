@@ -21,7 +21,7 @@ from splitting import both_forms, parts_and_report
 from wire import LITTLE, In
 
 import pcapconv
-from pcapconv import UsageError
+from pcapconv import UsageError, cli
 from pcapconv.splitting import by_flow_or_host, split
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
@@ -259,8 +259,20 @@ def test_a_pcap_file_and_an_empty_capture() -> None:
 def test_fields_are_those_of_the_split(tmp_path: Path) -> None:
     capture = io.BytesIO(capture_of([ip(UDP, udp())]))
     for by, field in (("flow", "host"), ("host", "flow"), ("section", "flow")):
-        with pytest.raises(UsageError, match=rf"\{{{field}\}} is no field of a template"):
-            split(capture, tmp_path / f"{{{field}}}.pcapng", by=by)  # type: ignore[arg-type]
+        template = tmp_path / f"{{{field}}}.pcapng"
+        with pytest.raises(UsageError) as caught:
+            split(capture, template, by=by)  # type: ignore[arg-type]
+        fields = "{index}, {start:%Y%m%dT%H%M%S}, {interface}, {link_type}, {section}, {stem}"
+        own = "" if by == "section" else f", {{{by}}}"
+        assert str(caught.value) == f"{template}: {{{field}}} needs by='{field}'; fields are {fields}{own}"
+
+
+def test_a_field_of_another_split_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["split", "in.pcap", "{host}.pcap", "--max-packets", "3"]) == 2
+    assert capsys.readouterr().err == (
+        "pcapconv: {host}.pcap: {host} needs --by host; "
+        "fields are {index}, {start:%Y%m%dT%H%M%S}, {interface}, {link_type}, {section}, {stem}\n"
+    )
 
 
 def test_too_many_flows(tmp_path: Path) -> None:

@@ -64,7 +64,8 @@ def run(arguments: list[str]) -> int:
             if status is not None and isinstance(signal, KeyboardInterrupt):  # the command is done
                 return status
             if arguments[0] not in _QUIET:
-                messages.print_message("interrupted before it was done: an unfinished output file was not kept")
+                file = ": an unfinished output file was not kept" if signals.is_file_unfinished() else ""
+                messages.print_message(f"interrupted before it was done{file}")
             streams.discard_stdout()
             return getattr(signal, "status", INTERRUPTED)
         except ReaderGone:
