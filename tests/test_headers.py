@@ -12,14 +12,14 @@ from protocols import ETHERNET, IP, IP6, LINUX_SLL, RAW, TCP, UDP, ethernet, ipv
 
 import pcapconv
 from pcapconv.header_columns import HeaderColumns
-from pcapconv.headers import Headers, packet_headers
+from pcapconv.headers import Headers
 from pcapconv.spec.protocols import BY_ETHER_TYPE, BY_IP_PROTOCOL, IP_IN_IP, PROTOCOLS, TUNNEL_NAMES
 
 INNER = ethernet(IP, ipv4(UDP, udp(), source="10.0.0.1", destination="10.0.0.2", ttl=3))
 
 
 def headers(data: bytes, link_type: int = ETHERNET, original: int | None = None, *, inner: bool = False) -> Headers:
-    return packet_headers(data, len(data) if original is None else original, link_type, inner=inner)
+    return Headers.of(data, len(data) if original is None else original, link_type, inner=inner)
 
 
 def test_a_tcp_segment() -> None:

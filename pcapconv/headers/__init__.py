@@ -55,8 +55,3 @@ def read_headers(
         into = HeaderColumns(wanted, rows)
     choose().read_headers(buffer, columns, rows, link_types, into, inner)
     return into
-
-
-def packet_headers(data: bytes, original_length: int, link_type: int, *, inner: bool = False) -> Headers:
-    """The headers of one packet; with `inner`, of the innermost packet of tunnels."""
-    return Headers.of(data, original_length, link_type, inner=inner)
