@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from array import array
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from pcapconv.columns import Columns
 from pcapconv.header_columns import HeaderColumns
 from pcapconv.kernels import choose
 from pcapconv.spec import protocols
 
-Ended = Literal["complete", "unread", "fragmented", "cut", "malformed"]
-_ENDED: tuple[Ended, ...] = ("complete", "unread", "fragmented", "cut", "malformed")
 _TCP_FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE")
-_IPV6 = 0x86DD  # an EtherType
 
 
 class _HeaderFields(NamedTuple):
@@ -55,7 +52,7 @@ class _HeaderFields(NamedTuple):
     path: tuple[str, ...]
     path_length: int
     protocol: str
-    ended: Ended
+    ended: protocols.Ended
 
 
 class Headers(_HeaderFields):
@@ -126,7 +123,7 @@ class Headers(_HeaderFields):
             values[_TUNNEL] = protocols.TUNNEL_NAMES[values[_TUNNEL]]
         values[_PATH] = tuple(protocols.PROTOCOLS[code].filter_name for code in values[_PATH] if code)
         values[_PROTOCOL] = protocol_name(values[_PROTOCOL] or 0, network_protocol)
-        values[_ENDED_AT] = _ENDED[values[_ENDED_AT]]
+        values[_ENDED] = protocols.ENDED_NAMES[values[_ENDED]]
         return cls._make(values)
 
     @property
@@ -147,13 +144,13 @@ _PLACES = HeaderColumns.BITS
 _MACS = _PLACES["source_mac"], _PLACES["destination_mac"]
 _ADDRESSES = _PLACES["source_address"], _PLACES["destination_address"]
 _NETWORK_PROTOCOL, _TUNNEL, _PATH = _PLACES["network_protocol"], _PLACES["tunnel"], _PLACES["path"]
-_PROTOCOL, _ENDED_AT = _PLACES["protocol"], _PLACES["ended"]
+_PROTOCOL, _ENDED = _PLACES["protocol"], _PLACES["ended"]
 _ONE_ROW: list[tuple[Columns, HeaderColumns]] = []  # columns of one row that no thread uses now
 
 
 def ip_address(value: bytes, network_protocol: int | None) -> IPv4Address | IPv6Address:
     """The address that 16 bytes of an address column hold, in a packet with this network protocol."""
-    return IPv6Address(value) if network_protocol == _IPV6 else IPv4Address(value[12:])
+    return IPv6Address(value) if network_protocol == protocols.TYPE_IPV6 else IPv4Address(value[12:])
 
 
 def protocol_name(code: int, network_protocol: int | None) -> str:

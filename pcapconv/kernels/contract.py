@@ -37,7 +37,6 @@ EXACT_SCALE = 5  # `scales` of RepeatWindow.find: values for each interface
 FINGERPRINT = 10  # `out` of fingerprints: bytes for each row
 
 TRAFFIC_KEY = 37  # bytes of a key of a TrafficTable
-IP_4, IP_6 = 4, 6  # the first byte of a key of addresses
 
 # Entries of `limits` of the kernels that search for sound records of pcap: the longest captured length; the value below
 # which fractions of a second are; the seconds in which the first record of a chain lies; the largest step in seconds

@@ -19,8 +19,6 @@ from pcapconv.spec import pcapng, protocols
 from pcapconv.text import shown
 from pcapconv.wording import argument
 
-_ENDED = ("complete", "unread", "fragmented", "cut", "malformed")
-
 
 class Column(NamedTuple):
     """A column. `values` gives the value of each row. `text` makes a text of a value, for lines and CSV; its control
@@ -124,7 +122,7 @@ def _header_value(headers: HeaderColumns, row: int, name: str) -> Any:
         return str(ip_address(value, network if isinstance(network, int) else None))
     if name == "tunnel":
         return protocols.TUNNEL_NAMES[value]
-    return _ENDED[value] if name == "ended" else value
+    return protocols.ENDED_NAMES[value] if name == "ended" else value
 
 
 HEADER_NAMES = tuple(name for name in HeaderColumns.FIELDS if name != "protocol")
