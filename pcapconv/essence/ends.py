@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from pcapconv.header_columns import HeaderColumns
 from pcapconv.headers import ip_address
-from pcapconv.spec.protocols import TYPE_ARP, TYPE_IPV6, TYPE_RARP
+from pcapconv.spec.protocols import TYPE_ARP, TYPE_RARP
+from pcapconv.text import with_port
 
 COLUMNS = (
     *("network_protocol", "source_address", "destination_address", "source_port", "destination_port"),
@@ -102,10 +103,7 @@ class _ByAddress(dict[_Key, Ends]):
 
     def _end(self, value: bytes, network: int, port: int | None) -> str:
         address = str(ip_address(value, network))
-        name = self._names.get(address)
-        if port is None:
-            return name or address
-        return f"[{address}]:{port}" if name is None and network == TYPE_IPV6 else f"{name or address}:{port}"
+        return with_port(self._names.get(address, address), port)
 
 
 def _ends(source: str, destination: str) -> Ends:
