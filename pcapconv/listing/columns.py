@@ -19,6 +19,8 @@ from pcapconv.spec import pcapng, protocols
 from pcapconv.text import shown
 from pcapconv.wording import argument
 
+_DIRECTIONS = {number: name for name, number in pcapng.DIRECTIONS.items()}
+
 
 class Column(NamedTuple):
     """A column. `values` gives the value of each row. `text` makes a text of a value, for lines and CSV; its control
@@ -64,7 +66,7 @@ def _directions(rows: Rows) -> list[str | None]:
     if not rows.batch.has_options:
         return [None] * rows.batch.rows
     order = rows.batch.section.byte_order
-    return [{1: "in", 2: "out"}.get(pcapng.direction(rows.options(row), order)) for row in range(rows.batch.rows)]
+    return [_DIRECTIONS.get(pcapng.direction(rows.options(row), order)) for row in range(rows.batch.rows)]
 
 
 def _link_types(rows: Rows) -> list[int]:
