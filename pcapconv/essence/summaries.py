@@ -78,6 +78,7 @@ class SummaryReader:
         packets = _Packets(buffer, columns, headers, interface_types)
         words = list[Words]()
         flag_words, tcp_leads, dns_ports = self._flag_words, applications.TCP_LEADS, applications.DNS_PORTS
+        dns_port = applications.DNS_PORT
         tcp, udp, complete = protocols.TCP, protocols.UDP, protocols.COMPLETE
         for row, (protocol, ended, tunnel, captured, at, payload_at, flags, source_port, destination_port) in enumerate(
             zip(
@@ -100,7 +101,9 @@ class SummaryReader:
                 found = _UDP
                 if source_port in dns_ports or destination_port in dns_ports:
                     found = applications.of_udp(packets.payload(row), source_port, destination_port) or _UDP
-            elif captured and (buffer[at + payload_at] in tcp_leads or source_port == 53 or destination_port == 53):
+            elif captured and (
+                buffer[at + payload_at] in tcp_leads or source_port == dns_port or destination_port == dns_port
+            ):
                 payload = packets.payload(row)
                 found = applications.of_tcp(payload, source_port, destination_port) or flag_words[flags]
             else:
