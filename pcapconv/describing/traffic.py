@@ -23,7 +23,7 @@ from pcapconv.describing.traffic_entries import (
     Talker,
     TrafficList,
 )
-from pcapconv.headers import ip_address
+from pcapconv.headers import ip_address, path_text
 from pcapconv.kernels import choose
 from pcapconv.model import PacketBatch, Section
 from pcapconv.spec.protocols import (
@@ -34,7 +34,6 @@ from pcapconv.spec.protocols import (
     IPV4,
     IPV6,
     MOST_IN_PATH,
-    PROTOCOLS,
     ROUTING,
     TYPE_OF_IP,
 )
@@ -222,7 +221,7 @@ def _protocol_list(table: Any, times: _Times) -> TrafficList[ProtocolEntry]:
             node[2], node[3] = _earlier(node[2], first), _later(node[3], last)
     entries = [
         ProtocolEntry(
-            ":".join(PROTOCOLS[code].filter_name for code in path),
+            path_text(path),
             node[0],
             node[1],
             *times.instants(node[2], node[3]),

@@ -23,6 +23,7 @@ from pcapconv.errors import UsageError
 from pcapconv.header_columns import HeaderColumns
 from pcapconv.headers.packet_headers import Headers as Headers
 from pcapconv.headers.packet_headers import ip_address as ip_address
+from pcapconv.headers.packet_headers import path_text as path_text
 from pcapconv.headers.packet_headers import protocol_name as protocol_name
 from pcapconv.headers.packet_headers import tcp_flag_names as tcp_flag_names
 from pcapconv.kernels import choose

@@ -154,6 +154,12 @@ def ip_address(value: bytes, network_protocol: int | None) -> IPv4Address | IPv6
     return IPv6Address(value) if network_protocol == protocols.TYPE_IPV6 else IPv4Address(value[12:])
 
 
+def path_text(codes: bytes) -> str:
+    """The protocols with these codes as one text, as `frame.protocols` of Wireshark: `eth:ip:tcp`. Codes of 0 are left
+    out."""
+    return ":".join(protocols.PROTOCOLS[code].filter_name for code in codes if code)
+
+
 def protocol_name(code: int, network_protocol: int | None) -> str:
     """The name, for people, of the last protocol of a packet. `network_protocol` is that of its innermost packet."""
     if code == 0:

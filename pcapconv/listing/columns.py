@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pcapconv.errors import UsageError
 from pcapconv.header_columns import HeaderColumns
-from pcapconv.headers import ip_address
+from pcapconv.headers import ip_address, path_text
 from pcapconv.listing.rows import Rows
 from pcapconv.listing.times import NO_TIME
 from pcapconv.spec import pcapng, protocols
@@ -44,10 +44,6 @@ def _text(value: str | None) -> str:
 
 def _time_text(value: str | None) -> str:
     return NO_TIME if value is None else value
-
-
-def _list_text(value: Iterable[str] | None) -> str:
-    return "" if value is None else shown(":".join(value))
 
 
 def _comments_text(value: Iterable[str]) -> str:
@@ -105,8 +101,6 @@ def _header_column(name: str) -> Column:
 
 
 def _kind(name: str) -> tuple[Callable[[Any], str], int, int, bool]:
-    if name == "path":
-        return _list_text, 0, 40, False
     is_text = HeaderColumns.FIELDS[name][1] > 1 or name in ("tunnel", "ended")
     return (_text, 0, 40, False) if is_text else (_number_text, 0, 40, True)
 
@@ -117,7 +111,7 @@ def _header_value(headers: HeaderColumns, row: int, name: str) -> Any:
         return None
     if isinstance(value, bytes):
         if name == "path":
-            return [protocols.PROTOCOLS[code].filter_name for code in value if code]
+            return path_text(value)
         if name.endswith("_mac"):
             return value.hex(":")
         network = headers.value(row, "network_protocol")
