@@ -271,6 +271,9 @@ def test_columns(show: Any) -> None:
         *(tagged.hex(), 59),
     ]
     assert show(TWO + packet(0, tagged), "--columns", "vlan_id,path,tunnel,ended") == ["5  eth:vlan:ip:tcp    complete"]
+    other = ethernet(0x88B5, b"other")
+    found = show(TWO + packet(0, REQUEST) + packet(1, other), "--columns", "protocol,last_protocol,network_protocol")
+    assert found == ["HTTP  TCP  2048", "0x88b5  0x88b5  34997"]
     (line,) = show(TWO + packet(0, arp(1), interface=1), "--columns", ",".join(COLUMNS), "--json")
     assert list(json.loads(line)) == ["schema", *COLUMNS]
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _COLUMNS = (
     *END_COLUMNS,
     *("network_at", "ip_protocol", "fragment_id", "fragment_offset", "arp_operation", "transport_at", "tcp_flags"),
-    *("icmp_type", "icmp_code", "payload_at", "payload_captured", "tunnel", "protocol", "ended"),
+    *("icmp_type", "icmp_code", "payload_at", "payload_captured", "tunnel", "last_protocol", "ended"),
 )
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 _ENDED = {protocols.CUT: "cut off", protocols.MALFORMED: "malformed"}
@@ -82,7 +82,7 @@ class SummaryReader:
         tcp, udp, complete = protocols.TCP, protocols.UDP, protocols.COMPLETE
         for row, (protocol, ended, tunnel, captured, at, payload_at, flags, source_port, destination_port) in enumerate(
             zip(
-                headers.protocol[:rows],
+                headers.last_protocol[:rows],
                 headers.ended,
                 headers.tunnel,
                 headers.payload_captured,
@@ -136,7 +136,7 @@ class _Packets:
     def words(self, row: int) -> Words:
         """Protocol and essence of a packet that is not plain TCP or UDP."""
         headers = self._headers
-        code, ended = headers.protocol[row], headers.ended[row]
+        code, ended = headers.last_protocol[row], headers.ended[row]
         if not code:
             link_type = self._interface_types[self._columns.interface[row]]
             return link_types.names().get(link_type, f"link type {link_type}"), ""

@@ -52,7 +52,7 @@ class _HeaderFields(NamedTuple):
     inner_link_type: int | None
     path: tuple[str, ...]
     path_length: int
-    protocol: str
+    last_protocol: str
     ended: protocols.Ended
 
 
@@ -79,8 +79,8 @@ class Headers(_HeaderFields):
 
     * `path`: the names of the first 16 protocols, as in Wireshark's filters: `("eth", "ip", "tcp")`. `path_length`: how
       many there are.
-    * `protocol`: the name of the last, innermost protocol, as in Wireshark's list: `"TCP"`, `"ICMPv6"`, `"LLDP"`. An
-      EtherType that has no name here is shown as a number, `"0x88b5"`.
+    * `last_protocol`: the name of the last, innermost protocol, as in Wireshark's list: `"TCP"`, `"ICMPv6"`, `"LLDP"`.
+      An EtherType that has no name here is shown as a number, `"0x88b5"`.
     * `tunnel`: the kind of the outermost tunnel: `"vxlan"`, `"geneve"`, `"gre"`, `"erspan"`, `"gtp"` or `"ipip"`.
     * `inner_at`, `inner_captured`, `inner_length`, `inner_link_type`: the packet in this tunnel.
     * `ended`: `"complete"`; `"unread"` if the next protocol is unknown, or its headers are not read; `"fragmented"` if
@@ -145,7 +145,7 @@ _PLACES = HeaderColumns.BITS
 _MACS = _PLACES["source_mac"], _PLACES["destination_mac"]
 _ADDRESSES = _PLACES["source_address"], _PLACES["destination_address"]
 _NETWORK_PROTOCOL, _TUNNEL, _PATH = _PLACES["network_protocol"], _PLACES["tunnel"], _PLACES["path"]
-_PROTOCOL, _ENDED = _PLACES["protocol"], _PLACES["ended"]
+_PROTOCOL, _ENDED = _PLACES["last_protocol"], _PLACES["ended"]
 _ONE_ROW: list[tuple[Columns, HeaderColumns]] = []  # columns of one row that no thread uses now
 
 

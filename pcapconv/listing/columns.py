@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pcapconv.errors import UsageError
 from pcapconv.header_columns import HeaderColumns
-from pcapconv.headers import ip_address, path_text
+from pcapconv.headers import ip_address, path_text, protocol_name
 from pcapconv.listing.rows import Rows
 from pcapconv.listing.times import NO_TIME
 from pcapconv.spec import pcapng, protocols
@@ -101,7 +101,7 @@ def _header_column(name: str) -> Column:
 
 
 def _kind(name: str) -> tuple[Callable[[Any], str], int, int, bool]:
-    is_text = HeaderColumns.FIELDS[name][1] > 1 or name in ("tunnel", "ended")
+    is_text = HeaderColumns.FIELDS[name][1] > 1 or name in ("last_protocol", "tunnel", "ended")
     return (_text, 0, 40, False) if is_text else (_number_text, 0, 40, True)
 
 
@@ -114,14 +114,15 @@ def _header_value(headers: HeaderColumns, row: int, name: str) -> Any:
             return path_text(value)
         if name.endswith("_mac"):
             return value.hex(":")
-        network = headers.value(row, "network_protocol")
-        return str(ip_address(value, network if isinstance(network, int) else None))
+        return str(ip_address(value, headers.network_protocol[row]))
+    if name == "last_protocol":
+        return protocol_name(value, headers.network_protocol[row] if headers.has(row, "network_protocol") else None)
     if name == "tunnel":
         return protocols.TUNNEL_NAMES[value]
     return protocols.ENDED_NAMES[value] if name == "ended" else value
 
 
-HEADER_NAMES = tuple(name for name in HeaderColumns.FIELDS if name != "protocol")
+HEADER_NAMES = tuple(HeaderColumns.FIELDS)
 COLUMNS = _COLUMNS | {name: _header_column(name) for name in HEADER_NAMES}
 LINE_COLUMNS = COLUMNS | _IN_LINES
 

@@ -140,7 +140,7 @@ def _read(packet: Reading, link_type: int, inner: bool) -> dict[str, Any]:
     path = bytes(packet.path[:MOST_IN_PATH]).ljust(MOST_IN_PATH, b"\0")
     whole = {"path": path, "path_length": min(len(packet.path), 255), "ended": ended}
     if packet.path:
-        whole["protocol"] = packet.path[-1]
+        whole["last_protocol"] = packet.path[-1]
     return (packet.found if inner else packet.outermost) | packet.tunnel | whole
 
 
