@@ -30,5 +30,5 @@ def _sources() -> list[str]:
     paths = []
     for folder, _, names in os.walk(_PACKAGE):
         relative = os.path.relpath(folder, _PACKAGE)
-        paths += [os.path.join(relative, name) for name in names if name.endswith((".py", ".pyx"))]
+        paths += [os.path.join(relative, name) for name in names if name.endswith((".py", ".pyx", ".pxi"))]
     return paths

@@ -50,7 +50,7 @@ class HeaderColumns:
     | `inner_link_type` | uint16 | its link type: 1 ETHERNET, 9 PPP, 101 RAW, 219 MPLS |
     | `path` | 16 bytes | codes of the first 16 protocols, outermost first, then 0 |
     | `path_length` | uint8 | how many protocols there are, at most 255 |
-    | `protocol` | uint8 | the code of the last of them, the innermost |
+    | `last_protocol` | uint8 | the code of the last of them, the innermost |
     | `ended` | uint8 | why the reading ended: complete, unread, fragmented, cut or malformed |
     """
 
@@ -91,7 +91,7 @@ class HeaderColumns:
         "inner_link_type": ("H", 1),
         "path": ("B", 16),
         "path_length": ("B", 1),
-        "protocol": ("B", 1),
+        "last_protocol": ("B", 1),
         "ended": ("B", 1),
     }
     BITS: ClassVar[dict[str, int]] = {name: bit for bit, name in enumerate(FIELDS)}
@@ -134,7 +134,7 @@ class HeaderColumns:
     inner_link_type: array[int]
     path: array[int]
     path_length: array[int]
-    protocol: array[int]
+    last_protocol: array[int]
     ended: array[int]
 
     def __init__(self, names: Iterable[str], capacity: int) -> None:

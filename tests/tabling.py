@@ -32,7 +32,7 @@ def header_value(headers: Any, name: str) -> Any:
         return address_text(value)
     if name == "path":
         return ":".join(value)
-    return None if (name, value) == ("protocol", "unknown") else value
+    return None if (name, value) == ("last_protocol", "unknown") else value
 
 
 def row_of(packet: pcapconv.Packet, columns: Sequence[str], *, inner: bool = False) -> dict[str, Any]:

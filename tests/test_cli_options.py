@@ -281,7 +281,7 @@ def test_a_command_has_no_option_twice(name: str) -> None:
 
 def test_short_options_mean_one_thing_and_take_no_value() -> None:
     shorts = {(option.short, option.name, option.value_type in FLAGS) for option in OPTIONS if option.short}
-    assert shorts == {("f", "force", True), ("q", "quiet", True), ("h", "help", True)}
+    assert shorts == {("f", "force", True), ("q", "quiet", True), ("h", "help", True), ("x", "hex", True)}
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: f"{option.commands[0]}{option.flag}")

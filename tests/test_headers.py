@@ -14,14 +14,14 @@ from protocols import ETHERNET, IP, IP6, LINUX_SLL, RAW, TCP, UDP, ethernet, ipv
 
 import pcapconv
 from pcapconv.header_columns import HeaderColumns
-from pcapconv.headers import Headers, packet_headers
+from pcapconv.headers import Headers
 from pcapconv.spec.protocols import BY_ETHER_TYPE, BY_IP_PROTOCOL, IP_IN_IP, PROTOCOLS, TUNNEL_NAMES
 
 INNER = ethernet(IP, ipv4(UDP, udp(), source="10.0.0.1", destination="10.0.0.2", ttl=3))
 
 
 def headers(data: bytes, link_type: int = ETHERNET, original: int | None = None, *, inner: bool = False) -> Headers:
-    return packet_headers(data, len(data) if original is None else original, link_type, inner=inner)
+    return Headers.of(data, len(data) if original is None else original, link_type, inner=inner)
 
 
 def test_a_tcp_segment() -> None:
@@ -34,7 +34,7 @@ def test_a_tcp_segment() -> None:
     assert (found.tcp_sequence, found.tcp_acknowledgement) == (0x01020304, 0x0A0B0C0D)
     assert (found.tcp_flags, found.flags) == (0x12, ("SYN", "ACK"))
     assert (found.payload_at, found.payload_captured, found.payload_length) == (54, 5, 5)
-    assert (found.path, found.path_length, found.protocol) == (("eth", "ip", "tcp"), 3, "TCP")
+    assert (found.path, found.path_length, found.last_protocol) == (("eth", "ip", "tcp"), 3, "TCP")
     assert (found.ended, found.tunnel, found.icmp_type, found.vlan_count) == ("complete", None, None, 0)
     assert repr(found) == "<Headers 192.0.2.1:51000 → 198.51.100.2:8 eth:ip:tcp SYN ACK>"
 
@@ -52,7 +52,7 @@ def test_arp() -> None:
         "192.0.2.1",
         "198.51.100.2",
     )
-    assert (found.protocol, found.ended, found.payload_at) == ("ARP", "complete", 42)
+    assert (found.last_protocol, found.ended, found.payload_at) == ("ARP", "complete", 42)
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,12 @@ def test_arp() -> None:
 )
 def test_why_the_reading_ends(data: bytes, ended: str, protocol: str) -> None:
     found = headers(data, original=100)
-    assert (found.ended, found.protocol) == (ended, protocol)
+    assert (found.ended, found.last_protocol) == (ended, protocol)
 
 
 def test_a_link_type_that_is_not_read() -> None:
     found = headers(b"anything", 147)
-    assert (found.ended, found.path, found.protocol, found.payload_length) == ("unread", (), "unknown", 8)
+    assert (found.ended, found.path, found.last_protocol, found.payload_length) == ("unread", (), "unknown", 8)
     assert repr(found) == "<Headers ? → ? , unread>"
 
 

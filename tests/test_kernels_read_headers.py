@@ -18,7 +18,7 @@ from pcapconv.spec.protocols import CUT
 PACKETS = protocols.packets()
 LINK_TYPES = sorted({link_type for link_type, _ in PACKETS.values()} | {12, 14})
 GROWING = {"vlan_count", "mpls_count", "payload_at", "payload_captured", "payload_length"}  # values up to the cut
-GROWING |= {"inner_captured", "path", "path_length", "protocol", "ended"}
+GROWING |= {"inner_captured", "path", "path_length", "last_protocol", "ended"}
 every_packet = pytest.mark.parametrize("name", PACKETS)
 
 

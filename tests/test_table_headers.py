@@ -69,7 +69,7 @@ CAPTURE = capture_of(
     ethernet(IP, ipv4(UDP, vxlan(INNER), ttl=0)),
 )
 COLUMNS = (
-    *("protocol", "path", "source_mac", "vlan_count", "vlan_id", "inner_vlan_id", "source_address"),
+    *("last_protocol", "path", "source_mac", "vlan_count", "vlan_id", "inner_vlan_id", "source_address"),
     *("destination_address", "ttl", "arp_operation", "source_port", "tcp_flags", "payload_length", "tunnel", "ended"),
 )
 MAC = "02:00:5e:00:00:01"
@@ -89,7 +89,7 @@ VALUES = [
 ]
 IN_THE_TUNNEL = {"source_address": "10.0.0.1", "destination_address": "10.0.0.2", "ttl": 3, "source_port": 51000}
 IN_THE_TUNNEL |= {"tcp_flags": 24, "payload_length": 5}
-TEXTS = {"source_mac", "destination_mac", "source_address", "destination_address", "path", "protocol"}
+TEXTS = {"source_mac", "destination_mac", "source_address", "destination_address", "path", "last_protocol"}
 
 
 def test_each_row() -> None:
@@ -163,7 +163,7 @@ def test_any_packets_and_any_columns(
 
 
 def test_with_other_columns_and_selected() -> None:
-    columns = ("number", "destination_port", "data", "protocol", "interface")
+    columns = ("number", "destination_port", "data", "last_protocol", "interface")
     assert rows(read(CAPTURE, columns, packets="1,6")) == [looped(CAPTURE, columns)[at] for at in (0, 5)]
     assert rows(read(CAPTURE, columns, filter="arp", interface=["0:0"])) == looped(CAPTURE, columns)[2:3]
 
@@ -230,12 +230,12 @@ def test_the_kernel_reads_once_for_each_batch_and_only_what_is_asked(monkeypatch
     monkeypatch.setattr(headers_module, "choose", lambda: SimpleNamespace(read_headers=read_headers))
     streamed(CAPTURE, ["number", "ttl", "source_port"])
     streamed(CAPTURE, ["source_mac"], inner=True)
-    streamed(CAPTURE, ["protocol", "destination_address"])
+    streamed(CAPTURE, ["last_protocol", "destination_address"])
     streamed(CAPTURE, ["number", "time", "data"])
     assert calls == [
         (6, ("ttl", "source_port"), False),
         (6, ("source_mac",), True),
-        (6, ("protocol", "destination_address", "network_protocol"), False),
+        (6, ("last_protocol", "destination_address", "network_protocol"), False),
     ]
 
 
@@ -252,7 +252,7 @@ def test_memory_does_not_grow_with_addresses(tmp_path: Path) -> None:
     """Ten times as many packets, each with addresses, MAC addresses and EtherType of its own."""
     code = (
         "import sys, pcapconv\n"
-        "columns = 'source_address,destination_address,source_mac,protocol,path'\n"
+        "columns = 'source_address,destination_address,source_mac,last_protocol,path'\n"
         "pcapconv.write_table(sys.argv[1], sys.argv[2], columns=columns)\n"
         "print([line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')][0])\n"
     )

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark i
 def headers_of(row: dict[str, Any]) -> Headers:
     """The headers that a row of a table has."""
     changed: dict[str, Any] = {"path": tuple(row["path"].split(":")) if row["path"] else ()}
-    changed["protocol"] = row["protocol"] or "unknown"
+    changed["last_protocol"] = row["last_protocol"] or "unknown"
     for name in ("source_address", "destination_address"):
         changed[name] = None if row[name] is None else ip_address(row[name])
     return Headers(**row | changed)

@@ -33,7 +33,7 @@ _CAPTURE_COLUMNS = {
 
 _DICTIONARY = "dictionary of string"
 _HEADER_COLUMNS = {  # what packets say of themselves
-    "protocol": ("string", "the last protocol that is known, the innermost: `TCP`, `ICMPv6`, `LLDP`"),
+    "last_protocol": ("string", "the last protocol that is known, the innermost: `TCP`, `ICMPv6`, `LLDP`"),
     "path": ("string", "the first 16 protocols, outermost first, as in Wireshark's filters: `eth:ip:tcp`"),
     "path_length": ("uint8", "how many protocols there are, at most 255"),
     "source_mac": ("string", "the source's MAC address: `02:00:5e:00:00:01`"),

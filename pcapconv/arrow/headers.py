@@ -20,7 +20,7 @@ from pyarrow import compute
 from pcapconv.arrow.arrays import array_of, grow, shared
 from pcapconv.arrow.builders import Builder, zeros
 from pcapconv.header_columns import HeaderColumns
-from pcapconv.headers import protocol_name
+from pcapconv.headers import path_text, protocol_name
 from pcapconv.model import PacketBatch
 from pcapconv.model.header_reader import HeaderReader
 from pcapconv.spec import protocols
@@ -28,7 +28,7 @@ from pcapconv.spec import protocols
 _MACS = ("source_mac", "destination_mac")
 _IP_ADDRESSES = ("source_address", "destination_address")
 _ADDRESSES = (*_MACS, *_IP_ADDRESSES)
-_WITH_NETWORK_PROTOCOL = (*_IP_ADDRESSES, "protocol")  # which depend on it
+_WITH_NETWORK_PROTOCOL = (*_IP_ADDRESSES, "last_protocol")  # which depend on it
 _LONGEST_ADDRESS = 39  # bytes of its text
 _FACTOR = 2**17  # by which codes of protocols are before network protocols
 _NUMBERS = {"B": pyarrow.uint8(), "H": pyarrow.uint16(), "I": pyarrow.uint32()}
@@ -41,7 +41,7 @@ _NAMES: Mapping[str, Mapping[int, str]] = {  # of the columns that are dictionar
 def _type_of(name: str) -> Any:
     if name in _NAMES:
         return pyarrow.dictionary(pyarrow.int8(), pyarrow.string())
-    is_text = name in (*_ADDRESSES, "path", "protocol")
+    is_text = name in (*_ADDRESSES, "path", "last_protocol")
     return pyarrow.string() if is_text else _NUMBERS[HeaderColumns.FIELDS[name][0]]
 
 
@@ -90,10 +90,10 @@ class Headers(Builder):
         for name in self.names:
             if name in _NAMES:
                 arrays[name] = _dictionary(arrays[name], _NAMES[name])
-            elif name == "protocol":
+            elif name == "last_protocol":
                 arrays[name] = _texts_of(_protocol_keys(arrays[name], arrays["network_protocol"]), _protocol_text)
             elif name == "path":
-                arrays[name] = _texts_of(arrays[name], _path_text)
+                arrays[name] = _texts_of(arrays[name], path_text)
         return {name: arrays[name] for name in self.names}
 
 
@@ -136,10 +136,6 @@ def _texts_of(values: Any, text_of: Callable[[Any], str]) -> Any:
     encoded = values.dictionary_encode()
     texts = [text_of(value) for value in encoded.dictionary.to_pylist()]
     return pyarrow.array(texts, pyarrow.string()).take(encoded.indices)
-
-
-def _path_text(codes: bytes) -> str:
-    return ":".join(protocols.PROTOCOLS[code].filter_name for code in codes if code)
 
 
 def _protocol_keys(codes: Any, network_protocols: Any) -> Any:

@@ -3197,4 +3197,5 @@ def copy_addresses(
 include "compiled_headers.pxi"
 include "compiled_traffic.pxi"
 include "compiled_flows.pxi"
+include "compiled_skip_link_layers.pxi"
 include "compiled_decapsulating.pxi"

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from pcapconv.argument_types import check_flags, check_functions
 from pcapconv.arrow import pyarrow_for
 from pcapconv.arrow.column_names import parse_columns
 from pcapconv.conversion import ConversionSettings, make_plan
@@ -76,6 +77,8 @@ def write_table(
     Returns a `Report`, in which names, secrets and other metadata that no column holds do not count as losses. Raises a
     `PcapconvError`: TargetError for a time that nanoseconds in 64 bits cannot hold, and what `convert` raises.
     """
+    check_flags(force=force, fsync=fsync, inner=inner)
+    check_functions(progress=progress, on_message=on_message)
     chosen = parse_columns(columns)
     target = output_of(source, target, to, "none")
     kind = table_format(target, to)
@@ -123,6 +126,8 @@ def read_table(
     Damage is a `UserWarning`, and everything that can be read is returned; with `strict`, damage is a DamageError.
     Raises what `write_table` raises.
     """
+    check_flags(inner=inner)
+    check_functions(progress=progress)
     chosen = parse_columns(columns)
     plan = _plan(selecting, strict=strict, salvage=salvage, stop_early=stop_early, in_order=in_order)
     pyarrow = pyarrow_for("a table")
@@ -158,6 +163,7 @@ def _plan(
     """Check the arguments, and return the plan that selects packets. Raises TypeError for a name that is no argument,
     as Python does, and UsageError."""
     check_salvage(salvage=salvage, strict=strict)
+    check_flags(stop_early=stop_early)
     check_names(selecting, SelectingArguments.__annotations__)
     steps: Any = selecting
     return make_plan(steps, stop_early=stop_early, in_order=in_order)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple, Protocol
 
+from pcapconv.argument_types import is_one_of
 from pcapconv.errors import UsageError
 from pcapconv.header_columns import HeaderColumns
 from pcapconv.io.paths import STDIO, Writable, name_of
@@ -45,7 +46,7 @@ def table_format(target: Writable, to: str | None) -> TableFormat:
     """Return the kind of file that `to` names, or else the suffix of the target. Raises UsageError if neither does."""
     names = [kind.name for kind in TABLE_FORMATS]
     if to is not None:
-        found = next((kind for kind in TABLE_FORMATS if kind.name == to), None)
+        found = next((kind for kind in TABLE_FORMATS if is_one_of(to, [kind.name])), None)
         if found is None:
             raise UsageError(f"{argument('to', to)}: must be {', '.join(names[:-1])} or {names[-1]}", option="to")
         return found

@@ -357,7 +357,7 @@ SINGLE = [
     ),
     Command(
         "table",
-        "table in.pcap out/x.parquet --columns number,time,data,source_address,protocol",
+        "table in.pcap out/x.parquet --columns number,time,data,source_address,last_protocol",
         KEEP | {"in.pcap": plain(LARGE)},
         (("out/x.parquet",),),
         folder="out",

@@ -16,7 +16,7 @@ TABLES = (
         example="number,time,source_address,destination_port",
         manual="The columns of the table, in their order: `number`, `time`, `captured_length`, `original_length`, "
         "`interface_id`, `interface`, `direction`, `comments`, `data`, `link_type`, `section`, and the columns of "
-        "headers, such as `protocol`, `source_address`, `destination_port`, `tcp_flags`. Default: the first eight.",
+        "headers, such as `last_protocol`, `source_address` and `tcp_flags`. Default: the first eight.",
         page="how-to/tables#columns",
     ),
     Option(

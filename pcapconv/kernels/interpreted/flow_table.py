@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pcapconv.header_columns import HeaderColumns
 from pcapconv.kernels.contract import FRAGMENT_DISTANCE, MOST_DATAGRAMS, NO_GROUP, PACKET_COST, WAITING
 from pcapconv.kernels.interpreted.checks import check_columns, check_table
+from pcapconv.spec.protocols import IP_VERSIONS
 
 if TYPE_CHECKING:
     from pcapconv.columns import Columns
@@ -17,7 +18,6 @@ _ADDRESSES = 1 << _BITS["source_address"] | 1 << _BITS["destination_address"] | 
 _PORTS = 1 << _BITS["source_port"] | 1 << _BITS["destination_port"]
 _FRAGMENT = 1 << _BITS["fragment_id"] | 1 << _BITS["fragment_offset"] | 1 << _BITS["network_at"]
 _PROTOCOL = 1 << _BITS["ip_protocol"]
-_VERSIONS = {0x0800: 4, 0x86DD: 6}  # by EtherType
 _PROTOCOL_AT = 9  # in a header of IPv4
 
 _End = tuple[bytes, int | None]  # an address, and a port
@@ -225,7 +225,7 @@ def _version(headers: HeaderColumns, row: int) -> int:
     """The version of IP of a packet whose addresses were captured; else 0."""
     if headers.present[row] & _ADDRESSES != _ADDRESSES:
         return 0
-    return _VERSIONS.get(headers.network_protocol[row], 0)
+    return IP_VERSIONS.get(headers.network_protocol[row], 0)
 
 
 def _address(column: array[int], row: int) -> bytes:
