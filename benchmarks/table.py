@@ -41,9 +41,8 @@ seconds = time.process_time() - begin
 peak = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")][0]
 print(packets, seconds, imported, int(peak) >> 10)
 """
-HEADERS = (
-    "number,time,original_length,protocol,source_address,source_port,destination_address,destination_port,tcp_flags"
-)
+ENDS = "source_address,source_port,destination_address,destination_port"
+HEADERS = f"number,time,original_length,protocol,{ENDS},tcp_flags"
 WAYS = {
     "to_arrow": ("to_arrow", ""),
     "to_arrow, data too": ("to_arrow", "number,time,captured_length,original_length,interface,direction,comments,data"),
