@@ -6,7 +6,10 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from pcapconv.listing.columns import COLUMNS
+from pcapconv.listing.times import TIMES as TIMES_OF_LINES
 from pcapconv.normalizing.normal_form import KEPT
+from pcapconv.steps.plan import SelectingArguments
 from pcapconv.steps.strip import NARROW_KINDS, STRIP_KINDS
 
 Options = dict[str, Any]
@@ -78,6 +81,18 @@ def _read(random: Random) -> Options:
     return _some(random, strict=True)
 
 
+def _info(random: Random) -> Options:
+    return _some(random, timezone=["UTC", "America/St_Johns"], filter=["ip or arp", "tcp port 80"])
+
+
+def _show(random: Random) -> Options:
+    selecting = {name: values for name, values in STEP_CHOICES.items() if name in SelectingArguments.__annotations__}
+    names = random.sample(sorted(selecting), random.randint(0, 2)) if not random.randrange(3) else []
+    chosen = {name: random.choice(selecting[name]) for name in names}
+    columns = random.sample(sorted(COLUMNS), random.randint(1, 6))
+    return chosen | _some(random, time=list(TIMES_OF_LINES), inner=True, columns=[columns])
+
+
 def _convert(random: Random) -> Options:
     more = _steps(random) if random.randrange(2) else {}
     some = _some(random, strict=True, on_loss=["ignore", "fail"], nanoseconds=True)
@@ -139,6 +154,8 @@ def _batch(random: Random) -> Options:
 
 CHOICES: dict[str, Callable[[Random], Options]] = {
     "read": _read,
+    "info": _info,
+    "show": _show,
     "convert": _convert,
     "merge": _merge,
     "normalize": _normalize,
