@@ -384,6 +384,8 @@ def test_any_capture(monkeypatch: pytest.MonkeyPatch, packets: list[bytes], by: 
     capture = capture_of(packets)
     with monkeypatch.context() as patch:
         patch.setattr(by_flow_or_host, "FRAGMENT_DISTANCE", distance)
+        patch.setattr(by_flow_or_host, "_HELD", 2**16)  # room for all of these
+        patch.setattr(by_flow_or_host, "_ROWS", 2**10)
         found = numbers_by_name(capture, by)
         assert sorted(found.values()) == (expected or [[]])
         pieces = Pipe(capture[at : at + 50] for at in range(0, len(capture), 50))

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from pcapconv.arrow.column_names import COLUMNS
+from pcapconv.arrow.column_names import COLUMNS as COLUMNS_OF_TABLES
+from pcapconv.listing.columns import COLUMNS
+from pcapconv.listing.times import TIMES as TIMES_OF_LINES
 from pcapconv.normalizing.normal_form import KEPT
 from pcapconv.steps.plan import SelectingArguments
 from pcapconv.steps.strip import NARROW_KINDS, STRIP_KINDS
@@ -82,6 +84,18 @@ def _read(random: Random) -> Options:
     return _some(random, strict=True)
 
 
+def _info(random: Random) -> Options:
+    return _some(random, timezone=["UTC", "America/St_Johns"], filter=["ip or arp", "tcp port 80"])
+
+
+def _show(random: Random) -> Options:
+    selecting = {name: values for name, values in STEP_CHOICES.items() if name in SelectingArguments.__annotations__}
+    names = random.sample(sorted(selecting), random.randint(0, 2)) if not random.randrange(3) else []
+    chosen = {name: random.choice(selecting[name]) for name in names}
+    columns = random.sample(sorted(COLUMNS), random.randint(1, 6))
+    return chosen | _some(random, time=list(TIMES_OF_LINES), inner=True, columns=[columns])
+
+
 def _convert(random: Random) -> Options:
     more = _steps(random) if random.randrange(2) else {}
     some = _some(random, strict=True, on_loss=["ignore", "fail"], nanoseconds=True)
@@ -142,7 +156,7 @@ def _batch(random: Random) -> Options:
 
 
 def _table(random: Random) -> Options:
-    columns = random.sample(sorted(COLUMNS), random.choice([1, 3, 10, len(COLUMNS)]))
+    columns = random.sample(sorted(COLUMNS_OF_TABLES), random.choice([1, 3, 10, len(COLUMNS_OF_TABLES)]))
     names = random.sample(SELECTING_CHOICES, 2) if not random.randrange(3) else []
     selecting = {name: random.choice(STEP_CHOICES[name]) for name in names}
     to = random.choice(["parquet", "arrow", "arrows"])
@@ -151,6 +165,8 @@ def _table(random: Random) -> Options:
 
 CHOICES: dict[str, Callable[[Random], Options]] = {
     "read": _read,
+    "info": _info,
+    "show": _show,
     "convert": _convert,
     "merge": _merge,
     "normalize": _normalize,

@@ -6,6 +6,7 @@ it takes, and in `invariants` what must hold of its outcomes.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import warnings
@@ -25,6 +26,9 @@ from pcapconv import Damage, Interface, Notice, PacketBatch, PcapconvError, Repo
 from pcapconv.describing.traffic import Traffic, TrafficTables
 from pcapconv.headers import Headers
 from pcapconv.json_form import plain
+from pcapconv.listing import Form, list_packets
+from pcapconv.listing.lines import TextLines
+from pcapconv.listing.records import CsvLines, JsonLines
 from pcapconv.time_zones import UTC
 
 SIDECAR = "out.pcap.meta.json"
@@ -131,6 +135,34 @@ def _packet(packet: Any) -> dict[str, Any]:
         if not callable(value):
             said[name] = value
     return said
+
+
+def info(case: Case, route: Route, folder: Path) -> Outcome:
+    """`pcapconv.info`, with all of its tables. What pcap would lose is left out: a pipe cannot begin again, and says
+    so."""
+    tables: Any = {"conversations": True, "protocols": True, "talkers": True}
+    found = pcapconv.info(_in(case, route, folder), hash=True, **tables, **case.options).as_dict()
+    assert route.compressed or found["sha256"] == hashlib.sha256(case.captures[0]).hexdigest()
+    kept = found.keys() - {"file", "bytes", "compression", "sha256", "to_pcap"}
+    return Outcome("", {}, {name: found[name] for name in sorted(kept)})
+
+
+def show(case: Case, route: Route, folder: Path) -> Outcome:
+    """`pcapconv show` in each of its forms."""
+    options = dict(case.options)
+    columns = options.pop("columns", None)
+    forms: dict[str, Form] = {
+        "text": TextLines(columns, dump=True),
+        "json": JsonLines(columns),
+        "csv": CsvLines(columns),
+    }
+    files, reports = {}, {}
+    for name, form in forms.items():
+        pieces: list[str] = []
+        report = list_packets(_in(case, route, folder), form, pieces.append, lambda: None, **options)
+        files[name] = "".join(pieces).encode()
+        reports[name] = _reported(report)
+    return Outcome("", files, reports)
 
 
 # ---------------------------------------------------------------- writing
@@ -284,6 +316,8 @@ def _alone(source: Path, target: Path, options: dict[str, Any]) -> dict[str, Any
 
 TARGETS: dict[str, Callable[[Case, Route, Path], Outcome]] = {
     "read": read,
+    "info": info,
+    "show": show,
     "convert": convert,
     "normalize": normalize,
     "merge": merge,

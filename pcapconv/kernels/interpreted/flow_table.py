@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from pcapconv.header_columns import HeaderColumns
@@ -57,7 +58,7 @@ class FlowTable:
         self._numbers: dict[_Key, int] = {}
         self._directions: list[bool] = []  # by number - 1, whether the first packet went to the lower end
         self._keys: list[_Key] = []  # by number - 1
-        self._datagrams: dict[tuple[object, ...], int] = {}  # flows, or numbers that wait
+        self._datagrams = OrderedDict[tuple[object, ...], int]()  # flows, or numbers that wait
         self._waiting: dict[int, _Waiting] = {}
         self._next_waiting = WAITING
 
@@ -193,7 +194,7 @@ class FlowTable:
     def _note(self, datagram: tuple[object, ...], number: int) -> None:
         """Note the flow of a datagram, or a number that waits, and forget the oldest datagram if there are too many."""
         if datagram not in self._datagrams and len(self._datagrams) == MOST_DATAGRAMS:
-            del self._datagrams[next(iter(self._datagrams))]
+            self._datagrams.popitem(last=False)
         self._datagrams[datagram] = number
 
 
