@@ -210,7 +210,7 @@ class _LinkLayers:
         """The columns of a batch without the link layers of packets, see the kernel `skip_link_layers`."""
         self._headers = batch.headers(*_HEADERS, into=self._headers)
         columns = batch.columns.with_copies(batch.rows, "data_at", "captured_length", "original_length", "interface")
-        link_types = array("Q", [interface.link_type for interface in batch.interfaces])
+        link_types = self._headers.link_types.of(batch.interfaces)
         choose().skip_link_layers(columns, batch.rows, self._headers, link_types)
         return columns
 
