@@ -34,13 +34,11 @@ class ByInterfaceKey(MaskSplitter):
         self._keys: dict[tuple[int, int] | None, Hashable] = {}  # keys of interfaces by section and id
         self._interfaces_by_key: dict[Hashable, list[Interface]] = {}  # the section's interfaces
         self._table = array("Q")  # for `rows_in_ranges`: an entry for each interface of the section
-        self._table_interfaces: list[Interface] = []  # the interfaces of one key, whose rows the table selects
-        self._table_count = 0  # how many of them have their entries
+        self._table_interfaces: list[Interface] = []  # the interfaces whose rows the table selects
 
     def _start_section(self, section: Section) -> None:
         super()._start_section(section)
-        self._interfaces_by_key, self._table = {}, array("Q")
-        self._table_interfaces, self._table_count = [], 0
+        self._interfaces_by_key, self._table, self._table_interfaces = {}, array("Q"), []
 
     def _give_to_every_part(self, item: Interface | Block) -> None:
         if isinstance(item, Interface):
@@ -60,12 +58,12 @@ class ByInterfaceKey(MaskSplitter):
 
     def _part_and_table(self, batch: PacketBatch, columns: Columns, row: int) -> tuple[OpenPart, array[int]]:
         key = self._key_of(batch.interfaces[columns.interface[row]])
-        interfaces = self._interfaces_by_key[key]
-        if interfaces is not self._table_interfaces:
-            self._set_entries(self._table_interfaces[: self._table_count], NEVER)
-            self._table_interfaces, self._table_count = interfaces, 0
-        self._set_entries(interfaces[self._table_count :], ALWAYS)
-        self._table_count = len(interfaces)
+        self._set_entries(self._table_interfaces, NEVER)
+        self._table_interfaces = self._interfaces_by_key[key]
+        if len(self._table_interfaces) > batch.rows:  # a section may have an interface for each packet
+            used = (batch.interfaces[number] for number in set(columns.interface[: batch.rows]))
+            self._table_interfaces = [interface for interface in used if self._key_of(interface) == key]
+        self._set_entries(self._table_interfaces, ALWAYS)
         return self._part_of(key), self._table
 
     def _set_entries(self, interfaces: Sequence[Interface], entry: tuple[int, int, int]) -> None:
