@@ -120,7 +120,7 @@ class HeaderColumns:
     BITS: ClassVar[dict[str, int]] = {name: bit for bit, name in enumerate(FIELDS)}
     """The bit of each column in `present`."""
 
-    __slots__ = ("link_types", "names", "present", "rows", *FIELDS)
+    __slots__ = ("_link_types", "names", "present", "rows", *FIELDS)
     link_at: array[int]
     source_mac: array[int]
     destination_mac: array[int]
@@ -163,7 +163,7 @@ class HeaderColumns:
     def __init__(self, names: Iterable[str], capacity: int) -> None:
         self.names: tuple[str, ...] = tuple(dict.fromkeys(names))
         self.rows: int = 0
-        self.link_types = LinkTypes()  # of the packets that were read into the columns last
+        self._link_types = LinkTypes()  # of the packets that were read into the columns last
         self.present: array[int] = array("Q", bytes(8 * capacity))
         for name in self.names:
             typecode, width = self.FIELDS[name]

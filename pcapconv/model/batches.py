@@ -235,10 +235,10 @@ class PacketBatch:
         from pcapconv.header_columns import LinkTypes  # a plain conversion starts without these
         from pcapconv.headers import read_headers
 
-        known = LinkTypes() if into is None else into.link_types
+        known = LinkTypes() if into is None else into._link_types
         types = known.of(self.interfaces)
         read = read_headers(self.buffer, self.columns, self.rows, types, names, inner=inner, into=into)
-        read.link_types = known
+        read._link_types = known
         return read
 
     def data(self, row: int) -> bytes:
