@@ -10,10 +10,10 @@ from pathlib import Path
 import protocols
 import pytest
 import wire
-from protocols import ETHERNET, IP, IP6, LINUX_SLL, RAW, TCP, UDP, ethernet, ipv4, ipv6, tcp, udp, vxlan
+from protocols import ETHERNET, IP, IP6, LINUX_SLL, RAW, TCP, UDP, ethernet, ipv4, ipv6, sll, tcp, udp, vxlan
 
 import pcapconv
-from pcapconv.header_columns import HeaderColumns
+from pcapconv.header_columns import HeaderColumns, LinkTypes
 from pcapconv.headers import Headers
 from pcapconv.spec.protocols import BY_ETHER_TYPE, BY_IP_PROTOCOL, IP_IN_IP, PROTOCOLS, TUNNEL_NAMES
 
@@ -257,3 +257,48 @@ def test_a_batch_with_more_interfaces_than_packets() -> None:
     with pcapconv.open(io.BytesIO(capture + wire.enhanced_packet(1, 1, ipv4(UDP, udp())))) as reading:
         batch = next(reading.batches())
     assert batch.headers("destination_port").destination_port[0] == 9
+
+
+class CountedInterface:
+    """An interface that counts how often its link type is read."""
+
+    def __init__(self, link_type: int) -> None:
+        self._link_type = link_type
+        self.reads = 0
+
+    @property
+    def link_type(self) -> int:
+        self.reads += 1
+        return self._link_type
+
+
+def test_each_of_many_interfaces_is_read_once() -> None:
+    link_types, interfaces = LinkTypes(), list[CountedInterface]()
+    for number in range(100):
+        interfaces.append(CountedInterface(number))
+        assert link_types.of(interfaces).tolist() == list(range(number + 1))
+    assert {each.reads for each in interfaces} == {1}
+    assert link_types.of([CountedInterface(9)]).tolist() == [9]  # of another section
+
+
+def test_columns_are_used_again_for_packets_of_later_interfaces(tmp_path: Path) -> None:
+    layers = [
+        (ETHERNET, ethernet(IP, ipv4(TCP, tcp()))),
+        (RAW, ipv6(UDP, udp())),
+        (LINUX_SLL, sll(IP, ipv4(UDP, udp()))),
+    ]
+    sections = []
+    for number in range(2):
+        path = tmp_path / f"{number}.pcapng"
+        with pcapconv.create(path) as out:
+            for link_type, data in layers[number:]:
+                out.write(data, time_ns=0, interface=out.add_interface(link_type))
+        sections.append(path.read_bytes())
+    (tmp_path / "all.pcapng").write_bytes(b"".join(sections))
+    into: HeaderColumns | None = None
+    found = []
+    with pcapconv.open(tmp_path / "all.pcapng") as capture:
+        for batch in capture.batches():
+            into = batch.headers("network_at", into=into)
+            found += into.network_at[: batch.rows].tolist()
+    assert found == [14, 0, 16, 0, 16]

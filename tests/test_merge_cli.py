@@ -210,7 +210,7 @@ REFUSED = {
     "odd.pcap even.pcapng out.pcapng --sidecar": (2, "merge has no option --sidecar; pcapconv "),
     "odd.pcap even.pcapng out.pcapng --in-order": (
         2,
-        "merge has no option --in-order; pcapconv convert, split and table",
+        "merge has no option --in-order; pcapconv convert, split, table and show have it",
     ),
 }
 

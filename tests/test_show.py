@@ -153,6 +153,13 @@ def test_relative_times_count_from_the_first_packet_of_the_capture(show: Any) ->
     assert times(show, capture, "--time", "delta", "--packets", "2-") == ["0.000000", "0.000250"]
 
 
+def test_differences_from_a_finer_time_have_its_digits(show: Any) -> None:
+    nano = wire.section_header() + named("a", NANO) + named("b")
+    capture = nano + wire.enhanced_packet(0, T * 10**9 + 500, SYN) + packet(0, interface=1) + packet(3, interface=1)
+    assert times(show, capture, "--time", "relative") == ["0.000000000", "-0.000000500", "0.000002500"]
+    assert times(show, capture, "--time", "delta") == ["0.000000000", "-0.000000500", "0.000003"]
+
+
 def test_digits_are_those_of_the_interface(show: Any) -> None:
     nano = wire.section_header() + named("a", NANO) + named("b")
     capture = nano + wire.enhanced_packet(0, T * 10**9 + 1, SYN) + packet(1, interface=1)

@@ -22,7 +22,6 @@ from pcapconv.arrow.builders import Builder, zeros
 from pcapconv.header_columns import HeaderColumns
 from pcapconv.headers import path_text, protocol_name
 from pcapconv.model import PacketBatch
-from pcapconv.model.header_reader import HeaderReader
 from pcapconv.spec import protocols
 
 _MACS = ("source_mac", "destination_mac")
@@ -54,19 +53,19 @@ class Headers(Builder):
     def __init__(self, names: Sequence[str], *, inner: bool = False) -> None:
         super().__init__(names)
         more = [] if set(names).isdisjoint(_WITH_NETWORK_PROTOCOL) else ["network_protocol"]
-        self._reader = HeaderReader((*names, *more), inner=inner)
+        self._read_names = tuple(dict.fromkeys((*names, *more)))
+        self._inner = inner
+        self._headers: HeaderColumns | None = None  # of the last batch
         self._begin()
 
     def _begin(self) -> None:
         self._present = zeros("Q")
-        self._values = {
-            name: zeros(*HeaderColumns.FIELDS[name]) for name in self._reader.names if name not in _ADDRESSES
-        }
+        self._values = {name: zeros(*HeaderColumns.FIELDS[name]) for name in self._read_names if name not in _ADDRESSES}
         self._texts = {name: _Texts() for name in self.names if name in _ADDRESSES}
 
     def append(self, batch: PacketBatch, row: int) -> None:
         """See `Builder.append`."""
-        headers = self._reader.read(batch)
+        headers = self._headers = batch.headers(*self._read_names, inner=self._inner, into=self._headers)
         _copy(headers.present, self._present, row, batch.rows)
         for name, values in self._values.items():
             width = HeaderColumns.FIELDS[name][1]

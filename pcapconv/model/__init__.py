@@ -3,7 +3,6 @@
 sections        `Section`, `Interface`
 batches         `PacketBatch`
 packets         `Packet`, a row of a batch for users of the library
-header_reader   `HeaderReader`: the headers of one batch after the other
 blocks          `Block`: names, statistics, secrets, custom, unknown
 damage          `Damage`, `Notice`
 

@@ -16,6 +16,7 @@ from array import array
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from pcapconv.header_columns import LinkTypes
 from pcapconv.io.scratch_log import ScratchLog
 from pcapconv.kernels import choose
 from pcapconv.report import MOST_LISTED, Repeat
@@ -203,15 +204,15 @@ class _LinkLayers:
     """Packets without their link layers."""
 
     def __init__(self) -> None:
-        from pcapconv.model.header_reader import HeaderReader  # a plain conversion starts without it
-
-        self._reader = HeaderReader(_HEADERS)
+        self._headers: HeaderColumns | None = None
+        self._link_types = LinkTypes()
 
     def without(self, batch: PacketBatch) -> Columns:
         """The columns of a batch without the link layers of packets, see the kernel `skip_link_layers`."""
-        headers = self._reader.read(batch)
+        self._headers = batch.headers(*_HEADERS, into=self._headers)
         columns = batch.columns.with_copies(batch.rows, "data_at", "captured_length", "original_length", "interface")
-        choose().skip_link_layers(columns, batch.rows, headers, self._reader.link_types)
+        link_types = self._link_types.of(batch.interfaces)
+        choose().skip_link_layers(columns, batch.rows, self._headers, link_types)
         return columns
 
 
