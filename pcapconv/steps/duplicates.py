@@ -16,7 +16,7 @@ from array import array
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from pcapconv.header_columns import LinkTypes
+from pcapconv.header_columns import HeaderColumns, LinkTypes
 from pcapconv.io.scratch_log import ScratchLog
 from pcapconv.kernels import choose
 from pcapconv.report import MOST_LISTED, Repeat
