@@ -24,7 +24,8 @@ LEAST = 5.0  # million packets a second: 64 bytes of TCP, the columns of a list,
 
 LIST: tuple[str, ...]
 LIST = ("network_protocol", "source_address", "destination_address", "ip_protocol", "source_port", "destination_port")
-LIST += ("tcp_flags", "icmp_type", "icmp_code", "arp_operation", "payload_at", "payload_captured", "protocol", "ended")
+LIST += ("tcp_flags", "icmp_type", "icmp_code", "arp_operation", "payload_at", "payload_captured")
+LIST += ("last_protocol", "ended")
 FLOWS = ("source_address", "destination_address", "ip_protocol", "source_port", "destination_port", "fragment_offset")
 COLUMNS = {"a list": LIST, "flows": FLOWS, "all": tuple(HeaderColumns.FIELDS)}
 

@@ -1,4 +1,4 @@
-"""Time how fast packets become tables: `to_arrow` and `write_table`, without and with the packets' bytes.
+"""Time how fast packets become tables: `to_arrow` and `write_table`, without and with the packets' bytes or headers.
 
 Each measurement is a process of its own, which first makes a table of a packet; the time of that is shown apart.
 """
@@ -41,11 +41,15 @@ seconds = time.process_time() - begin
 peak = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")][0]
 print(packets, seconds, imported, int(peak) >> 10)
 """
+ENDS = "source_address,source_port,destination_address,destination_port"
+HEADERS = f"number,time,original_length,last_protocol,{ENDS},tcp_flags"
 WAYS = {
     "to_arrow": ("to_arrow", ""),
     "to_arrow, data too": ("to_arrow", "number,time,captured_length,original_length,interface,direction,comments,data"),
+    "to_arrow, headers": ("to_arrow", HEADERS),
     "table x.arrow": ("arrow", ""),
     "table x.parquet": ("parquet", ""),
+    "table x.parquet, headers": ("parquet", HEADERS),
     "table x.parquet, data too": ("parquet", "number,time,captured_length,original_length,interface,data"),
     "to_arrow, interpreted": ("to_arrow", ""),
 }
@@ -83,7 +87,7 @@ def rows(measured: dict[tuple[str, str], list[Measured]]) -> list[tuple[str, ...
     shown: list[tuple[str, ...]] = []
     for (way, suffix), values in measured.items():
         rate = median(value[0] for value in values)
-        has_limit = "data" not in way and "interpreted" not in way
+        has_limit = not any(word in way for word in ("data", "headers", "interpreted"))
         limit = (f"at least {LEAST}", "yes" if rate >= LEAST else "**no**") if has_limit else ("", "")
         shown.append((way, suffix, *limit, f"{rate:.2f}", f"{max(value[2] for value in values)} MiB"))
     return shown

@@ -120,12 +120,13 @@ class Capture:
         """Yield each `PacketBatch`, and pass over all other items. `reuse` and the errors are those of `items`."""
         return (item for item in self.items(reuse=reuse) if isinstance(item, PacketBatch))
 
-    def to_arrow(self, columns: Sequence[str] | None = None) -> RecordBatchReader:
+    def to_arrow(self, columns: Sequence[str] | None = None, *, inner: bool = False) -> RecordBatchReader:
         """The packets from the position on as a reader of pyarrow, which gives one record batch after the other, and
         reads the capture as it is read.
 
-        * `columns`: the names of the columns, in their order; None for all but `data`, `link_type` and `section`. The
-          page `docs/how-to/tables.md` describes each.
+        * `columns`: the names of the columns, in their order; None for the default ones. The page
+          `docs/how-to/tables.md` describes each.
+        * `inner`: columns of headers are about the innermost packets of tunnels.
 
         Raises UsageError without pyarrow, and for a column that does not exist. While record batches are read, raises
         what `items` raises, and TargetError for a time that nanoseconds in 64 bits cannot hold.
@@ -137,7 +138,7 @@ class Capture:
         pyarrow_for("to_arrow")
         from pcapconv.arrow.record_batches import open_record_batches
 
-        return open_record_batches(self.batches(reuse=True), chosen, self.name)
+        return open_record_batches(self.batches(reuse=True), chosen, self.name, inner=inner)
 
     def __iter__(self) -> Iterator[Packet]:
         return self._packets

@@ -35,6 +35,7 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Self, get_args
 
 from pcapconv import formats
+from pcapconv.argument_types import check_flags, is_one_of
 from pcapconv.errors import (
     FileError,
     NeedsNanosecondsError,
@@ -444,12 +445,13 @@ def separate_arguments(format_name: str, arguments: Mapping[str, Any]) -> tuple[
     """Separate `ConvertArguments` into the settings of this format's writer and the arguments of steps."""
     writer = {name: arguments[name] for name in WRITER_ARGUMENTS & arguments.keys()}
     steps: Any = {name: value for name, value in arguments.items() if name not in WRITER_ARGUMENTS}
+    check_flags(keep_snaplen=writer.get("keep_snaplen"))
     return WriterSettings(format_name, **writer), steps
 
 
 def check_on_loss(on_loss: str) -> None:
     """Check the argument `on_loss`. Raises UsageError for an unknown word."""
-    if on_loss not in get_args(OnLoss):
+    if not is_one_of(on_loss, get_args(OnLoss)):
         raise UsageError(
             f"{argument('on_loss', on_loss)}: must be one of {', '.join(get_args(OnLoss))}", option="on_loss"
         )

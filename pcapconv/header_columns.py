@@ -3,8 +3,31 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Protocol
+
+
+class _HasLinkType(Protocol):
+    @property
+    def link_type(self) -> int: ...
+
+
+class LinkTypes:
+    """The link types of a section's interfaces as a column, for kernels.
+
+    Reads an interface once, however often it is asked: a capture may declare one in front of each packet.
+    """
+
+    def __init__(self) -> None:
+        self._interfaces: Sequence[_HasLinkType] = ()
+        self._types = array("Q")
+
+    def of(self, interfaces: Sequence[_HasLinkType]) -> array[int]:
+        """The link types of these interfaces. A list that is the one of the call before may only have become longer."""
+        if interfaces is not self._interfaces:
+            self._interfaces, self._types = interfaces, array("Q")
+        self._types.extend([interface.link_type for interface in interfaces[len(self._types) :]])
+        return self._types
 
 
 class HeaderColumns:
@@ -50,7 +73,7 @@ class HeaderColumns:
     | `inner_link_type` | uint16 | its link type: 1 ETHERNET, 9 PPP, 101 RAW, 219 MPLS |
     | `path` | 16 bytes | codes of the first 16 protocols, outermost first, then 0 |
     | `path_length` | uint8 | how many protocols there are, at most 255 |
-    | `protocol` | uint8 | the code of the last of them, the innermost |
+    | `last_protocol` | uint8 | the code of the last of them, the innermost |
     | `ended` | uint8 | why the reading ended: complete, unread, fragmented, cut or malformed |
     """
 
@@ -91,13 +114,13 @@ class HeaderColumns:
         "inner_link_type": ("H", 1),
         "path": ("B", 16),
         "path_length": ("B", 1),
-        "protocol": ("B", 1),
+        "last_protocol": ("B", 1),
         "ended": ("B", 1),
     }
     BITS: ClassVar[dict[str, int]] = {name: bit for bit, name in enumerate(FIELDS)}
     """The bit of each column in `present`."""
 
-    __slots__ = ("names", "present", "rows", *FIELDS)
+    __slots__ = ("_link_types", "names", "present", "rows", *FIELDS)
     link_at: array[int]
     source_mac: array[int]
     destination_mac: array[int]
@@ -134,12 +157,13 @@ class HeaderColumns:
     inner_link_type: array[int]
     path: array[int]
     path_length: array[int]
-    protocol: array[int]
+    last_protocol: array[int]
     ended: array[int]
 
     def __init__(self, names: Iterable[str], capacity: int) -> None:
         self.names: tuple[str, ...] = tuple(dict.fromkeys(names))
         self.rows: int = 0
+        self._link_types = LinkTypes()  # of the packets that were read into the columns last
         self.present: array[int] = array("Q", bytes(8 * capacity))
         for name in self.names:
             typecode, width = self.FIELDS[name]

@@ -1,5 +1,5 @@
-"""Text for people: texts from captures and file names with control characters escaped, counts in words, and how wide a
-text is on a terminal."""
+"""Text for people: texts from captures and file names with control characters escaped, counts in words, hosts with
+their ports, and how wide a text is on a terminal."""
 
 from __future__ import annotations
 
@@ -32,6 +32,13 @@ def first_and_more(names: Sequence[str]) -> str:
     """Several names as one, as messages show the inputs of a merge: `a.pcap and 3 more`, or `a.pcap` alone."""
     more = len(names) - 1
     return f"{names[0]} and {more:,} more" if more else names[0]
+
+
+def with_port(host: str, port: int | None) -> str:
+    """A host with its port: `10.0.0.1:80`, `[2001:db8::1]:80`; the host alone if `port` is None."""
+    if port is None:
+        return host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def display_width(text: str) -> int:

@@ -2,8 +2,6 @@
 
 import struct
 
-ALL_TYPES = {"A": 1, "PTR": 12, "AAAA": 28, "HTTPS": 65}
-
 
 def dns_name(name: str) -> bytes:
     labels = name.encode().split(b".") if name else []

@@ -11,6 +11,7 @@ import wire
 from hypothesis import strategies as st
 from wire import BIG, In
 
+from pcapconv.header_columns import HeaderColumns
 from pcapconv.kernels import interpreted
 from pcapconv.model import Columns
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, ratio, ticks_per_second
@@ -97,6 +98,8 @@ def outcome(kernel: Callable[..., Any], *arguments: Any, written: tuple[Any, ...
 
 
 def seen(argument: Any) -> Any:
+    if isinstance(argument, HeaderColumns):
+        return {name: getattr(argument, name) for name in ("present", *argument.names)}
     return all_columns(argument, argument.capacity) if isinstance(argument, Columns) else argument
 
 

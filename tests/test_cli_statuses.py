@@ -85,7 +85,7 @@ def test_status_130_when_interrupted(monkeypatch: pytest.MonkeyPatch, capfd: pyt
         raise KeyboardInterrupt
 
     monkeypatch.setattr(pcapconv, "convert", interrupt)
-    message = "interrupted before it was done: an unfinished output file was not kept"
+    message = "interrupted before it was done"
     assert run_in_process(capfd, "convert", WEB_PCAP, "out.pcapng") == CommandResult(130, b"", error_lines(message))
 
 
@@ -147,6 +147,19 @@ def test_one_that_is_refused_by_the_installed_command_has_no_traceback(tmp_path:
         r"the capture from them\)\n",
         done.err,
     )
+
+
+@pytest.mark.parametrize("in_turn", [True, False])
+def test_packets_are_counted_by_link_type_wherever_interfaces_are(
+    in_turn: bool, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    interfaces = [wire.interface(113 if number % 3 else 1) for number in range(6)]
+    packets = [wire.enhanced_packet(number, number, b"data") for number in range(6)]
+    blocks = [block for pair in zip(interfaces, packets) for block in pair] if in_turn else [*interfaces, *packets]
+    (tmp_path / "in").write_bytes(wire.section_header() + b"".join(blocks))
+    done = run_in_process(capfd, "convert", tmp_path / "in", tmp_path / "out.pcap")
+    assert done.status == 1
+    assert "(ETHERNET (1): 2 packets, LINUX_SLL (113): 4 packets)" in done.err
 
 
 def test_debug_gives_the_traceback(tmp_path: Path) -> None:

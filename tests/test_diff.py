@@ -435,8 +435,11 @@ def test_the_page_shows_what_differs(two_captures: tuple[Path, Path]) -> None:
         f"A {two_captures[0]}: 10 packets",
         f"B {two_captures[1]}: 9 packets",
         "packets: 1 only in A, 1 changed (bytes 1)",
-        "packet 3 only in A: 1970-01-01T00:00:00.003000Z, 12 bytes",
+        "packet 3 only in A: 1970-01-01T00:00:00.003000Z  20:20:20:20:20:33 → 70:61:63:6b:65:74  Ethernet  malformed  "
+        "12 bytes",
         "packet 8 (in B 7): bytes",
+        "  A 1970-01-01T00:00:00.008000Z  20:20:20:20:20:38 → 70:61:63:6b:65:74  Ethernet  malformed  12 bytes",
+        "  B 1970-01-01T00:00:00.008000Z  20:1b:5b:31:6d:38 → 70:61:63:6b:65:74  Ethernet  malformed  12 bytes",
         "  A 0000  70 61 63 6b 65 74 20 20 20 20 20 38              packet     8",
         "  B 0000  70 61 63 6b 65 74 20 1b 5b 31 6d 38              packet .[1m8",
         "                               ^^ ^^ ^^ ^^",
@@ -446,6 +449,7 @@ def test_the_page_shows_what_differs(two_captures: tuple[Path, Path]) -> None:
 def test_json_says_the_same(two_captures: tuple[Path, Path]) -> None:
     done = run_diff(*two_captures, "--json")
     assert done.returncode == 1
+    ethernet = {"destination": "70:61:63:6b:65:74", "protocol": "Ethernet", "essence": "malformed"}
     nothing_odd = {"damage": [], "damage_total": 0, "warnings": [], "warnings_total": 0, "not_compared": {}}
     assert json.loads(done.stdout) == {
         "schema": {"name": "pcapconv-diff", "version": 1},
@@ -462,6 +466,7 @@ def test_json_says_the_same(two_captures: tuple[Path, Path]) -> None:
                 "kind": "removed",
                 "a": 3,
                 "b": None,
+                "summary": {"a": {"source": "20:20:20:20:20:33", **ethernet}, "b": None},
                 "fields": [
                     {"kind": "bytes", "offset": None, "a": {"length": 12, "hex": b"packet     3".hex()}, "b": None},
                     {"kind": "lengths", "a": {"captured": 12, "original": 12}, "b": None},
@@ -474,6 +479,10 @@ def test_json_says_the_same(two_captures: tuple[Path, Path]) -> None:
                 "kind": "changed",
                 "a": 8,
                 "b": 7,
+                "summary": {
+                    "a": {"source": "20:20:20:20:20:38", **ethernet},
+                    "b": {"source": "20:1b:5b:31:6d:38", **ethernet},
+                },
                 "fields": [
                     {
                         "kind": "bytes",
@@ -524,7 +533,11 @@ def test_a_repeated_option_is_shown(tmp_path: Path) -> None:
     a, b = tmp_path / "a.pcapng", tmp_path / "b.pcapng"
     a.write_bytes(capture(packet(1, options=comment_options(b"a"))))
     b.write_bytes(capture(packet(1, options=comment_options(b"a", b"a"))))
-    assert run_diff(a, b).stdout.decode().splitlines()[-2:] == ["packet 1: options", "  only in B: opt_comment a"]
+    assert run_diff(a, b).stdout.decode().splitlines()[3:] == [
+        "packet 1: options",
+        "  1970-01-01T00:00:00.001000Z  20:20:20:20:20:31 → 70:61:63:6b:65:74  Ethernet  malformed  12 bytes",
+        "  only in B: opt_comment a",
+    ]
 
 
 def test_a_damaged_capture_is_never_taken_as_expected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -594,8 +607,15 @@ def test_a_packet_that_was_cut_is_shown_with_its_lengths(tmp_path: Path) -> None
     a, b = tmp_path / "a.pcapng", tmp_path / "b.pcapng"
     a.write_bytes(capture(packet(1)))
     b.write_bytes(capture(wire.enhanced_packet(0, 1000, b"packet", original_length=12)))
-    lines = run_diff(a, b).stdout.decode().splitlines()
-    assert lines[3:6] == ["packet 1: bytes", "  A 12 bytes of 12", "  B 6 bytes of 12"]
+    assert run_diff(a, b).stdout.decode().splitlines()[2:] == [
+        "packets: 1 changed (bytes 1)",
+        "packet 1: bytes",
+        "  A 1970-01-01T00:00:00.001000Z  20:20:20:20:20:31 → 70:61:63:6b:65:74  Ethernet  malformed  12 bytes",
+        "  B 1970-01-01T00:00:00.001000Z   → 70:61:63:6b:65:74                   Ethernet  cut off    6 of 12 bytes",
+        "  A 0000  70 61 63 6b 65 74 20 20 20 20 20 31              packet     1",
+        "  B 0000  70 61 63 6b 65 74                                packet",
+        "                            ^^ ^^ ^^ ^^ ^^ ^^",
+    ]
 
 
 @pytest.mark.parametrize("order", [{"strip": "names,comments"}, {"link_type": "ETHERNET"}, {}], ids=str)

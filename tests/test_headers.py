@@ -1,6 +1,7 @@
 """What the library says of packets' headers: columns of a batch, `Headers` of a packet, and what each tunnel holds."""
 
 import copy
+import io
 import pickle
 import struct
 from ipaddress import IPv4Address, IPv6Address
@@ -8,18 +9,19 @@ from pathlib import Path
 
 import protocols
 import pytest
-from protocols import ETHERNET, IP, IP6, LINUX_SLL, RAW, TCP, UDP, ethernet, ipv4, ipv6, tcp, udp, vxlan
+import wire
+from protocols import ETHERNET, IP, IP6, LINUX_SLL, RAW, TCP, UDP, ethernet, ipv4, ipv6, sll, tcp, udp, vxlan
 
 import pcapconv
-from pcapconv.header_columns import HeaderColumns
-from pcapconv.headers import Headers, packet_headers
+from pcapconv.header_columns import HeaderColumns, LinkTypes
+from pcapconv.headers import Headers
 from pcapconv.spec.protocols import BY_ETHER_TYPE, BY_IP_PROTOCOL, IP_IN_IP, PROTOCOLS, TUNNEL_NAMES
 
 INNER = ethernet(IP, ipv4(UDP, udp(), source="10.0.0.1", destination="10.0.0.2", ttl=3))
 
 
 def headers(data: bytes, link_type: int = ETHERNET, original: int | None = None, *, inner: bool = False) -> Headers:
-    return packet_headers(data, len(data) if original is None else original, link_type, inner=inner)
+    return Headers.of(data, len(data) if original is None else original, link_type, inner=inner)
 
 
 def test_a_tcp_segment() -> None:
@@ -32,7 +34,7 @@ def test_a_tcp_segment() -> None:
     assert (found.tcp_sequence, found.tcp_acknowledgement) == (0x01020304, 0x0A0B0C0D)
     assert (found.tcp_flags, found.flags) == (0x12, ("SYN", "ACK"))
     assert (found.payload_at, found.payload_captured, found.payload_length) == (54, 5, 5)
-    assert (found.path, found.path_length, found.protocol) == (("eth", "ip", "tcp"), 3, "TCP")
+    assert (found.path, found.path_length, found.last_protocol) == (("eth", "ip", "tcp"), 3, "TCP")
     assert (found.ended, found.tunnel, found.icmp_type, found.vlan_count) == ("complete", None, None, 0)
     assert repr(found) == "<Headers 192.0.2.1:51000 → 198.51.100.2:8 eth:ip:tcp SYN ACK>"
 
@@ -50,7 +52,7 @@ def test_arp() -> None:
         "192.0.2.1",
         "198.51.100.2",
     )
-    assert (found.protocol, found.ended, found.payload_at) == ("ARP", "complete", 42)
+    assert (found.last_protocol, found.ended, found.payload_at) == ("ARP", "complete", 42)
 
 
 @pytest.mark.parametrize(
@@ -71,12 +73,12 @@ def test_arp() -> None:
 )
 def test_why_the_reading_ends(data: bytes, ended: str, protocol: str) -> None:
     found = headers(data, original=100)
-    assert (found.ended, found.protocol) == (ended, protocol)
+    assert (found.ended, found.last_protocol) == (ended, protocol)
 
 
 def test_a_link_type_that_is_not_read() -> None:
     found = headers(b"anything", 147)
-    assert (found.ended, found.path, found.protocol, found.payload_length) == ("unread", (), "unknown", 8)
+    assert (found.ended, found.path, found.last_protocol, found.payload_length) == ("unread", (), "unknown", 8)
     assert repr(found) == "<Headers ? → ? , unread>"
 
 
@@ -248,3 +250,55 @@ def test_the_page_lists_every_protocol() -> None:
     listed = [protocol for protocol in PROTOCOLS.values() if protocol.code != IP_IN_IP]
     rows = [line.split(" | ")[:3] for line in page.splitlines() if line.startswith("| ") and line[2].isdigit()]
     assert rows == [[f"| {each.code}", f"`{each.filter_name}`", each.name] for each in listed]
+
+
+def test_a_batch_with_more_interfaces_than_packets() -> None:
+    capture = wire.section_header() + b"".join(map(wire.interface, (ETHERNET, RAW, LINUX_SLL)))
+    with pcapconv.open(io.BytesIO(capture + wire.enhanced_packet(1, 1, ipv4(UDP, udp())))) as reading:
+        batch = next(reading.batches())
+    assert batch.headers("destination_port").destination_port[0] == 9
+
+
+class CountedInterface:
+    """An interface that counts how often its link type is read."""
+
+    def __init__(self, link_type: int) -> None:
+        self._link_type = link_type
+        self.reads = 0
+
+    @property
+    def link_type(self) -> int:
+        self.reads += 1
+        return self._link_type
+
+
+def test_each_of_many_interfaces_is_read_once() -> None:
+    link_types, interfaces = LinkTypes(), list[CountedInterface]()
+    for number in range(100):
+        interfaces.append(CountedInterface(number))
+        assert link_types.of(interfaces).tolist() == list(range(number + 1))
+    assert {each.reads for each in interfaces} == {1}
+    assert link_types.of([CountedInterface(9)]).tolist() == [9]  # of another section
+
+
+def test_columns_are_used_again_for_packets_of_later_interfaces(tmp_path: Path) -> None:
+    layers = [
+        (ETHERNET, ethernet(IP, ipv4(TCP, tcp()))),
+        (RAW, ipv6(UDP, udp())),
+        (LINUX_SLL, sll(IP, ipv4(UDP, udp()))),
+    ]
+    sections = []
+    for number in range(2):
+        path = tmp_path / f"{number}.pcapng"
+        with pcapconv.create(path) as out:
+            for link_type, data in layers[number:]:
+                out.write(data, time_ns=0, interface=out.add_interface(link_type))
+        sections.append(path.read_bytes())
+    (tmp_path / "all.pcapng").write_bytes(b"".join(sections))
+    into: HeaderColumns | None = None
+    found = []
+    with pcapconv.open(tmp_path / "all.pcapng") as capture:
+        for batch in capture.batches():
+            into = batch.headers("network_at", into=into)
+            found += into.network_at[: batch.rows].tolist()
+    assert found == [14, 0, 16, 0, 16]

@@ -1,5 +1,6 @@
 """The compiled kernels against the interpreted ones: on any bytes, on samples cut at every byte, on boundary values."""
 
+import tomllib
 from array import array
 from collections.abc import Callable
 from pathlib import Path
@@ -329,3 +330,10 @@ def test_compiled_kernels_are_not_older_than_their_source(compiled: ModuleType) 
     assert built.stat().st_mtime >= max(source.stat().st_mtime for source in sources), (
         "build them again: pip install -e ."
     )
+
+
+def test_a_change_in_any_source_of_the_compiled_kernels_builds_them_again() -> None:
+    root = Path(__file__).parents[1]
+    (extension,) = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["ext-modules"]
+    parts = [str(path.relative_to(root)) for path in sorted((root / "pcapconv" / "kernels").glob("*.pxi"))]
+    assert extension["depends"] == parts

@@ -30,7 +30,7 @@ def done(
 ) -> list[tuple[int, bytes, int, int]]:
     """What becomes of each packet: its interface, its bytes, its original length, its mark. Interfaces of packets that
     come out of tunnels are 100 and more."""
-    buffer, places = b"\x45" * 3, []
+    buffer, places = bytearray(b"\x45" * 3), []
     for _, data in packets:
         places.append(len(buffer))
         buffer += data + b"\x45" * 3
@@ -51,7 +51,7 @@ def done(
     kernels.decapsulate(buffer, columns, 0, count, link_types, kinds, new_ids, only, False, marks, counts)
     assert [length == 0 for length in columns.record_length] == [mark > 0 for mark in marks]
     found = zip(columns.data_at, columns.captured_length, columns.interface, columns.original_length, marks)
-    return [(number, buffer[at : at + size], original, mark) for at, size, number, original, mark in found]
+    return [(number, bytes(buffer[at : at + size]), original, mark) for at, size, number, original, mark in found]
 
 
 def expected(

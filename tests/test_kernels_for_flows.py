@@ -26,7 +26,7 @@ LATER = ipv4(protocols.UDP, bytes(8), identification=7, fragment=2)
 
 def rows_of(packets: list[tuple[int, bytes]], originals: list[int] | None = None) -> tuple[bytes, Columns, Any]:
     """The packets in a buffer, with other bytes around them, and their headers."""
-    buffer, places = b"\x45" * 3, []
+    buffer, places = bytearray(b"\x45" * 3), []
     for _, data in packets:
         places.append(len(buffer))
         buffer += data + b"\x45" * 3
@@ -38,7 +38,7 @@ def rows_of(packets: list[tuple[int, bytes]], originals: list[int] | None = None
         original_length=originals or lengths,
         interface=list(range(len(packets))),
     )
-    return buffer, columns, headers_of(buffer, columns, packets)
+    return bytes(buffer), columns, headers_of(bytes(buffer), columns, packets)
 
 
 def headers_of(buffer: bytes, columns: Columns, packets: list[tuple[int, bytes]]) -> HeaderColumns:

@@ -1,7 +1,8 @@
-"""The kernels that fill columns of tables: numbers, codes of interfaces, bytes, directions and comments."""
+"""The kernels that fill columns of tables: numbers, codes of interfaces, bytes, directions, comments, addresses."""
 
 import random
 from array import array
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from kernel_rows import MOST, agree, packet_rows, with_rows
 from wire import BIG
 
+from pcapconv.header_columns import HeaderColumns
 from pcapconv.model import Columns
 
 
@@ -155,6 +157,104 @@ def test_refusals(kernels: ModuleType, arguments: tuple[Any, ...], message: str)
             kernels.copy_comments(buffer, columns, 1, False, ints(0, 0), 0, ints(*[0] * 9), 0, bytearray(99), 0)
         with pytest.raises(ValueError, match="row 0 lies outside its buffer"):
             kernels.copy_directions(buffer, columns, 1, False, bytearray(1), 0)
+
+
+# ---------------------------------------------------------------- addresses
+
+IPV4, IPV6, ARP = 0x0800, 0x86DD, 0x0806
+MAPPED = bytes(10) + b"\xff\xff"
+TEXTS = [  # the network protocol, 16 bytes, their text
+    (IPV4, MAPPED + bytes((192, 0, 2, 1)), b"192.0.2.1"),
+    (IPV4, MAPPED + bytes((0, 9, 10, 255)), b"0.9.10.255"),
+    (ARP, MAPPED + bytes((99, 100, 199, 200)), b"99.100.199.200"),
+    (IPV6, MAPPED + bytes((1, 2, 3, 4)), b"::ffff:1.2.3.4"),
+    (IPV6, MAPPED + bytes((255, 255, 255, 255)), b"::ffff:255.255.255.255"),
+    (IPV6, bytes(16), b"::"),
+    (IPV6, bytes(15) + b"\1", b"::1"),
+    (IPV6, bytes(12) + bytes((1, 2, 3, 4)), b"::102:304"),
+    (IPV6, b"\xfe\x80" + bytes(14), b"fe80::"),
+    (IPV6, bytes.fromhex("20010db8000000010000000000000001"), b"2001:db8:0:1::1"),
+    (IPV6, bytes.fromhex("20010db8000000000001000000000001"), b"2001:db8::1:0:0:1"),
+    (IPV6, bytes.fromhex("20010db8000100020003000400000006"), b"2001:db8:1:2:3:4:0:6"),
+    (IPV6, bytes.fromhex("0000000100000000000000000a000000"), b"0:1::a00:0"),
+    (IPV6, b"\xff" * 16, b"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+]
+
+
+def with_addresses(*rows: tuple[int, bytes] | None) -> HeaderColumns:
+    """Header columns with a source address and MAC address in each row but those that are None."""
+    headers = HeaderColumns(["source_address", "network_protocol", "source_mac"], len(rows))
+    for row, each in enumerate(rows):
+        if each is not None:
+            network, value = each
+            headers.network_protocol[row] = network
+            headers.source_address[16 * row : 16 * (row + 1)] = array("B", value)
+            headers.source_mac[6 * row : 6 * (row + 1)] = array("B", value[-6:])
+            headers.present[row] = 2**64 - 1
+    return headers
+
+
+def addresses(kernels: ModuleType, headers: HeaderColumns, name: str, rows: int) -> list[bytes]:
+    out, offsets = bytearray(b"\xaa" * (39 * rows + 1)), ints(-1, 1, *[0] * rows)
+    end = kernels.copy_addresses(headers, name, rows, out, 1, offsets, 1)
+    assert (out[0], offsets[0], offsets[1], offsets[rows + 1]) == (0xAA, -1, 1, end)
+    return [bytes(out[begin:stop]) for begin, stop in pairwise(offsets[1:])]
+
+
+def test_copy_addresses(kernels: ModuleType) -> None:
+    headers = with_addresses(*((network, value) for network, value, _ in TEXTS), None)
+    assert addresses(kernels, headers, "source_address", len(headers.present)) == [text for *_, text in TEXTS] + [b""]
+    macs = [value[-6:].hex(":").encode() for _, value, _ in TEXTS] + [b""]
+    assert addresses(kernels, headers, "source_mac", len(headers.present)) == macs
+    assert addresses(kernels, headers, "source_mac", 0) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("source_address", 2, bytearray(99), 0, ints(0, 0, 0), 0), "values of type Q"),
+        (("source_address", 1, bytearray(38), 0, ints(0, 0), 0), "no room for row 0"),
+        (("source_address", 1, bytearray(39), 1, ints(0, 0), 0), "no room for row 0"),
+        (("source_address", 1, bytearray(39), 40, ints(0, 0), 0), "outside the output"),
+        (("source_address", 1, bytearray(39), -1, ints(0, 0), 0), "outside the output"),
+        (("source_address", 1, bytearray(39), 0, ints(0, 0), 1), "not 2 values of type i"),
+        (("source_address", 1, bytearray(39), 0, ints(0, 0), -1), "not 2 values of type i"),
+        (("source_address", 1, bytearray(39), 0, array("I", [0, 0]), 0), "not 2 values of type i"),
+        (("source_address", -1, bytearray(39), 0, ints(0, 0), 0), "values of type"),
+        (("network_protocol", 1, bytearray(39), 0, ints(0, 0), 0), "the column network_protocol has no addresses"),
+    ],
+    ids=str,
+)
+def test_addresses_that_are_refused(kernels: ModuleType, arguments: tuple[Any, ...], message: str) -> None:
+    headers = with_addresses((IPV4, bytes(16)))
+    with pytest.raises(ValueError, match=message):
+        kernels.copy_addresses(headers, *arguments)
+
+
+def test_addresses_need_their_network_protocol(kernels: ModuleType) -> None:
+    headers = HeaderColumns(["source_address"], 1)
+    with pytest.raises(AttributeError, match="network_protocol was not asked for"):
+        kernels.copy_addresses(headers, "source_address", 1, bytearray(39), 0, ints(0, 0), 0)
+    headers = with_addresses((IPV4, bytes(16)))
+    headers.network_protocol = array("H")
+    with pytest.raises(ValueError, match="values of type H"):
+        kernels.copy_addresses(headers, "source_address", 1, bytearray(39), 0, ints(0, 0), 0)
+
+
+WORD = st.sampled_from([b"\0\0", b"\0\0", b"\0\0", b"\xff\xff", b"\0\1", b"\x0a\xbc", b"\1\0"])
+ROW = st.tuples(
+    st.sampled_from([IPV4, IPV6, IPV6, 0]),
+    st.one_of(st.binary(min_size=16, max_size=16), st.lists(WORD, min_size=8, max_size=8).map(b"".join)),
+)
+
+
+@given(st.lists(st.none() | ROW, max_size=6), st.integers(-1, 7), st.integers(0, 250), st.integers(-1, 3))
+def test_both_forms_write_addresses_alike(
+    compiled: ModuleType, found: list[tuple[int, bytes] | None], rows: int, room: int, row: int
+) -> None:
+    headers = with_addresses(*found)
+    for name in ("source_address", "source_mac"):
+        agree(compiled, "copy_addresses", headers, name, rows, bytearray(room), min(room, 3), ints(*range(9)), row)
 
 
 SMALL = st.integers(-1, 5)

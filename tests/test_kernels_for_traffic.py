@@ -40,7 +40,7 @@ Counted = dict[str, tuple[list[Any], Any]]
 
 def counted(kernels: Any, rows: list[Row], scales: Sequence[tuple[int, ...]], most: int = 1000) -> Counted:
     """What each table holds, and its others."""
-    buffer, places = b"\x45" * 3, []
+    buffer, places = bytearray(b"\x45" * 3), []
     for _, data, *_ in rows:
         places.append(len(buffer))
         buffer += data + b"\x45" * 3

@@ -18,13 +18,13 @@ from pcapconv.spec.protocols import CUT
 PACKETS = protocols.packets()
 LINK_TYPES = sorted({link_type for link_type, _ in PACKETS.values()} | {12, 14})
 GROWING = {"vlan_count", "mpls_count", "payload_at", "payload_captured", "payload_length"}  # values up to the cut
-GROWING |= {"inner_captured", "path", "path_length", "protocol", "ended"}
+GROWING |= {"inner_captured", "path", "path_length", "last_protocol", "ended"}
 every_packet = pytest.mark.parametrize("name", PACKETS)
 
 
 def rows_of(packets: list[tuple[int, bytes]], originals: list[int]) -> tuple[bytes, Columns, "array[int]"]:
     """The packets one behind the other in a buffer, with other bytes around them, and an interface for each."""
-    buffer, places = b"\x45" * 3, []
+    buffer, places = bytearray(b"\x45" * 3), []
     for _, data in packets:
         places.append(len(buffer))
         buffer += data + b"\x45" * 3
@@ -35,7 +35,7 @@ def rows_of(packets: list[tuple[int, bytes]], originals: list[int]) -> tuple[byt
         original_length=originals,
         interface=list(range(len(packets))),
     )
-    return buffer, columns, array("Q", [link_type for link_type, _ in packets])
+    return bytes(buffer), columns, array("Q", [link_type for link_type, _ in packets])
 
 
 def read(

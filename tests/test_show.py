@@ -153,6 +153,13 @@ def test_relative_times_count_from_the_first_packet_of_the_capture(show: Any) ->
     assert times(show, capture, "--time", "delta", "--packets", "2-") == ["0.000000", "0.000250"]
 
 
+def test_differences_from_a_finer_time_have_its_digits(show: Any) -> None:
+    nano = wire.section_header() + named("a", NANO) + named("b")
+    capture = nano + wire.enhanced_packet(0, T * 10**9 + 500, SYN) + packet(0, interface=1) + packet(3, interface=1)
+    assert times(show, capture, "--time", "relative") == ["0.000000000", "-0.000000500", "0.000002500"]
+    assert times(show, capture, "--time", "delta") == ["0.000000000", "-0.000000500", "0.000003"]
+
+
 def test_digits_are_those_of_the_interface(show: Any) -> None:
     nano = wire.section_header() + named("a", NANO) + named("b")
     capture = nano + wire.enhanced_packet(0, T * 10**9 + 1, SYN) + packet(1, interface=1)
@@ -267,10 +274,13 @@ def test_columns(show: Any) -> None:
     columns = "vlan_id,ttl,source_mac,source_address,source_port,tcp_flags,path,ended,tunnel,data,captured_length"
     (line,) = show(TWO + packet(0, tagged), "--columns", columns, "--json")
     assert list(json.loads(line).values())[1:] == [
-        *(5, 64, "02:00:5e:00:00:01", "192.0.2.1", 51000, 24, ["eth", "vlan", "ip", "tcp"], "complete", None),
+        *(5, 64, "02:00:5e:00:00:01", "192.0.2.1", 51000, 24, "eth:vlan:ip:tcp", "complete", None),
         *(tagged.hex(), 59),
     ]
     assert show(TWO + packet(0, tagged), "--columns", "vlan_id,path,tunnel,ended") == ["5  eth:vlan:ip:tcp    complete"]
+    other = ethernet(0x88B5, b"other")
+    found = show(TWO + packet(0, REQUEST) + packet(1, other), "--columns", "protocol,last_protocol,network_protocol")
+    assert found == ["HTTP  TCP  2048", "0x88b5  0x88b5  34997"]
     (line,) = show(TWO + packet(0, arp(1), interface=1), "--columns", ",".join(COLUMNS), "--json")
     assert list(json.loads(line)) == ["schema", *COLUMNS]
 

@@ -152,6 +152,17 @@ def test_lines_are_cut_to_the_terminal(columns: int, tmp_path: Path) -> None:
         assert lines[2].split()[-1] == f"{len(request)}"
 
 
+@pytest.mark.parametrize(
+    ("columns", "expected"), [(1, "…"), (2, "…"), (3, "日…"), (4, "日…"), (5, "日本…"), (6, "日本語")]
+)
+def test_a_wide_character_that_does_not_fit_is_left_out(columns: int, expected: str, tmp_path: Path) -> None:
+    interface = wire.interface(options=wire.options((wire.IF_NAME, "日本語".encode())))
+    (tmp_path / "a.pcapng").write_bytes(wire.section_header() + interface + wire.enhanced_packet(0, T * 10**6, SYN))
+    arguments = ("show", "a.pcapng", "--columns", "interface")
+    _, seen = on_terminal("stdout", *arguments, columns=columns, folder=tmp_path)
+    assert without_colours(seen).split() == [expected]
+
+
 def test_colours() -> None:
     status, seen = on_terminal("stdout", "show", WEB_PCAPNG, "--packets", "4", columns=100)
     assert (status, "\x1b[36mHTTP\x1b[0m" in seen, "\x1b[1m2026-11-22 (UTC)\x1b[0m" in seen) == (0, True, True)

@@ -650,3 +650,11 @@ def test_the_command(trip: Trip) -> None:
         r"pcapconv: some\.pcap\.meta\.json: cannot open: .*\n",
         run("convert", "some.pcap", "x.pcapng", "--sidecar").stderr,
     )
+
+
+def test_a_table_of_a_pcap_file_with_its_sidecar(tmp_path: Path) -> None:
+    """`read_table` reads no sidecar; `open` does, and its table is that of the pcapng capture."""
+    capture = tmp_path / "a.pcap"
+    pcapconv.convert(WEB, capture, sidecar=True)
+    with pcapconv.open(capture, sidecar=True) as opened:
+        assert opened.to_arrow().read_all().to_pylist() == pcapconv.read_table(WEB).to_pylist()

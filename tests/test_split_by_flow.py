@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from splitting import both_forms, parts_and_report
 from wire import LITTLE, In
 
 import pcapconv
-from pcapconv import UsageError
+from pcapconv import UsageError, cli
 from pcapconv.splitting import by_flow_or_host, split
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
@@ -259,8 +260,20 @@ def test_a_pcap_file_and_an_empty_capture() -> None:
 def test_fields_are_those_of_the_split(tmp_path: Path) -> None:
     capture = io.BytesIO(capture_of([ip(UDP, udp())]))
     for by, field in (("flow", "host"), ("host", "flow"), ("section", "flow")):
-        with pytest.raises(UsageError, match=rf"\{{{field}\}} is no field of a template"):
-            split(capture, tmp_path / f"{{{field}}}.pcapng", by=by)  # type: ignore[arg-type]
+        template = tmp_path / f"{{{field}}}.pcapng"
+        with pytest.raises(UsageError) as caught:
+            split(capture, template, by=by)  # type: ignore[arg-type]
+        fields = "{index}, {start:%Y%m%dT%H%M%S}, {interface}, {link_type}, {section}, {stem}"
+        own = "" if by == "section" else f", {{{by}}}"
+        assert str(caught.value) == f"{template}: {{{field}}} needs by='{field}'; fields are {fields}{own}"
+
+
+def test_a_field_of_another_split_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["split", "in.pcap", "{host}.pcap", "--max-packets", "3"]) == 2
+    assert capsys.readouterr().err == (
+        "pcapconv: {host}.pcap: {host} needs --by host; "
+        "fields are {index}, {start:%Y%m%dT%H%M%S}, {interface}, {link_type}, {section}, {stem}\n"
+    )
 
 
 def test_too_many_flows(tmp_path: Path) -> None:
@@ -269,6 +282,41 @@ def test_too_many_flows(tmp_path: Path) -> None:
         split(io.BytesIO(capture), tmp_path / "{flow}.pcapng", by="flow", max_parts=20)
     assert list(tmp_path.iterdir()) == []
     assert len(split(io.BytesIO(capture), tmp_path / "{flow}.pcapng", by="flow", max_parts=21).outputs) == 21
+
+
+_SPLIT_WITH_FEW_FILES = """
+import resource, sys
+import pcapconv
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+report = pcapconv.split(sys.argv[1], sys.argv[2], by="flow", max_parts=100_000)
+print(len(report.outputs), report.packets_written)
+"""
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_flows_need_no_more_open_files_than_a_few(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    ports = [*range(1, 50_001), *range(50_000, 0, -1)]
+    with (tmp_path / "many.pcap").open("wb") as out:
+        out.write(W.pcap_header(link_type_word=protocols.IPV4))
+        for time, port in enumerate(ports):
+            for build, number in ((udp, UDP), (tcp, TCP)):
+                out.write(W.pcap_record(time, number, ipv4(number, build(b"", source=port))))
+    done = subprocess.run(
+        [
+            *(sys.executable, "-P", "-c", _SPLIT_WITH_FEW_FILES),
+            *(str(tmp_path / "many.pcap"), str(tmp_path / "parts" / "{flow}.pcap")),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["100000", "200000"]
+    for name, port in (("udp", 1), ("udp", 50_000), ("tcp", 31_234)):
+        part = tmp_path / "parts" / f"{name}-192.0.2.1.{port}-198.51.100.2.{9 if name == 'udp' else 8}.pcap"
+        times = [packet.ticks // 10**6 for packet in wire.read_pcap(part.read_bytes()) if packet.ticks is not None]
+        assert times == [port - 1, 100_000 - port]
+    assert sum(1 for _ in (tmp_path / "parts").iterdir()) == 100_000
 
 
 def test_merged_again_the_parts_are_the_capture(tmp_path: Path) -> None:
@@ -336,6 +384,8 @@ def test_any_capture(monkeypatch: pytest.MonkeyPatch, packets: list[bytes], by: 
     capture = capture_of(packets)
     with monkeypatch.context() as patch:
         patch.setattr(by_flow_or_host, "FRAGMENT_DISTANCE", distance)
+        patch.setattr(by_flow_or_host, "_HELD", 2**16)  # room for all of these
+        patch.setattr(by_flow_or_host, "_ROWS", 2**10)
         found = numbers_by_name(capture, by)
         assert sorted(found.values()) == (expected or [[]])
         pieces = Pipe(capture[at : at + 50] for at in range(0, len(capture), 50))

@@ -1,11 +1,14 @@
 """Splitting by interface, link type and section: which part each packet and each block goes to, byte for byte."""
 
+import io
 import os
 
 import pytest
 import wire
 from splitting import both_forms, packet_at, parts_and_report, parts_of
 from wire import In
+
+import pcapconv
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
@@ -205,6 +208,21 @@ def test_one_part_for_each_link_type(write: In) -> None:
         write.pcap_header(snaplen=262144, link_type_word=113) + record(1) + record(4) + record(4),
     ]
     assert report.losses == {"interfaces": 6, "interface-options": 2, "sections": 1}
+
+
+@pytest.mark.parametrize("to", ["pcap", "pcapng"])
+def test_interfaces_that_are_declared_between_the_packets(write: In, to: str) -> None:
+    """Those of a link type whose packets went to its part before, and of another one."""
+    link_types = [1, 1, 113, 1, 113, 113, 1, 1]
+    blocks = [
+        write.interface(link_type) + packet_at(write, number, bytes([number]), number)
+        for number, link_type in enumerate(link_types)
+    ]
+    section = write.section_header() + b"".join(blocks) + packet_at(write, 8, b"8", 2) + packet_at(write, 9, b"9", 0)
+    parts = parts_of(section + section, f"{{index}}.{to}", by="link-type")
+    found = [[packet.data for packet in pcapconv.open(io.BytesIO(part))] for part in parts]
+    ethernet, cooked = [b"\0", b"\1", b"\3", b"\6", b"\7", b"9"], [b"\2", b"\4", b"\5", b"8"]
+    assert found == [ethernet * 2, cooked * 2]
 
 
 @both_forms

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import wire
 from command_line import COMMAND, CUT, WEB_PCAPNG, run_command
+from protocols import IP, UDP, ethernet, ipv4, udp, vxlan
 from pyarrow import ipc, parquet
 from tabling import looped, rows
 
@@ -42,6 +43,24 @@ def test_a_directory() -> None:
     assert run_command("table", "web.pcapng", "out", "--to", "arrow") == (0, b"", "")
     assert os.listdir("out") == ["web.arrow"]
     assert run_command("table", "web.pcapng", "out").status == 2
+
+
+def test_headers_and_tunnels() -> None:
+    dns = ethernet(IP, ipv4(UDP, udp(destination=53), source="10.0.0.1"))
+    packets = ethernet(IP, ipv4(UDP, vxlan(dns))), dns
+    Path("x.pcap").write_bytes(wire.pcap_header() + b"".join(wire.pcap_record(1, 1, each) for each in packets))
+    columns = "number,source_address,destination_port,tunnel"
+    assert run_command("table", "x.pcap", "x.parquet", "--columns", columns) == (0, b"", "")
+    assert [tuple(row.values()) for row in rows(parquet.read_table("x.parquet"))] == [
+        (1, "192.0.2.1", 4789, "vxlan"),
+        (2, "10.0.0.1", 53, None),
+    ]
+    done = run_command("table", "x.pcap", "-", "--to", "arrows", "--inner", "--columns", columns)
+    assert (done.status, done.err) == (0, "")
+    assert [tuple(row.values()) for row in rows(ipc.open_stream(io.BytesIO(done.out)).read_all())] == [
+        (1, "10.0.0.1", 53, "vxlan"),
+        (2, "10.0.0.1", 53, None),
+    ]
 
 
 @pytest.mark.parametrize("to", ["parquet", "arrow", "arrows"])

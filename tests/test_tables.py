@@ -13,8 +13,8 @@ import pytest
 import wire
 from hypothesis import given
 from hypothesis import strategies as st
-from pyarrow import ipc, parquet
-from tabling import ALL, looped, named, read, rows, streamed, written
+from pyarrow import ipc
+from tabling import ALL, HEADERS, looped, named, read, read_file, rows, streamed, written
 from wire import BIG, LITTLE
 
 import pcapconv
@@ -146,7 +146,8 @@ def test_types() -> None:
 def test_the_page_describes_each_column() -> None:
     described = re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert described == [(name, column.type, column.meaning) for name, column in COLUMNS.items()]
-    assert tuple(COLUMNS) == ALL
+    assert tuple(COLUMNS)[: len(ALL)] == ALL
+    assert sorted(COLUMNS) == sorted((*ALL, *HEADERS))
     assert ALL[:8] == DEFAULT_COLUMNS
 
 
@@ -185,12 +186,6 @@ def test_samples(path: Path) -> None:
 
 
 # ---------------------------------------------------------------- files
-
-
-def read_file(data: bytes, to: str) -> Any:
-    if to == "parquet":
-        return parquet.read_table(io.BytesIO(data))
-    return (ipc.open_file if to == "arrow" else ipc.open_stream)(io.BytesIO(data)).read_all()
 
 
 POLARS: dict[str, Callable[[io.BytesIO], Any]] = {
@@ -259,6 +254,19 @@ def test_record_batches_of_any_size(most_rows: int, monkeypatch: pytest.MonkeyPa
         assert POLARS[to](io.BytesIO(data))["interface"].to_list() == [row["interface"] for row in looped(capture)]
 
 
+class Pipe(io.RawIOBase):
+    """A stream of a capture that cannot go back."""
+
+    def __init__(self, capture: bytes) -> None:
+        self.rest = io.BytesIO(capture)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, room: Any) -> int:
+        return self.rest.readinto(room)
+
+
 def test_names_that_come_late_are_in_an_arrow_file_as_one_dictionary(monkeypatch: pytest.MonkeyPatch) -> None:
     """The capture is read twice; a pipe cannot be, and gets them in pieces."""
     monkeypatch.setattr(builders, "MOST_ROWS", 4)
@@ -268,19 +276,22 @@ def test_names_that_come_late_are_in_an_arrow_file_as_one_dictionary(monkeypatch
     file = ipc.open_file(io.BytesIO(written(capture, "arrow")))
     assert [file.get_batch(at)["interface"].dictionary.to_pylist() for at in range(3)] == [["eth0", "eth1", "eth2"]] * 3
 
-    class Pipe(io.RawIOBase):
-        def __init__(self) -> None:
-            self.rest = io.BytesIO(capture)
-
-        def readable(self) -> bool:
-            return True
-
-        def readinto(self, room: Any) -> int:
-            return self.rest.readinto(room)
-
     target = io.BytesIO()
-    pcapconv.write_table(Pipe(), target, columns=ALL, to="arrow")  # type: ignore[arg-type]
+    pcapconv.write_table(Pipe(capture), target, columns=ALL, to="arrow")  # type: ignore[arg-type]
     assert rows(read_file(target.getvalue(), "arrow")) == looped(capture)
+
+
+def test_the_first_name_comes_late_through_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builders, "MOST_ROWS", 2)
+    monkeypatch.setattr(interfaces, "MOST_ROWS", 2)
+    monkeypatch.setattr("pcapconv.arrow.record_batches.MOST_ROWS", 2)
+    capture = wire.section_header() + wire.interface() + wire.enhanced_packet(0, 1, b"one") * 3
+    capture += named("eth0") + wire.enhanced_packet(1, 1, b"two") * 3
+    target = io.BytesIO()
+    pcapconv.write_table(Pipe(capture), target, columns=ALL, to="arrow")  # type: ignore[arg-type]
+    assert rows(read_file(target.getvalue(), "arrow")) == looped(capture)
+    written_file = ipc.open_file(io.BytesIO(written(capture, "arrow", ["interface"])))
+    assert written_file.get_batch(0)["interface"].dictionary.to_pylist() == ["eth0"]
 
 
 def test_bytes_and_options_limit_a_record_batch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ column_names    the columns that a table can have, and which of them it has by d
 builders        a builder for each kind of column, which collects values and makes arrays of pyarrow
 arrays          memory as arrays of pyarrow, without a copy
 interfaces      the builder of what interfaces state, and the names that are a dictionary of Arrow
+headers         the builder of what packets' headers say
 record_batches  collects the packets of many batches into one record batch; `open_record_batches` reads them lazily
 
 Strategy: batches of a capture are small, and pyarrow takes long for each object, so the packets of many batches go into
@@ -11,7 +12,7 @@ one record batch. Kernels and copies of memory move the values; pyarrow gets the
 is limited in packets and in bytes, so that memory is.
 
 How to add a column: an entry in `column_names`, and its type and builder in `builders.BUILDERS`. A builder may fill
-several columns in one pass over the packets, such as those that come from headers.
+several columns in one pass over the packets, as that of headers does.
 
 pyarrow is imported only here, by `builders` and by what is above; `pyarrow_for` gives the message without it.
 """

@@ -53,7 +53,7 @@ class Numbers(Builder):
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(names)
-        self._numbers = _zeros("q")
+        self._numbers = zeros("q")
 
     def append(self, batch: PacketBatch, row: int) -> None:
         """See `Builder.append`."""
@@ -65,7 +65,7 @@ class Numbers(Builder):
 
     def arrays(self, rows: int) -> dict[str, Any]:
         """See `Builder.arrays`."""
-        numbers, self._numbers = self._numbers, _zeros("q")
+        numbers, self._numbers = self._numbers, zeros("q")
         return {"number": array_of(pyarrow.int64(), numbers, rows)}
 
 
@@ -77,7 +77,7 @@ class Times(Builder):
         self._begin()
 
     def _begin(self) -> None:
-        self._times = _zeros("q")
+        self._times = zeros("q")
         self._types = bytearray(MOST_ROWS)
 
     def append(self, batch: PacketBatch, row: int) -> None:
@@ -115,7 +115,7 @@ class Lengths(Builder):
         self._begin()
 
     def _begin(self) -> None:
-        self._columns = {name: _zeros("I") for name in self.names}
+        self._columns = {name: zeros("I") for name in self.names}
 
     def append(self, batch: PacketBatch, row: int) -> None:
         """See `Builder.append`."""
@@ -250,7 +250,7 @@ class Sections(Builder):
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(names)
-        self._sections = _zeros("i")
+        self._sections = zeros("i")
 
     def append(self, batch: PacketBatch, row: int) -> None:
         """See `Builder.append`."""
@@ -259,7 +259,7 @@ class Sections(Builder):
 
     def arrays(self, rows: int) -> dict[str, Any]:
         """See `Builder.arrays`."""
-        sections, self._sections = self._sections, _zeros("i")
+        sections, self._sections = self._sections, zeros("i")
         return {"section": array_of(pyarrow.int32(), sections, rows)}
 
 
@@ -288,6 +288,6 @@ def _rows_within(kernels: Any, lengths: array[int], first: int, stop: int, most:
     return min(first + 1, stop) if within == first and not row else within
 
 
-def _zeros(typecode: str) -> array[int]:
-    """Return an array with room for the rows of a record batch."""
-    return array(typecode, bytes(MOST_ROWS * array(typecode).itemsize))
+def zeros(typecode: str, width: int = 1) -> array[int]:
+    """Return an array with room for the rows of a record batch, with `width` values for each."""
+    return array(typecode, bytes(MOST_ROWS * width * array(typecode).itemsize))

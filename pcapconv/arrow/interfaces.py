@@ -27,7 +27,13 @@ TYPES = {"interface": pyarrow.dictionary(pyarrow.int32(), pyarrow.string()), "li
 
 
 class InterfaceNames:
-    """The different names of interfaces, each with its code; -1 for an interface without a name."""
+    """The different names of interfaces, each with its code; -1 for an interface without a name.
+
+    If `never_empty`, the array has an empty name when it would have none: pyarrow can add names to those of a file, but
+    not to none.
+    """
+
+    never_empty = False
 
     def __init__(self) -> None:
         self._codes: dict[str | None, int] = {None: -1}
@@ -49,6 +55,8 @@ class InterfaceNames:
     @property
     def array(self) -> Any:
         """The names as an array of pyarrow, by code."""
+        if self.never_empty and not len(self):
+            self.code("")
         if self._array is None:
             self._array = pyarrow.array(list(self._codes)[1:], pyarrow.string())
         return self._array

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow
 
+from pcapconv.arrow import headers, interfaces
 from pcapconv.arrow.builders import BUILDERS, MOST_ROWS, Builder
-from pcapconv.arrow.interfaces import TYPES, InterfaceNames, Interfaces
+from pcapconv.arrow.headers import Headers
+from pcapconv.arrow.interfaces import InterfaceNames, Interfaces
 from pcapconv.errors import name_in_errors
 from pcapconv.model import PacketBatch
 
+_BUILDERS: Mapping[str, tuple[Any, type[Builder]]] = {
+    **BUILDERS,
+    **{name: (kind, Interfaces) for name, kind in interfaces.TYPES.items()},
+    **{name: (kind, Headers) for name, kind in headers.TYPES.items()},
+}
+
 
 class RecordBatches:
-    """Collects packets. `schema` is that of the record batches; `columns` are names in `column_names.COLUMNS`. With
-    `interface_names`, all record batches have these as the one dictionary of interfaces, which grows."""
+    """Collects packets. `schema` is that of the record batches; `columns` are names in `column_names.COLUMNS`, those of
+    headers about the innermost packets of tunnels with `inner`. With `interface_names`, all record batches have these
+    as the one dictionary of interfaces, which grows."""
 
-    def __init__(self, columns: Sequence[str], interface_names: InterfaceNames | None = None) -> None:
-        types = {name: kind for name, (kind, _) in BUILDERS.items()} | TYPES
-        self.schema = pyarrow.schema([(name, types[name]) for name in columns])
+    def __init__(
+        self, columns: Sequence[str], interface_names: InterfaceNames | None = None, *, inner: bool = False
+    ) -> None:
+        self.schema = pyarrow.schema([(name, _BUILDERS[name][0]) for name in columns])
         names_of_builders: dict[type[Builder], list[str]] = {}
         for name in columns:
-            builder = Interfaces if name in TYPES else BUILDERS[name][1]
-            names_of_builders.setdefault(builder, []).append(name)
-        self._builders = [
-            Interfaces(names, interface_names) if builder is Interfaces else builder(names)
-            for builder, names in names_of_builders.items()
-        ]
+            names_of_builders.setdefault(_BUILDERS[name][1], []).append(name)
+        self._builders: list[Builder] = []
+        for builder, names in names_of_builders.items():
+            if builder is Interfaces:
+                self._builders.append(Interfaces(names, interface_names))
+            else:
+                self._builders.append(Headers(names, inner=inner) if builder is Headers else builder(names))
         self._rows = 0
 
     def add(self, batch: PacketBatch) -> Iterator[Any]:
@@ -56,9 +67,9 @@ class RecordBatches:
             yield pyarrow.RecordBatch.from_arrays([arrays[name] for name in self.schema.names], schema=self.schema)
 
 
-def open_record_batches(batches: Iterable[PacketBatch], columns: Sequence[str], name: str) -> Any:
+def open_record_batches(batches: Iterable[PacketBatch], columns: Sequence[str], name: str, *, inner: bool) -> Any:
     """Return a RecordBatchReader of pyarrow, which reads the batches lazily; `name` is the capture's, for messages."""
-    collected = RecordBatches(columns)
+    collected = RecordBatches(columns, inner=inner)
     return pyarrow.RecordBatchReader.from_batches(collected.schema, _record_batches(batches, collected, name))
 
 

@@ -66,6 +66,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
+from pcapconv.argument_types import check_flags
 from pcapconv.batching import lease
 from pcapconv.batching.arguments import Arguments, BatchFlags, ExecutionArguments, parse_arguments
 from pcapconv.batching.locations import scheme_of
@@ -160,6 +161,7 @@ def batch(
     capture, unless `allow_empty`; and an `UnfinishedError` if the executor or the manifest fails while jobs run.
     """
     begun = time.monotonic()
+    check_flags(allow_empty=allow_empty)
     writer, steps = separate_arguments("", options)
     arguments = parse_arguments(
         source,

@@ -12,6 +12,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pcapconv import formats
+from pcapconv.argument_types import check_flags
 from pcapconv.batching import manifest
 from pcapconv.batching.locations import is_same_location, join_location, local_path, real_location, scheme_of
 from pcapconv.batching.manifest_names import lease_beside, manifest_name
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 _TIMES = {"after", "before", "rebase_time"}  # the arguments of steps that are times
 IN_PLACE_REMOTE = "is remote, where files cannot be rewritten safely; name a target directory"
+_LONGEST_STALL = 10**12  # seconds; a float does not hold any number of them
 
 
 class ExecutionArguments(NamedTuple):
@@ -56,7 +58,10 @@ class ExecutionArguments(NamedTuple):
     @property
     def stall_seconds(self) -> float:
         """How many seconds the batch may go without progress. Raises UsageError."""
-        return inf if self.stall is None else float(typed_values.duration("stall", self.stall, positive=True))
+        if self.stall is None:
+            return inf
+        seconds = typed_values.duration("stall", self.stall, positive=True)
+        return float(seconds) if seconds < _LONGEST_STALL else inf
 
 
 class BatchFlags(NamedTuple):
@@ -114,6 +119,7 @@ def parse_arguments(
     check_on_loss(on_loss)
     check_fractions(format_settings.fractions)
     check_salvage(salvage=format_settings.salvage, strict=flags.strict)
+    check_flags(**flags._asdict())
     if not isinstance(template, str | None):
         raise UsageError(f"{template!r:.80} is no template of names", option="template")
     zone = parse_timezone("timezone", step_arguments.get("timezone"))
@@ -260,6 +266,7 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
 def _check_sidecars(sidecars: SidecarSettings) -> SidecarSettings | None:
     """Return the settings of sidecars, None for a batch without sidecars. Raises UsageError for an argument about
     details of sidecars if sidecars are off."""
+    check_flags(sidecar=sidecars.beside, sidecar_secrets=sidecars.secrets, sidecar_fingerprints=sidecars.fingerprints)
     if not sidecars.beside:
         if any(sidecars):
             detail = "sidecar_secrets" if sidecars.secrets else "sidecar_fingerprints"

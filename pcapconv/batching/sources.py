@@ -39,16 +39,19 @@ class Patterns:
         return self._exclude is None or not self._exclude.match_file(name)
 
 
-def _parse_patterns(name: str, patterns: Sequence[str]) -> GitIgnoreSpec | None:
+def _parse_patterns(name: str, patterns: Iterable[str] | None) -> GitIgnoreSpec | None:
     """Parse the patterns of the argument `name`; None if the list is empty. Raises UsageError."""
-    if isinstance(patterns, str) or not all(isinstance(each, str) for each in patterns or ()):
+    if patterns is None:
+        return None
+    listed = list(patterns) if isinstance(patterns, Iterable) and not isinstance(patterns, str) else None
+    if listed is None or not all(isinstance(each, str) for each in listed):
         raise UsageError(f"{argument(name, patterns)}: write a list of patterns", option=name)
-    if not patterns:
+    if not listed:
         return None
     from pathspec import GitIgnoreSpec
 
     try:
-        return GitIgnoreSpec.from_lines(patterns)
+        return GitIgnoreSpec.from_lines(listed)
     except ValueError as error:
         raise UsageError(f"{argument(name)}: {error}; write one like '*.pcap' or 'lab/**'", option=name) from None
 

@@ -11,7 +11,7 @@ The files:
   the commands           convert, split, merge, join, batch, normalize, table, diff, info, show: a module for each
   parts of commands      writing_commands (commands that write captures: progress, warnings, report), batch_problems and
                          batch_results (files of a batch, on stderr and as JSON or JUnit XML), check_results
-                         (`normalize --check`)
+                         (`normalize --check`), info_tables (`info --conversations` and the like)
   output for users       messages (stderr), progress, terminal (colours, columns), painted_lines (packets on a
                          terminal), kernel_warning, zone_note (times without a zone), argument_names (how messages name
                          the library's arguments), statuses (exit statuses)
@@ -46,7 +46,7 @@ from pcapconv.cli.statuses import INTERRUPTED, READER_GONE, WRONG_USAGE, status_
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.io.read_write import reason_of
 
-_QUIET = ("show",)  # commands that signals end without a message
+_QUIET = (["show"],)  # commands that signals end without a message
 _COMPLETION_REQUEST = "_PCAPCONV_COMPLETE"  # the variable that a shell sets when it asks how a line can go on
 
 
@@ -63,8 +63,9 @@ def run(arguments: list[str]) -> int:
         except (signals.Terminated, KeyboardInterrupt) as signal:
             if status is not None and isinstance(signal, KeyboardInterrupt):  # the command is done
                 return status
-            if arguments[0] not in _QUIET:
-                messages.print_message("interrupted before it was done: an unfinished output file was not kept")
+            if arguments[:1] not in _QUIET:
+                file = ": an unfinished output file was not kept" if signals.is_file_unfinished() else ""
+                messages.print_message(f"interrupted before it was done{file}")
             streams.discard_stdout()
             return getattr(signal, "status", INTERRUPTED)
         except ReaderGone:

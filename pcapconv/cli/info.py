@@ -19,7 +19,7 @@ from pcapconv.conversion import make_plan
 from pcapconv.describing import describe
 from pcapconv.describing.blocks import BLOCK_LISTS, option_texts
 from pcapconv.describing.capture_info import CaptureInfo, Contents, SidecarInfo, UnusableSidecar
-from pcapconv.describing.entries import Duration, InterfaceEntry, PacketOrder, Rates, WiresharkNumbers
+from pcapconv.describing.entries import Duration, InterfaceEntry, PacketOrder, Rates, WiresharkNumbers, rounded
 from pcapconv.describing.traffic import TrafficTables
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.report import counts_in_words
@@ -254,8 +254,7 @@ def _rates_text(rates: Rates) -> str:
     for rate, unit in zip(rates, ("packets/s", "bit/s", "bytes a packet")):
         if rate is not None:
             decimals = 0 if rate >= 100 or rate.denominator == 1 else 3
-            scaled = (2 * 10**decimals * rate.numerator + rate.denominator) // (2 * rate.denominator)
-            whole, rest = divmod(scaled, 10**decimals)
+            whole, rest = divmod(rounded(rate, decimals), 10**decimals)
             texts.append(f"{whole:,}{f'.{rest:03}' if decimals else ''} {unit}")
     return ", ".join(texts)
 

@@ -14,7 +14,7 @@ from pcapconv.cli.terminal import COLUMN_GAP, Painter, align_columns
 from pcapconv.describing.capture_info import CaptureInfo
 from pcapconv.describing.entries import Duration, Instant
 from pcapconv.describing.traffic_entries import Conversation, ProtocolEntry, Talker, TrafficList
-from pcapconv.text import display_width
+from pcapconv.text import display_width, with_port
 
 _MOST_LINES = 50  # of a table of conversations or talkers
 _MOST_PROTOCOLS = 200
@@ -91,7 +91,7 @@ class TrafficPage:
         yield from align_columns(cells, self._painter, styles, width=None, right=range(names, count))
 
     def _conversation(self, entry: Conversation) -> tuple[str, ...]:
-        ends = _end(entry.address_a, entry.port_a), _end(entry.address_b, entry.port_b)
+        ends = with_port(entry.address_a, entry.port_a), with_port(entry.address_b, entry.port_b)
         counts = entry[4:10]
         return *ends, *(f"{count:,}" for count in counts), *self._times(entry)
 
@@ -108,9 +108,3 @@ class TrafficPage:
         if time is None or begin is None or duration is None:
             return ""
         return str(Duration(time.seconds - begin.seconds, min(9, duration.decimal_places))).removesuffix(" s")
-
-
-def _end(address: str, port: int | None) -> str:
-    if port is None:
-        return address
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -71,4 +71,5 @@ def _cut(text: str, width: int | None) -> str:
     stripped = text.rstrip()
     if display_width(stripped) <= width:
         return stripped + " " * (width - display_width(stripped))
-    return stripped[: fitting_length(stripped, width - 1)] + _MARK if width > 1 else _MARK
+    beginning = stripped[: fitting_length(stripped, width - 1)]
+    return beginning + _MARK if display_width(beginning) < width else _MARK

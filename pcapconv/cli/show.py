@@ -20,7 +20,6 @@ from pcapconv.listing import Form, list_packets
 from pcapconv.listing.columns import parse_columns
 from pcapconv.listing.lines import TextLines
 from pcapconv.listing.records import CsvLines, JsonLines
-from pcapconv.report import Report
 
 
 def show(
@@ -58,12 +57,8 @@ def show(
             raise Terminated(signal.SIGINT) from error
         if request.requested:
             return INTERRUPTED
-    _print_warnings(report)
-    return DAMAGED if report.damage else 0
-
-
-def _print_warnings(report: Report) -> None:
     print_warnings(report, report.inputs[0], losses=False, left_out=False)
+    return DAMAGED if report.damage else 0
 
 
 def _form(columns: str | None, *, as_json: bool, as_csv: bool, dump: bool) -> Form:

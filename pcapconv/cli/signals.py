@@ -17,12 +17,13 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from pcapconv.io import commit, interruption
+from pcapconv.io import commit, interruption, target
 
 _TICK = 0.1  # seconds between two looks
 
 _late_signals: list[int] = []  # signals that came after the outputs were committed
 _commits_before = 0  # `commit.commits` when the current output began
+_files_before = 0  # `target.files_begun` then
 
 
 class Terminated(BaseException):
@@ -60,13 +61,18 @@ def outputs_are_committed() -> bool:
     return commit.commits > _commits_before
 
 
+def is_file_unfinished() -> bool:
+    """Return whether the current (or last) command has begun to write a file that has not got its final name."""
+    return target.files_begun > _files_before and not outputs_are_committed()
+
+
 def begin_next_output() -> None:
     """Record that a command with several independent outputs begins its next output.
 
     Raises Terminated if a signal came after the output before was committed.
     """
-    global _commits_before
-    _commits_before = commit.commits
+    global _commits_before, _files_before
+    _commits_before, _files_before = commit.commits, target.files_begun
     if _late_signals:
         raise Terminated(_late_signals.pop())
 

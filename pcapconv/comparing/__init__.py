@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from pcapconv.argument_types import check_flags, parse_words
 from pcapconv.comparing.alignment import PairedRows, RowRanges, align
 from pcapconv.comparing.common_prefix import common_prefix_length
 from pcapconv.comparing.compared_capture import ComparedCapture, interface_options
@@ -73,7 +74,8 @@ def diff(
     arguments, and another `PcapconvError` for a capture that cannot be read.
     """
     ignored = _parse_ignore(ignore)
-    if show < 0:
+    check_flags(all=all)
+    if isinstance(show, bool) or not isinstance(show, int) or show < 0:
         raise UsageError(f"{argument('show', show)}: must be 0 or more", option="show")
     if a == STDIO and b == STDIO:
         raise UsageError("both captures are - (stdin), which can be read only once")
@@ -98,8 +100,7 @@ def _seekable(readable: Readable, fractions: str | None, stack: ExitStack) -> So
 
 def _parse_ignore(texts: Sequence[str]) -> frozenset[str]:
     """Return the kinds in texts such as `time,comments`. Raises UsageError for a kind that is not in `IGNORABLE`."""
-    listed = [texts] if isinstance(texts, str) else texts
-    ignored = frozenset(kind.strip() for text in listed for kind in text.split(","))
+    ignored = frozenset(kind.strip() for kind in parse_words("ignore", texts))
     for kind in sorted(ignored):
         if kind not in IGNORABLE:
             raise UsageError(f"{argument('ignore', kind)}: the kinds are {', '.join(IGNORABLE)}", option="ignore")

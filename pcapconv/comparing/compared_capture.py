@@ -202,7 +202,7 @@ class ComparedCapture:
             text = ", ".join(map(_name_and_value, map(_with_short_time, options)))
             if interface is not None and time_unit is not None:
                 time = format_time(statistics.ticks, *time_unit)
-                self._add_statement(self.form.interface(interface), Statement(kind, f"at {_short_time(time)}: {text}"))
+                self._add_statement(self.form.interface(interface), Statement(kind, f"at {short_time(time)}: {text}"))
 
     def _add_statement(self, interface: Interface | None, statement: Statement) -> None:
         """Add a statement made from a block, or from the statistics of an interface. Raises TargetError if all
@@ -291,11 +291,11 @@ def _with_short_time(option: Option) -> Option:
     """Return an option; if its value is a time, without zeros at the end of the fraction, which depend on the
     resolution."""
     if option["name"] in _TIME_OPTIONS and "value" in option:
-        return {**option, "value": _short_time(option["value"])}
+        return {**option, "value": short_time(option["value"])}
     return option
 
 
-def _short_time(time: str) -> str:
+def short_time(time: str) -> str:
     """Return a time without zeros at the end of its fraction."""
     whole, point, remainder = time.partition(".")
     digits = remainder[: next((at for at, mark in enumerate(remainder) if not mark.isdigit()), len(remainder))]

@@ -60,13 +60,15 @@ class ShownDifference(NamedTuple):
         return [each.text for each in self.b_options]
 
     def as_dict(self) -> dict[str, Any]:
-        """The difference as plain values: the fields that differ, each with the values of A and B."""
+        """The difference as plain values: what the packets are about, and the fields that differ, each with the values
+        of A and B."""
         difference = self.difference
         fields = difference.fields if difference.kind == "changed" else _PACKET_FIELDS
         return {
             "kind": difference.kind,
             "a": difference.a,
             "b": difference.b,
+            "summary": {"a": _summary_as_dict(self.a), "b": _summary_as_dict(self.b)},
             "fields": [self._field_as_dict(field) for field in fields],
         }
 
@@ -218,6 +220,14 @@ def time_text(packet: Packet) -> str | None:
     if packet.ticks is None or interface.time_error:
         return None
     return format_time(packet.ticks, interface.ticks_per_second, interface.time_offset)
+
+
+def _summary_as_dict(packet: Packet | None) -> dict[str, Any] | None:
+    if packet is None:
+        return None
+    summary = packet.summary
+    ends = {"source": summary.source or None, "destination": summary.destination or None}
+    return {**ends, "protocol": summary.protocol, "essence": summary.essence}
 
 
 def _field_value(field: str, packet: Packet) -> Any:

@@ -1,16 +1,23 @@
-"""Formats the differences between two captures as lines of text, for people."""
+"""Formats the differences between two captures as lines of text, for people.
+
+Strategy: a packet has the columns of `pcapconv show`, which are made only for packets that are shown. If they are the
+same in A and in B, a changed packet has one such line, else a line for each side; so they hold nothing that differs but
+is not compared.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 
+from pcapconv.comparing.compared_capture import short_time
 from pcapconv.comparing.comparison import Comparison, HeaderDifference, ShownDifference, options_only_in, time_text
 from pcapconv.model import Packet
 from pcapconv.text import counted, shown
 
 Painter = Callable[[str, str], str]  # takes a text without control characters, and a style: `title`, `b changed`, …
 
+_GAP = "  "  # between columns
 _LINE_BYTES = 16
 _MOST_LINES = 8  # of a packet's bytes
 
@@ -55,27 +62,53 @@ def _difference_lines(shown_difference: ShownDifference, painter: Painter | None
     paint = partial(_painted, painter)
     difference, a, b = shown_difference.difference, shown_difference.a, shown_difference.b
     if b is None and a is not None:
-        yield paint(f"packet {difference.a} only in A: {_summary(a)}", "a")
+        yield paint(f"packet {difference.a} only in A: {_GAP.join(filter(None, _columns(a)))}", "a")
     elif a is None and b is not None:
-        yield paint(f"packet {difference.b} only in B: {_summary(b)}", "b")
+        yield paint(f"packet {difference.b} only in B: {_GAP.join(filter(None, _columns(b)))}", "b")
     elif a is not None and b is not None:
         number_in_b = "" if difference.a == difference.b else f" (in B {difference.b})"
         yield paint(f"packet {difference.a}{number_in_b}: {', '.join(difference.fields)}", "title")
-        for style, text in _field_lines(shown_difference, a, b):
+        for style, text in (*_packet_lines(difference.fields, a, b), *_field_lines(shown_difference, a, b)):
             yield paint(text, style)
         if "bytes" in difference.fields:
             yield from _byte_lines(a.data, b.data, painter)
 
 
+def _columns(packet: Packet) -> list[str]:
+    """Return the columns that `pcapconv show` has of a packet, but for its number: time, addresses, protocol, essence,
+    length."""
+    summary = packet.summary
+    ends = f"{summary.source} → {summary.destination}" if summary.destination else summary.source
+    length = counted(packet.captured_length, "byte")
+    if packet.original_length != packet.captured_length:
+        length = f"{packet.captured_length:,} of {counted(packet.original_length, 'byte')}"
+    return [time_text(packet) or "no time", ends, summary.protocol, summary.essence, length]
+
+
+def _packet_lines(fields: Collection[str], a: Packet, b: Packet) -> Iterator[tuple[str, str]]:
+    """Yield the style and text of the line about a packet that is the same in A and in B, or of both lines, with
+    aligned columns. Times and lengths that differ but are not compared are left out."""
+    a_columns, b_columns = _columns(a), _columns(b)
+    if short_time(a_columns[0]) == short_time(b_columns[0]):  # the same in another resolution
+        b_columns[0] = a_columns[0]
+    compared = ("time" in fields, True, True, True, "lengths" in fields or a.captured_length != b.captured_length)
+    pairs = [
+        (of_a, of_b)
+        for of_a, of_b, is_compared in zip(a_columns, b_columns, compared)
+        if (of_a or of_b) and (of_a == of_b or is_compared)
+    ]
+    if all(of_a == of_b for of_a, of_b in pairs):
+        yield "", "  " + _GAP.join(of_a for of_a, _ in pairs)
+        return
+    widths = [max(map(len, pair)) for pair in pairs]
+    for side, columns in zip("AB", zip(*pairs)):
+        cells = [shown(text).ljust(width) for text, width in zip(columns, widths)]
+        yield side.lower(), f"  {side} {_GAP.join(cells)}".rstrip()
+
+
 def _field_lines(difference: ShownDifference, a: Packet, b: Packet) -> Iterator[tuple[str, str]]:
-    """Yield the style and text of the lines about all fields that differ, except the bytes."""
+    """Yield the style and text of the lines about interfaces and options that differ."""
     fields = difference.difference.fields
-    if "time" in fields:
-        yield "a", f"  A {_time_text(a)}"
-        yield "b", f"  B {_time_text(b)}"
-    if "lengths" in fields or a.captured_length != b.captured_length:
-        yield "a", f"  A {_length_text(a)}"
-        yield "b", f"  B {_length_text(b)}"
     if "interface" in fields:
         yield "a", f"  A interface {a.interface.id} of section {a.interface.section}"
         yield "b", f"  B interface {b.interface.id} of section {b.interface.section}"
@@ -121,15 +154,3 @@ def _byte_line(side: str, offset: int, line: bytes, changed: list[bool], painter
 
 def _line_label(side: str, offset: int) -> str:
     return f"  {side.upper()} {offset:04x}  "
-
-
-def _summary(packet: Packet) -> str:
-    return f"{_time_text(packet)}, {counted(packet.captured_length, 'byte')}"
-
-
-def _length_text(packet: Packet) -> str:
-    return f"{counted(packet.captured_length, 'byte')} of {packet.original_length:,}"
-
-
-def _time_text(packet: Packet) -> str:
-    return time_text(packet) or "no time"

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from pcapconv import formats
+from pcapconv.argument_types import check_flags, check_functions
 from pcapconv.conversion import (
     Conversion,
     ConversionSettings,
@@ -98,6 +99,9 @@ def convert(
     """
     check_on_loss(on_loss)
     check_salvage(salvage=salvage, strict=strict)
+    check_flags(force=force, sidecar=sidecar, stop_early=stop_early, fsync=fsync)
+    check_flags(sidecar_secrets=sidecar_secrets, sidecar_fingerprints=sidecar_fingerprints)
+    check_functions(progress=progress, on_message=on_message)
     if target is None:
         from pcapconv.converting.key_logs import extract_key_logs  # a plain conversion starts faster without it
 

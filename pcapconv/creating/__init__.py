@@ -23,6 +23,7 @@ from contextlib import ExitStack
 from typing import SupportsIndex
 
 from pcapconv import formats
+from pcapconv.argument_types import check_flags
 from pcapconv.conversion import OnLoss, check_on_loss
 from pcapconv.creating.capture_writer import CaptureWriter
 from pcapconv.creating.exact_times import check_resolution
@@ -72,7 +73,8 @@ def create(
     created.
     """
     check_on_loss(on_loss)
-    if link_type is None and snaplen != 0:
+    check_flags(force=force, fsync=fsync)
+    if link_type is None and not (isinstance(snaplen, int) and snaplen == 0):
         raise UsageError(
             f"{argument('snaplen', snaplen)} goes with {argument('link_type')}; add_interface takes it, too",
             option="snaplen",

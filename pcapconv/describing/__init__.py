@@ -18,6 +18,7 @@ from collections import Counter
 from contextlib import ExitStack
 from typing import Any
 
+from pcapconv.argument_types import check_flags
 from pcapconv.conversion import Conversion, ConversionSettings, apply_steps, make_plan
 from pcapconv.describing.capture_info import CaptureInfo, SidecarInfo, UnusableSidecar
 from pcapconv.describing.census import Census
@@ -58,6 +59,7 @@ def info(
     Returns a `CaptureInfo`. Raises FormatError for a file that is not a capture, FileError, and UsageError for invalid
     arguments.
     """
+    check_flags(salvage=salvage, conversations=conversations, protocols=protocols, talkers=talkers, hash=hash)
     zone = parse_timezone("timezone", timezone)
     tables = TrafficTables(conversations, protocols, talkers)
     plan = make_plan({"filter": filter})

@@ -87,11 +87,17 @@ class Rates(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """The rates, rounded."""
-        return {name: None if rate is None else _rounded(rate) for name, rate in self._asdict().items()}
+        return {name: None if rate is None else _json_number(rate) for name, rate in self._asdict().items()}
 
 
-def _rounded(value: Fraction) -> int | float:
-    thousandths = (2000 * value.numerator + value.denominator) // (2 * value.denominator)
+def rounded(value: Fraction, decimal_places: int) -> int:
+    """The value as a whole number of units of its last decimal place, rounded halves up."""
+    scaled: int = 10**decimal_places * value.numerator
+    return (2 * scaled + value.denominator) // (2 * value.denominator)
+
+
+def _json_number(value: Fraction) -> int | float:
+    thousandths = rounded(value, 3)
     return thousandths // 1000 if thousandths % 1000 == 0 or thousandths >= 2**53 else thousandths / 1000
 
 

@@ -8,9 +8,10 @@ whatever is not listed is in `others`.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from functools import partial
 from heapq import nlargest
-from ipaddress import IPv4Address, IPv6Address
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pcapconv.describing.entries import Instant
@@ -22,8 +23,8 @@ from pcapconv.describing.traffic_entries import (
     Talker,
     TrafficList,
 )
+from pcapconv.headers import ip_address, path_text
 from pcapconv.kernels import choose
-from pcapconv.kernels.contract import IP_6
 from pcapconv.model import PacketBatch, Section
 from pcapconv.spec.protocols import (
     AH,
@@ -33,8 +34,8 @@ from pcapconv.spec.protocols import (
     IPV4,
     IPV6,
     MOST_IN_PATH,
-    PROTOCOLS,
     ROUTING,
+    TYPE_OF_IP,
 )
 from pcapconv.timestamps import NANOSECONDS, format_instant, nanosecond_scale
 
@@ -96,16 +97,15 @@ class Traffic:
         times = _Times(min(decimal_places, 9), self._zone)
         conversations = talkers = protocols = None
         if self._wanted.conversations:
-            lists = [
-                _traffic_list(self._ip, times, lambda entry: _conversation(entry, times, with_ports=False)),
-                *(
-                    _traffic_list(table, times, lambda entry: _conversation(entry, times, with_ports=True))
-                    for table in (self._tcp, self._udp)
-                ),
-            ]
-            conversations = Conversations(*lists)
+            between_addresses = partial(_conversation, times=times, with_ports=False)
+            between_ports = partial(_conversation, times=times, with_ports=True)
+            conversations = Conversations(
+                ip=_traffic_list(self._ip, times, between_addresses),
+                tcp=_traffic_list(self._tcp, times, between_ports),
+                udp=_traffic_list(self._udp, times, between_ports),
+            )
         if self._wanted.talkers:
-            talkers = _traffic_list(self._hosts, times, lambda entry: _talker(entry, times))
+            talkers = _traffic_list(self._hosts, times, partial(_talker, times=times))
         if self._wanted.protocols:
             protocols = _protocol_list(self._paths, times)
         return {"conversations": conversations, "talkers": talkers, "protocols": protocols}
@@ -144,14 +144,9 @@ def _traffic_list(table: Any, times: _Times, make: Callable[[Entry], Listed]) ->
     rest: Iterable[Counts] = [table.others]
     if len(table) > len(listed):
         keys = {entry[0] for entry in listed}
-        rest = (entry[2:] for entry in _chain(table, table.others) if entry[0] not in keys)
+        rest = chain(rest, (entry[2:] for entry in table if entry[0] not in keys))
     complete = not table.others[0] + table.others[2]
     return TrafficList([make(entry) for entry in listed], len(table), complete, _others(rest, times))
-
-
-def _chain(table: Any, others: Counts) -> Iterator[Entry]:
-    yield from table
-    yield (b"", 0, *others)
 
 
 def _others(rest: Iterable[Counts], times: _Times) -> Others:
@@ -172,8 +167,8 @@ def _later(a: int | None, b: int | None) -> int | None:
     return b if a is None else a if b is None else max(a, b)
 
 
-def _address(kind: int, value: bytes) -> str:
-    return str(IPv6Address(value) if kind == IP_6 else IPv4Address(value[12:]))
+def _address(version: int, value: bytes) -> str:
+    return str(ip_address(value, TYPE_OF_IP[version]))
 
 
 def _conversation(entry: Entry, times: _Times, *, with_ports: bool) -> Conversation:
@@ -226,7 +221,7 @@ def _protocol_list(table: Any, times: _Times) -> TrafficList[ProtocolEntry]:
             node[2], node[3] = _earlier(node[2], first), _later(node[3], last)
     entries = [
         ProtocolEntry(
-            ":".join(PROTOCOLS[code].filter_name for code in path),
+            path_text(path),
             node[0],
             node[1],
             *times.instants(node[2], node[3]),

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pcapconv.essence import dns, http, tls
 
-DNS_PORTS = {53: "DNS", 5353: "MDNS", 5355: "LLMNR"}
+DNS_PORT = 53  # of TCP
+DNS_PORTS = {DNS_PORT: "DNS", 5353: "MDNS", 5355: "LLMNR"}
 MOST_READ = 2**14  # bytes of a payload
 
 TCP_LEADS = frozenset(http.LEADS) | frozenset(tls.LEADS)  # first bytes of a payload that may be HTTP or TLS
@@ -24,7 +25,7 @@ def of_tcp(payload: bytes, source_port: int, destination_port: int) -> tuple[str
         essence = http.first_line(payload)
         if essence is not None:
             return "HTTP", essence
-    if 53 in (source_port, destination_port):
+    if DNS_PORT in (source_port, destination_port):
         essence = dns.message(payload[2:])  # behind its length
         if essence is not None:
             return "DNS", essence

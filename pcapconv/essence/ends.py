@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 from pcapconv.header_columns import HeaderColumns
 from pcapconv.headers import ip_address
+from pcapconv.spec.protocols import TYPE_ARP, TYPE_RARP
+from pcapconv.text import with_port
 
 COLUMNS = (
     *("network_protocol", "source_address", "destination_address", "source_port", "destination_port"),
     *("source_mac", "destination_mac"),
 )
 _MOST_KEPT = 2**13
-_ARP, _RARP, _IPV6 = 0x0806, 0x8035, 0x86DD  # EtherTypes
 _HAS = {name: 1 << HeaderColumns.BITS[name] for name in COLUMNS}
 
 
@@ -87,7 +88,7 @@ class _ByAddress(dict[_Key, Ends]):
         if len(self) >= _MOST_KEPT:
             self.clear()
         present, (source,), (destination,), source_port, destination_port, network = key
-        if not present & _HAS["source_address"] or network in (_ARP, _RARP):
+        if not present & _HAS["source_address"] or network in (TYPE_ARP, TYPE_RARP):
             ends = _NOT_IP
         else:
             first_port = source_port if present & _HAS["source_port"] else None
@@ -102,10 +103,7 @@ class _ByAddress(dict[_Key, Ends]):
 
     def _end(self, value: bytes, network: int, port: int | None) -> str:
         address = str(ip_address(value, network))
-        name = self._names.get(address)
-        if port is None:
-            return name or address
-        return f"[{address}]:{port}" if name is None and network == _IPV6 else f"{name or address}:{port}"
+        return with_port(self._names.get(address, address), port)
 
 
 def _ends(source: str, destination: str) -> Ends:

@@ -90,12 +90,12 @@ def arp(operation: int | None, sender: bytes | None, target: bytes | None, heade
 
 def icmp(kind: int | None, code: int | None, message: bytes) -> str:
     """The essence of an ICMP message, whose first bytes are `message`."""
-    return _control("type", _ICMP, _ICMP_CODES, kind, code, message)
+    return _control(_ICMP, _ICMP_CODES, kind, code, message)
 
 
 def icmpv6(kind: int | None, code: int | None, message: bytes) -> str:
     """The essence of an ICMPv6 message, whose first bytes are `message`."""
-    essence = _control("type", _ICMPV6, _ICMPV6_CODES, kind, code, message)
+    essence = _control(_ICMPV6, _ICMPV6_CODES, kind, code, message)
     if kind in _NEIGHBOR and len(message) >= 24:
         return f"{essence}, {IPv6Address(message[8:24])}"
     return essence
@@ -112,7 +112,6 @@ def fragment(identification: int | None, offset: int | None) -> str:
 
 
 def _control(
-    word: str,
     kinds: Mapping[int, str],
     codes: Mapping[int, Mapping[int, str]],
     kind: int | None,
@@ -121,7 +120,7 @@ def _control(
 ) -> str:
     if kind is None:
         return ""
-    name = kinds.get(kind, f"{word} {kind}")
+    name = kinds.get(kind, f"type {kind}")
     if kind in _ECHO and kind in kinds and len(message) >= 8:
         return f"{name}, id {int.from_bytes(message[4:6])}, seq {int.from_bytes(message[6:8])}"
     if code is not None and kind in codes:

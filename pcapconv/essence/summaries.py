@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _COLUMNS = (
     *END_COLUMNS,
     *("network_at", "ip_protocol", "fragment_id", "fragment_offset", "arp_operation", "transport_at", "tcp_flags"),
-    *("icmp_type", "icmp_code", "payload_at", "payload_captured", "tunnel", "protocol", "ended"),
+    *("icmp_type", "icmp_code", "payload_at", "payload_captured", "tunnel", "last_protocol", "ended"),
 )
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 _ENDED = {protocols.CUT: "cut off", protocols.MALFORMED: "malformed"}
@@ -78,10 +78,11 @@ class SummaryReader:
         packets = _Packets(buffer, columns, headers, interface_types)
         words = list[Words]()
         flag_words, tcp_leads, dns_ports = self._flag_words, applications.TCP_LEADS, applications.DNS_PORTS
+        dns_port = applications.DNS_PORT
         tcp, udp, complete = protocols.TCP, protocols.UDP, protocols.COMPLETE
         for row, (protocol, ended, tunnel, captured, at, payload_at, flags, source_port, destination_port) in enumerate(
             zip(
-                headers.protocol[:rows],
+                headers.last_protocol[:rows],
                 headers.ended,
                 headers.tunnel,
                 headers.payload_captured,
@@ -100,7 +101,9 @@ class SummaryReader:
                 found = _UDP
                 if source_port in dns_ports or destination_port in dns_ports:
                     found = applications.of_udp(packets.payload(row), source_port, destination_port) or _UDP
-            elif captured and (buffer[at + payload_at] in tcp_leads or source_port == 53 or destination_port == 53):
+            elif captured and (
+                buffer[at + payload_at] in tcp_leads or source_port == dns_port or destination_port == dns_port
+            ):
                 payload = packets.payload(row)
                 found = applications.of_tcp(payload, source_port, destination_port) or flag_words[flags]
             else:
@@ -133,7 +136,7 @@ class _Packets:
     def words(self, row: int) -> Words:
         """Protocol and essence of a packet that is not plain TCP or UDP."""
         headers = self._headers
-        code, ended = headers.protocol[row], headers.ended[row]
+        code, ended = headers.last_protocol[row], headers.ended[row]
         if not code:
             link_type = self._interface_types[self._columns.interface[row]]
             return link_types.names().get(link_type, f"link type {link_type}"), ""

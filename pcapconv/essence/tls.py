@@ -26,6 +26,7 @@ _MESSAGES = {
 _CLIENT_HELLO = 1
 _RECORD_HEADER, _MESSAGE_HEADER = 5, 4
 _MOST_IN_RECORD = 2**14 + 2048
+_MOST_IN_MESSAGE = 2**17  # a message that seems longer is encrypted
 _LAST_MINOR = 4
 _VERSION_AND_RANDOM = 34
 _SERVER_NAME, _HOST_NAME = 0, 0
@@ -46,7 +47,7 @@ def record(data: bytes) -> str | None:
         return "Handshake"
     kind = data[_RECORD_HEADER]
     length = int.from_bytes(data[_RECORD_HEADER + 1 : _RECORD_HEADER + 4])
-    if kind not in _MESSAGES or (length + _MESSAGE_HEADER > size and kind != _CLIENT_HELLO and length > 2**17):
+    if kind not in _MESSAGES or (kind != _CLIENT_HELLO and length > _MOST_IN_MESSAGE):
         return "Encrypted Handshake"
     if kind != _CLIENT_HELLO:
         return _MESSAGES[kind]

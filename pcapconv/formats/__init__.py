@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
+from pcapconv.argument_types import is_one_of
 from pcapconv.errors import FormatError, NotACaptureError, UsageError
 from pcapconv.formats import damaged_transfers, not_captures
 from pcapconv.formats.pcap_reader import PcapReader
@@ -229,7 +230,7 @@ def target_format(name: str | None, to: str | None) -> str:
     """The format to write: `to`, or else the format of the suffix of the output's name. Raises UsageError if `to` is
     None and the suffix belongs to no format."""
     if to is not None:
-        if to not in FORMATS:
+        if not is_one_of(to, FORMATS):
             raise UsageError(f"{argument('to', to)}: the format is one of {', '.join(FORMATS)}", option="to")
         return to
     by_suffix = None if name is None else format_of(name)

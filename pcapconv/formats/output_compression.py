@@ -7,6 +7,7 @@ import io
 import os
 from typing import TYPE_CHECKING
 
+from pcapconv.argument_types import is_one_of
 from pcapconv.errors import UsageError
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.compression import (
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 def check_compression(compress: str | None, level: int | None) -> None:
     """Check the arguments `compress` and `compress_level`, as far as they can be without an output. Raises
     UsageError."""
-    if compress is not None and compress not in COMPRESSION_NAMES:
+    if compress is not None and not is_one_of(compress, COMPRESSION_NAMES):
         raise UsageError(
             f"{argument('compress', compress)}: must be one of {', '.join(COMPRESSION_NAMES)}", option="compress"
         )

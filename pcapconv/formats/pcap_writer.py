@@ -263,13 +263,16 @@ class PcapWriter:
         """
         if self._link_types_in_section == {self._link_type} and not self._refused:
             return True
-        totals = array("Q", bytes(8 * TOTALS * len(self._in_section)))
         columns = batch.columns
-        self._kernels.count_packets(columns, batch.rows, totals, array("Q", bytes(8 * 256)))
         here: Counter[int] = Counter()
-        for interface, count in zip(self._in_section, totals[::TOTALS]):
-            here[interface.link_type] += count
-        here = +here
+        if len(self._in_section) > batch.rows:  # a section may have an interface for each packet
+            here.update(self._in_section[number].link_type for number in columns.interface[: batch.rows])
+        else:
+            totals = array("Q", bytes(8 * TOTALS * len(self._in_section)))
+            self._kernels.count_packets(columns, batch.rows, totals, array("Q", bytes(8 * 256)))
+            for interface, count in zip(self._in_section, totals[::TOTALS]):
+                here[interface.link_type] += count
+            here = +here
         if self._link_type is None:
             self._link_type = self._in_section[columns.interface[0]].link_type
         if not self._refused and here.keys() == {self._link_type}:

@@ -23,6 +23,7 @@ from pcapconv.errors import UsageError
 from pcapconv.header_columns import HeaderColumns
 from pcapconv.headers.packet_headers import Headers as Headers
 from pcapconv.headers.packet_headers import ip_address as ip_address
+from pcapconv.headers.packet_headers import path_text as path_text
 from pcapconv.headers.packet_headers import protocol_name as protocol_name
 from pcapconv.headers.packet_headers import tcp_flag_names as tcp_flag_names
 from pcapconv.kernels import choose
@@ -55,8 +56,3 @@ def read_headers(
         into = HeaderColumns(wanted, rows)
     choose().read_headers(buffer, columns, rows, link_types, into, inner)
     return into
-
-
-def packet_headers(data: bytes, original_length: int, link_type: int, *, inner: bool = False) -> Headers:
-    """The headers of one packet; with `inner`, of the innermost packet of tunnels."""
-    return Headers.of(data, original_length, link_type, inner=inner)

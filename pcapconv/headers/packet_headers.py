@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from array import array
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from pcapconv.columns import Columns
 from pcapconv.header_columns import HeaderColumns
 from pcapconv.kernels import choose
 from pcapconv.spec import protocols
+from pcapconv.text import with_port
 
-Ended = Literal["complete", "unread", "fragmented", "cut", "malformed"]
-_ENDED: tuple[Ended, ...] = ("complete", "unread", "fragmented", "cut", "malformed")
 _TCP_FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE")
-_IPV6 = 0x86DD  # an EtherType
 
 
 class _HeaderFields(NamedTuple):
@@ -54,8 +52,8 @@ class _HeaderFields(NamedTuple):
     inner_link_type: int | None
     path: tuple[str, ...]
     path_length: int
-    protocol: str
-    ended: Ended
+    last_protocol: str
+    ended: protocols.Ended
 
 
 class Headers(_HeaderFields):
@@ -81,8 +79,8 @@ class Headers(_HeaderFields):
 
     * `path`: the names of the first 16 protocols, as in Wireshark's filters: `("eth", "ip", "tcp")`. `path_length`: how
       many there are.
-    * `protocol`: the name of the last, innermost protocol, as in Wireshark's list: `"TCP"`, `"ICMPv6"`, `"LLDP"`. An
-      EtherType that has no name here is shown as a number, `"0x88b5"`.
+    * `last_protocol`: the name of the last, innermost protocol, as in Wireshark's list: `"TCP"`, `"ICMPv6"`, `"LLDP"`.
+      An EtherType that has no name here is shown as a number, `"0x88b5"`.
     * `tunnel`: the kind of the outermost tunnel: `"vxlan"`, `"geneve"`, `"gre"`, `"erspan"`, `"gtp"` or `"ipip"`.
     * `inner_at`, `inner_captured`, `inner_length`, `inner_link_type`: the packet in this tunnel.
     * `ended`: `"complete"`; `"unread"` if the next protocol is unknown, or its headers are not read; `"fragmented"` if
@@ -126,7 +124,7 @@ class Headers(_HeaderFields):
             values[_TUNNEL] = protocols.TUNNEL_NAMES[values[_TUNNEL]]
         values[_PATH] = tuple(protocols.PROTOCOLS[code].filter_name for code in values[_PATH] if code)
         values[_PROTOCOL] = protocol_name(values[_PROTOCOL] or 0, network_protocol)
-        values[_ENDED_AT] = _ENDED[values[_ENDED_AT]]
+        values[_ENDED] = protocols.ENDED_NAMES[values[_ENDED]]
         return cls._make(values)
 
     @property
@@ -147,13 +145,19 @@ _PLACES = HeaderColumns.BITS
 _MACS = _PLACES["source_mac"], _PLACES["destination_mac"]
 _ADDRESSES = _PLACES["source_address"], _PLACES["destination_address"]
 _NETWORK_PROTOCOL, _TUNNEL, _PATH = _PLACES["network_protocol"], _PLACES["tunnel"], _PLACES["path"]
-_PROTOCOL, _ENDED_AT = _PLACES["protocol"], _PLACES["ended"]
+_PROTOCOL, _ENDED = _PLACES["last_protocol"], _PLACES["ended"]
 _ONE_ROW: list[tuple[Columns, HeaderColumns]] = []  # columns of one row that no thread uses now
 
 
 def ip_address(value: bytes, network_protocol: int | None) -> IPv4Address | IPv6Address:
     """The address that 16 bytes of an address column hold, in a packet with this network protocol."""
-    return IPv6Address(value) if network_protocol == _IPV6 else IPv4Address(value[12:])
+    return IPv6Address(value) if network_protocol == protocols.TYPE_IPV6 else IPv4Address(value[12:])
+
+
+def path_text(codes: bytes) -> str:
+    """The protocols with these codes as one text, as `frame.protocols` of Wireshark: `eth:ip:tcp`. Codes of 0 are left
+    out."""
+    return ":".join(protocols.PROTOCOLS[code].filter_name for code in codes if code)
 
 
 def protocol_name(code: int, network_protocol: int | None) -> str:
@@ -171,8 +175,4 @@ def tcp_flag_names(flags: int) -> tuple[str, ...]:
 
 def _end(address: IPv4Address | IPv6Address | None, mac: str | None, port: int | None) -> str:
     """One end of a conversation for people: `10.0.0.1:80`, `[2001:db8::1]:80`, or a MAC address."""
-    if address is None:
-        return mac or "?"
-    if port is None:
-        return str(address)
-    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+    return mac or "?" if address is None else with_port(str(address), port)

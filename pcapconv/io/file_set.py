@@ -26,7 +26,7 @@ from pcapconv.io.permissions import copy_permissions
 from pcapconv.io.read_write import reason_of, write_all, writing
 from pcapconv.io.recovery_journal import OLD, RecoveryJournal, put_back_old_files
 from pcapconv.io.source import Source
-from pcapconv.io.target import PlainFile, Target, close_directory, open_directory, sync_directory
+from pcapconv.io.target import PlainFile, Target, close_directory, count_begun_file, open_directory, sync_directory
 
 
 class _SetFile(Target):
@@ -52,6 +52,8 @@ class _SetFile(Target):
     def file(self) -> io.FileIO:
         """The file object. If it is not open, it is opened to append."""
         if self._file is None:
+            if not self.begun:
+                count_begun_file()
             self.begun = True
             file = io.FileIO(os.open(self.temporary, os.O_CREAT | os.O_RDWR, 0o666), "rb+")
             file.seek(0, os.SEEK_END)

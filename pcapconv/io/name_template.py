@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 from string import Formatter
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pcapconv.errors import UsageError
@@ -25,6 +26,7 @@ MOST_BYTES = 100  # of a value in a name
 NO_TIME = "notime"
 
 FIELDS = ("index", "start", "interface", "link_type", "section", "stem")
+NOTHING_NEEDED: Mapping[str, str] = MappingProxyType({})
 _INDEX = "05"
 _START = "%Y%m%dT%H%M%S"
 _BARE = "%%|%[^%](?:[^%/{}]*%[^%])*|%"  # strftime fields outside braces, as in `tcpdump -w`, and text between them
@@ -87,17 +89,24 @@ class _Piece(NamedTuple):
 
 
 class Template:
-    """A template for names, which may have these `fields`; times are those of the `zone`. All names are in `directory`
-    or below it. Raises UsageError."""
+    """A template for names, which may have these `fields`; times are those of the `zone`. `needed` has, for further
+    fields, what they need, for messages. All names are in `directory` or below it. Raises UsageError."""
 
-    def __init__(self, text: str, fields: Sequence[str] = FIELDS, zone: TimeZone = UTC) -> None:
+    def __init__(
+        self,
+        text: str,
+        fields: Sequence[str] = FIELDS,
+        zone: TimeZone = UTC,
+        *,
+        needed: Mapping[str, str] = NOTHING_NEEDED,
+    ) -> None:
         if text == "-":
             raise UsageError("the template is -, which is stdout: parts are files; write part-{index}.pcapng")
         if not os.path.basename(text):
             raise UsageError(f"{text!r} names no file; write a template like part-{{index}}.pcapng")
         self.text = text
         self.zone = zone
-        self._pieces = [piece for piece in _pieces(text, fields) if piece.field or piece.text]
+        self._pieces = [piece for piece in _pieces(text, fields, needed) if piece.field or piece.text]
         if not any(piece.field for piece in self._pieces):
             if "index" not in fields:
                 raise UsageError(f"{text}: gives all files one name; fields are {_shown(fields)}")
@@ -143,7 +152,7 @@ def _shown(fields: Sequence[str]) -> str:
     return ", ".join(f"{{start:{_START}}}" if name == "start" else f"{{{name}}}" for name in fields)
 
 
-def _pieces(text: str, fields: Sequence[str]) -> Iterator[_Piece]:
+def _pieces(text: str, fields: Sequence[str], needed: Mapping[str, str]) -> Iterator[_Piece]:
     try:
         parsed = list(Formatter().parse(text))
     except ValueError as error:
@@ -168,7 +177,8 @@ def _pieces(text: str, fields: Sequence[str]) -> Iterator[_Piece]:
             piece = _field(text, field, form or "", conversion) if field in fields else None
             if piece is None:
                 whole = field + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
-                raise UsageError(f"{text}: {{{whole}}} is no field of a template; fields are {_shown(fields)}")
+                reason = f"needs {needed[field]}" if field in needed else "is no field of a template"
+                raise UsageError(f"{text}: {{{whole}}} {reason}; fields are {_shown(fields)}")
             yield piece
     yield _Piece("", literal)
 

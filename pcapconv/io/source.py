@@ -9,6 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from pcapconv.argument_types import check_flags, is_one_of
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.held_signals import hold_signals
 from pcapconv.io.paths import STDIO, Readable, open_error, real_path
@@ -340,12 +341,13 @@ def _poll(file: Any) -> select.poll | None:
 
 def check_fractions(fractions: str | None) -> None:
     """Check the argument `fractions`. Raises UsageError for an unknown word."""
-    if fractions is not None and fractions not in FRACTIONS:
+    if fractions is not None and not is_one_of(fractions, FRACTIONS):
         raise UsageError(f"{argument('fractions', fractions)}: must be {' or '.join(FRACTIONS)}", option="fractions")
 
 
 def check_salvage(*, salvage: bool, strict: bool) -> None:
-    """Check the argument `salvage`. Raises UsageError with `strict`."""
+    """Check the arguments `salvage` and `strict`. Raises UsageError if both are given."""
+    check_flags(salvage=salvage, strict=strict)
     if salvage and strict:
         refusing, reading_on = argument("strict", True), argument("salvage", True)
         raise UsageError(

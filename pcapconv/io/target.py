@@ -44,6 +44,13 @@ except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
 _CLOSED_IF_RENAMED = os.name == "nt"  # Windows renames no file that is open
+files_begun = 0  # the files that this process has begun to write, by which the message about a signal is worded
+
+
+def count_begun_file() -> None:
+    """Count a file that is being written from now on."""
+    global files_begun
+    files_begun += 1
 
 
 class Target:
@@ -185,6 +192,7 @@ class PlainFile(Target):
         self._replaced = False  # whether a file had the final name before
         self._naming = UndoableNaming()
         self._synced: int | None = None  # the open directory, if it is to be synced
+        count_begun_file()
         try:
             # until it has the permissions of the file that it replaces, only its owner may read it
             super().__init__(self._create(0o600 if private or exists(path) else 0o666), name)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 
 from pcapconv import formats
+from pcapconv.argument_types import check_flags, check_functions, parse_path
 from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.errors import FileError, SidecarError, UsageError
 from pcapconv.formats import Reader
@@ -56,13 +57,16 @@ def join(
     Returns a `Report`. Raises a `PcapconvError`: SidecarError if the sidecar or a part has changed, FileError or
     UsageError.
     """
+    check_flags(force=force, fsync=fsync)
+    check_functions(progress=progress)
+    sidecar = parse_path("sidecar", sidecar)
     with ExitStack() as stack:
         writer = choose_compression(WriterSettings("pcapng", compress=compress, compress_level=compress_level), target)
-        document = open_document(os.fspath(sidecar), stack)
+        document = open_document(sidecar, stack)
         target_name = name_of(target)
         if target_name is not None and formats.format_of(target_name) == "pcap":
             raise UsageError(f"{target_name}: what join makes is pcapng; give it the suffix .pcapng", path=target_name)
-        folder = os.path.dirname(os.fspath(sidecar))
+        folder = os.path.dirname(sidecar)
         parts = [(part, _open_part(document, folder, part, stack)) for part in document.header.captures]
         inputs = [document.name, *(source.name for _, source in parts)]
         for file in (target, *taken):

@@ -162,6 +162,9 @@ def copy_data(
 def copy_directions(
     buffer: bytes | bytearray, columns: Columns, rows: int, big: bool, out: bytearray, row: int
 ) -> None: ...
+def copy_addresses(
+    headers: HeaderColumns, name: str, rows: int, out: bytearray, at: int, offsets: array[int], row: int
+) -> int: ...
 def copy_comments(
     buffer: bytes | bytearray,
     columns: Columns,

@@ -3081,7 +3081,123 @@ def copy_comments(
     return count, at
 
 
+cdef enum:
+    MOST_ADDRESS = 39  # bytes of the text of an address
+    ETHER_TYPE_IPV6 = 0x86DD
+
+
+cdef inline Py_ssize_t put_ipv4_text(unsigned char *out, const unsigned char *p) noexcept nogil:
+    cdef Py_ssize_t at = 0
+    cdef int index, value
+    for index in range(4):
+        value = p[index]
+        if index:
+            out[at] = 0x2E
+            at += 1
+        if value >= 100:
+            out[at] = <unsigned char>(0x30 + value // 100)
+            at += 1
+        if value >= 10:
+            out[at] = <unsigned char>(0x30 + value // 10 % 10)
+            at += 1
+        out[at] = <unsigned char>(0x30 + value % 10)
+        at += 1
+    return at
+
+
+cdef Py_ssize_t put_ipv6_text(unsigned char *out, const unsigned char *p) noexcept nogil:
+    """Write the text of RFC 5952: the longest run of two or more zeros, the first of several, is `::`."""
+    cdef const char *digits = "0123456789abcdef"
+    cdef int words[8]
+    cdef int index, shift, length = 0, longest = 1, begin = -1, prefix = 0
+    cdef Py_ssize_t at = 0
+    for index in range(8):
+        words[index] = p[2 * index] << 8 | p[2 * index + 1]
+        length = 0 if words[index] else length + 1
+        if length > longest:
+            longest = length
+            begin = index + 1 - length
+        if index < 6:
+            prefix |= words[index] ^ (0xFFFF if index == 5 else 0)
+    if not prefix:
+        memcpy(out, "::ffff:", 7)
+        return 7 + put_ipv4_text(out + 7, p + 12)
+    index = 0
+    while index < 8:
+        if index == begin:
+            out[at] = 0x3A
+            out[at + 1] = 0x3A
+            at += 2
+            index += longest
+            continue
+        if index and out[at - 1] != 0x3A:
+            out[at] = 0x3A
+            at += 1
+        shift = 12
+        while shift and not words[index] >> shift:
+            shift -= 4
+        while shift >= 0:
+            out[at] = digits[words[index] >> shift & 15]
+            at += 1
+            shift -= 4
+        index += 1
+    return at
+
+
+cdef inline Py_ssize_t put_mac_text(unsigned char *out, const unsigned char *p) noexcept nogil:
+    cdef const char *digits = "0123456789abcdef"
+    cdef int index
+    for index in range(6):
+        out[3 * index] = digits[p[index] >> 4]
+        out[3 * index + 1] = digits[p[index] & 15]
+        if index < 5:
+            out[3 * index + 2] = 0x3A
+    return 17
+
+
+def copy_addresses(
+    headers, str name, Py_ssize_t rows, bytearray out, Py_ssize_t at, array.array offsets, Py_ssize_t row,
+):
+    cdef int width = headers.FIELDS[name][1]
+    cdef const uint64_t *present = <const uint64_t *>column(headers, "present", "Q", rows)
+    cdef const unsigned char *p
+    cdef const uint16_t *networks = NULL
+    cdef uint64_t bit = <uint64_t>1 << <int>headers.BITS[name]
+    cdef int32_t *ends = <int32_t *>with_values(offsets, "i", row, rows + 1).data.as_voidptr + row + 1
+    cdef Py_ssize_t index = 0, room = min(len(out), MOST_OFFSET)
+    cdef unsigned char *place
+    cdef Py_buffer view
+    if width != 6 and width != 16:
+        raise ValueError(f"the column {name} has no addresses")
+    p = <const unsigned char *>column(headers, name, "B", rows * width)
+    if width == 16:
+        networks = <const uint16_t *>column(headers, "network_protocol", "H", rows)
+    if not 0 <= at <= len(out):
+        raise ValueError("outside the output")
+    PyObject_GetBuffer(out, &view, PyBUF_WRITABLE)
+    try:
+        place = <unsigned char *>view.buf
+        with nogil:
+            while index < rows and room - at >= MOST_ADDRESS:
+                if present[index] & bit:
+                    if width == 6:
+                        at += put_mac_text(place + at, p)
+                    elif networks[index] == ETHER_TYPE_IPV6:
+                        at += put_ipv6_text(place + at, p)
+                    else:
+                        at += put_ipv4_text(place + at, p + 12)
+                ends[index] = <int32_t>at
+                p += width
+                index += 1
+    finally:
+        PyBuffer_Release(&view)
+    if index < rows:
+        raise ValueError(f"no room for row {index}")
+    return at
+
+
 include "compiled_headers.pxi"
 include "compiled_traffic.pxi"
 include "compiled_flows.pxi"
+include "compiled_skip_link_layers.pxi"
 include "compiled_decapsulating.pxi"

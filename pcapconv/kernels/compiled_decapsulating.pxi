@@ -5,6 +5,8 @@ cdef enum:  # as in contract.py
     TUNNEL_COUNTS = 32
     DECAPSULATED = 1
     OPTIONS_CHANGE = 2
+
+cdef enum:  # as in spec/pcapng.py
     PACKET_FLAGS = 2
     PACKET_HASH = 3
     FCS_LENGTH_IN_FLAGS = 0x1E0

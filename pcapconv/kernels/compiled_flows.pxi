@@ -1,13 +1,9 @@
-# The kernels `FlowTable`, `group_rows` and `skip_link_layers`, compiled: a part of compiled.pyx. The references, which
-# document them, are `interpreted/flow_table.py` and `interpreted/link_layers.py`.
-#
-# Strategy: flows, hosts and datagrams are keys of 40 bytes in a table with chains. Keys are found by digests that nobody
-# can foresee, so that a capture cannot be made to collide. A table that is full grows; one with a limit lets go of the
-# oldest key.
+# The kernels `FlowTable` and `group_rows`, compiled: a part of compiled.pyx. `interpreted/flow_table.py` is the reference,
+# which documents them.
+
+include "compiled_flow_keys.pxi"
 
 cdef enum:
-    FLOW_KEY = 40
-    FEW_KEYS = 1024
     PACKET_COST = 64         # as in contract.py
     MOST_DATAGRAMS = 65536
     HAS_PORTS = 1            # flags of a key
@@ -19,89 +15,11 @@ cdef uint64_t ADDRESSES = 1 << H_SOURCE_ADDRESS | 1 << H_DESTINATION_ADDRESS | 1
 cdef uint64_t PORTS = 1 << H_SOURCE_PORT | 1 << H_DESTINATION_PORT
 cdef uint64_t FRAGMENT_BITS = 1 << H_FRAGMENT_ID | 1 << H_FRAGMENT_OFFSET | 1 << H_NETWORK_AT
 
-cdef struct FlowKey:  # 40 bytes; what a key does not have is 0
-    unsigned char lower[16]
-    unsigned char higher[16]
-    uint16_t lower_port, higher_port  # of a datagram, both together are the identification
-    uint8_t version, protocol, flags, zero
-
-cdef struct KeyEntry:
-    FlowKey key
-    uint64_t digest
-    uint64_t value  # of a flow, whether its first packet went to the lower end; of a datagram, a number
-    int64_t older   # the entry before it in the chain
-
-cdef struct KeyTable:
-    KeyEntry *entries
-    int64_t *heads
-    int64_t capacity, oldest, next, most
-
 cdef struct WaitingFragments:
     FlowKey key
     int64_t begin
     uint64_t flow
     bint is_reversed
-
-
-cdef int grow_keys(KeyTable *keys) except -1 nogil:
-    cdef int64_t old = keys.capacity, capacity = 2 * old if old else FEW_KEYS, serial, slot
-    cdef KeyEntry *entries = <KeyEntry *>realloc(keys.entries, capacity * sizeof(KeyEntry))
-    cdef int64_t *heads
-    if entries == NULL:
-        with gil:
-            raise MemoryError
-    keys.entries = entries
-    heads = <int64_t *>malloc(2 * capacity * sizeof(int64_t))
-    if heads == NULL:
-        with gil:
-            raise MemoryError
-    memset(heads, 0xFF, 2 * capacity * sizeof(int64_t))
-    serial = keys.oldest
-    while serial < keys.next:
-        slot = serial & (capacity - 1)
-        if slot >= old:
-            entries[slot] = entries[slot - old]
-        entries[slot].older = heads[entries[slot].digest & (2 * capacity - 1)]
-        heads[entries[slot].digest & (2 * capacity - 1)] = serial
-        serial += 1
-    free(keys.heads)
-    keys.heads = heads
-    keys.capacity = capacity
-    return 0
-
-
-cdef inline KeyEntry *entry_of(const KeyTable *keys, int64_t serial) noexcept nogil:
-    return keys.entries + (serial & (keys.capacity - 1))
-
-
-cdef inline int64_t find_key(const KeyTable *keys, const FlowKey *key, uint64_t digest) noexcept nogil:
-    cdef int64_t serial
-    cdef const KeyEntry *entry
-    if not keys.capacity:
-        return -1
-    serial = keys.heads[digest & (2 * keys.capacity - 1)]
-    while serial >= keys.oldest:
-        entry = entry_of(keys, serial)
-        if entry.digest == digest and not memcmp(&entry.key, key, FLOW_KEY):
-            return serial
-        serial = entry.older
-    return -1
-
-
-cdef inline int64_t add_key(KeyTable *keys, const FlowKey *key, uint64_t digest, uint64_t value) except -1 nogil:
-    cdef KeyEntry *entry
-    cdef int64_t *head
-    if keys.next - keys.oldest == keys.most:
-        keys.oldest += 1
-    if keys.next - keys.oldest == keys.capacity:
-        grow_keys(keys)
-    head = keys.heads + (digest & (2 * keys.capacity - 1))
-    entry = entry_of(keys, keys.next)
-    entry.key = key[0]
-    entry.digest, entry.value, entry.older = digest, value, head[0]
-    head[0] = keys.next
-    keys.next += 1
-    return keys.next - 1
 
 
 cdef struct FlowColumns:
@@ -393,48 +311,3 @@ def group_rows(array.array numbers, Py_ssize_t width):
             entry[index] //= width
     array.resize(order, size)
     return order, found
-
-
-def skip_link_layers(columns, Py_ssize_t rows, headers, array.array link_types):
-    cdef int64_t *data_at = <int64_t *>column(columns, "data_at", "q", rows)
-    cdef uint32_t *captured_length = <uint32_t *>column(columns, "captured_length", "I", rows)
-    cdef uint32_t *original_length = <uint32_t *>column(columns, "original_length", "I", rows)
-    cdef uint32_t *interface = <uint32_t *>column(columns, "interface", "I", rows)
-    cdef const uint64_t *present = <const uint64_t *>column(headers, "present", "Q", rows)
-    cdef const uint16_t *network_protocol = <const uint16_t *>column(headers, "network_protocol", "H", rows)
-    cdef const uint32_t *network_at = <const uint32_t *>column(headers, "network_at", "I", rows)
-    cdef const uint8_t *vlan_count = <const uint8_t *>column(headers, "vlan_count", "B", rows)
-    cdef const uint32_t *payload_at = <const uint32_t *>column(headers, "payload_at", "I", rows)
-    cdef const uint32_t *payload_captured = <const uint32_t *>column(headers, "payload_captured", "I", rows)
-    cdef const uint32_t *payload_length = <const uint32_t *>column(headers, "payload_length", "I", rows)
-    cdef const uint64_t *types = table(link_types, 0)
-    cdef uint64_t interfaces = len(link_types)
-    cdef Py_ssize_t row = 0
-    cdef int64_t begin, end, stated
-    cdef uint32_t protocol, number
-    cdef bint is_arp, is_network
-    with nogil:
-        while row < rows:
-            number = interface[row]
-            if number >= interfaces:
-                break
-            end = <int64_t>payload_at[row] + payload_captured[row]
-            stated = <int64_t>payload_at[row] + payload_length[row]
-            protocol = network_protocol[row] if present[row] >> H_NETWORK_AT & 1 else 0
-            is_arp = protocol == 0x0806 or protocol == 0x8035
-            is_network = is_arp or protocol == ETHER_IP or protocol == ETHER_IP6
-            begin = stated + 1  # more than the end, for rows that stay as they are
-            if is_network:
-                begin = network_at[row]
-                if is_arp and payload_at[row] > begin:
-                    end = stated = payload_at[row]
-            elif types[number] == 1:
-                begin = 12 + 4 * <int64_t>vlan_count[row]
-            interface[row] = 2 * number + is_network
-            if begin <= end and end <= captured_length[row] and end <= stated:
-                data_at[row] += begin
-                captured_length[row] = <uint32_t>(end - begin)
-                original_length[row] = <uint32_t>(stated - begin)
-            row += 1
-    if row < rows:
-        raise ValueError(f"row {row} names an interface that is not there")

@@ -77,7 +77,7 @@ cdef enum:  # the order of HeaderColumns.FIELDS
     H_INNER_LINK_TYPE = 33
     H_PATH = 34
     H_PATH_LENGTH = 35
-    H_PROTOCOL = 36
+    H_LAST_PROTOCOL = 36
     H_ENDED = 37
     HEADER_COLUMNS = 38
     MOST_IN_PATH = 16

@@ -131,7 +131,7 @@ cdef inline void write_columns(
             value = found.values[name]
         elif name < H_PATH:
             value = packet.tunnel[name - H_TUNNEL]
-        elif name == H_PROTOCOL:
+        elif name == H_LAST_PROTOCOL:
             value = packet.protocol
         else:
             value = packet.path_length if name == H_PATH_LENGTH else packet.ended

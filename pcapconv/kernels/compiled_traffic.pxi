@@ -4,12 +4,8 @@
 # Strategy: a table of entries in the order of their first packets, and a hash table of their places. Hashes have a key
 # that nobody knows, so that a capture cannot be made to collide. What counts needs no GIL: tables are structs.
 
-cdef enum:  # as in contract.py
-    TRAFFIC_KEY = 37
-    IP_4 = 4
-    IP_6 = 6
-
 cdef enum:
+    TRAFFIC_KEY = 37  # as in contract.py
     FEW_ENTRIES = 1024  # for which there is room at first; a power of two
 
 cdef struct TrafficCounts:
@@ -143,9 +139,9 @@ cdef void count_layer(Reading *packet) noexcept nogil:
     if not present >> H_NETWORK_PROTOCOL & 1 or not present >> H_DESTINATION_ADDRESS & 1:
         return
     if found.values[H_NETWORK_PROTOCOL] == ETHER_IP:
-        key[0] = IP_4
+        key[0] = 4
     elif found.values[H_NETWORK_PROTOCOL] == ETHER_IP6:
-        key[0] = IP_6
+        key[0] = 6
     else:
         return
     if layers.hosts != NULL:

@@ -37,7 +37,6 @@ EXACT_SCALE = 5  # `scales` of RepeatWindow.find: values for each interface
 FINGERPRINT = 10  # `out` of fingerprints: bytes for each row
 
 TRAFFIC_KEY = 37  # bytes of a key of a TrafficTable
-IP_4, IP_6 = 4, 6  # the first byte of a key of addresses
 
 # Entries of `limits` of the kernels that search for sound records of pcap: the longest captured length; the value below
 # which fractions of a second are; the seconds in which the first record of a chain lies; the largest step in seconds
@@ -63,7 +62,8 @@ NO_GROUP = 2**64 - 1  # group_rows: a number that is left out
 MOST_DATAGRAMS = 2**16  # fragmented datagrams whose flows are known
 PACKET_COST = 64  # bytes that a packet counts besides its own in distances
 FRAGMENT_DISTANCE = 2**22  # bytes; how far behind another fragment the first one may come
-# `new_ids` of decapsulate has TARGETS values for each interface: the id of its packets that are in no tunnel, and the
+
+# decapsulate: `new_ids` has TARGETS values for each interface: the id of its packets that are in no tunnel, and the
 # ids of packets that come out of tunnels, by their link type in the order of INNER_LINK_TYPES; UNDECLARED where an
 # interface is still to be declared. `tunnels` has a count for each kind, by its code.
 INNER_LINK_TYPES = (1, 9, 101, 219)  # Ethernet, PPP, RAW, MPLS
@@ -71,8 +71,6 @@ TARGETS = 1 + len(INNER_LINK_TYPES)
 UNDECLARED = 2**64 - 1
 TUNNEL_COUNTS = 32  # how many entries `tunnels` has
 DECAPSULATED, OPTIONS_CHANGE = 1, 2  # `marks` of decapsulate: out of a tunnel; and its options no longer hold
-PACKET_FLAGS, PACKET_HASH = 2, 3  # codes of options
-FCS_LENGTH_IN_FLAGS = 0x1E0  # the bits of packet flags that state the length of the frame check sequence
 
 FILTER_MEMORY = 16  # how many words of memory a program of a Filter has
 MOST_TICKS = 2**64 - 1  # the highest time that a packet can have

@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 
 from pcapconv.errors import UsageError
 from pcapconv.header_columns import HeaderColumns
-from pcapconv.headers import ip_address
+from pcapconv.headers import ip_address, path_text, protocol_name
 from pcapconv.listing.rows import Rows
 from pcapconv.listing.times import NO_TIME
 from pcapconv.spec import pcapng, protocols
 from pcapconv.text import shown
 from pcapconv.wording import argument
 
-_ENDED = ("complete", "unread", "fragmented", "cut", "malformed")
+_DIRECTIONS = {number: name for name, number in pcapng.DIRECTIONS.items()}
 
 
 class Column(NamedTuple):
@@ -46,10 +46,6 @@ def _time_text(value: str | None) -> str:
     return NO_TIME if value is None else value
 
 
-def _list_text(value: Iterable[str] | None) -> str:
-    return "" if value is None else shown(":".join(value))
-
-
 def _comments_text(value: Iterable[str]) -> str:
     return "; ".join(map(shown, value))
 
@@ -66,7 +62,7 @@ def _directions(rows: Rows) -> list[str | None]:
     if not rows.batch.has_options:
         return [None] * rows.batch.rows
     order = rows.batch.section.byte_order
-    return [{1: "in", 2: "out"}.get(pcapng.direction(rows.options(row), order)) for row in range(rows.batch.rows)]
+    return [_DIRECTIONS.get(pcapng.direction(rows.options(row), order)) for row in range(rows.batch.rows)]
 
 
 def _link_types(rows: Rows) -> list[int]:
@@ -105,9 +101,7 @@ def _header_column(name: str) -> Column:
 
 
 def _kind(name: str) -> tuple[Callable[[Any], str], int, int, bool]:
-    if name == "path":
-        return _list_text, 0, 40, False
-    is_text = HeaderColumns.FIELDS[name][1] > 1 or name in ("tunnel", "ended")
+    is_text = HeaderColumns.FIELDS[name][1] > 1 or name in ("last_protocol", "tunnel", "ended")
     return (_text, 0, 40, False) if is_text else (_number_text, 0, 40, True)
 
 
@@ -117,17 +111,18 @@ def _header_value(headers: HeaderColumns, row: int, name: str) -> Any:
         return None
     if isinstance(value, bytes):
         if name == "path":
-            return [protocols.PROTOCOLS[code].filter_name for code in value if code]
+            return path_text(value)
         if name.endswith("_mac"):
             return value.hex(":")
-        network = headers.value(row, "network_protocol")
-        return str(ip_address(value, network if isinstance(network, int) else None))
+        return str(ip_address(value, headers.network_protocol[row]))
+    if name == "last_protocol":
+        return protocol_name(value, headers.network_protocol[row] if headers.has(row, "network_protocol") else None)
     if name == "tunnel":
         return protocols.TUNNEL_NAMES[value]
-    return _ENDED[value] if name == "ended" else value
+    return protocols.ENDED_NAMES[value] if name == "ended" else value
 
 
-HEADER_NAMES = tuple(name for name in HeaderColumns.FIELDS if name != "protocol")
+HEADER_NAMES = tuple(HeaderColumns.FIELDS)
 COLUMNS = _COLUMNS | {name: _header_column(name) for name in HEADER_NAMES}
 LINE_COLUMNS = COLUMNS | _IN_LINES
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pcapconv.essence import SummaryReader
 from pcapconv.essence.summaries import NO_NAMES, Summaries
+from pcapconv.header_columns import HeaderColumns, LinkTypes
 from pcapconv.headers import read_headers
 from pcapconv.listing.names import CaptureNames
 from pcapconv.listing.times import TimeReader, Times
@@ -17,7 +17,7 @@ from pcapconv.spec import option_lists
 from pcapconv.text import shown
 
 if TYPE_CHECKING:
-    from pcapconv.header_columns import HeaderColumns
+    from array import array
 
 _MOST_KEPT = 4096
 _LONGEST_LABEL = 80  # characters of an interface's name in lines
@@ -39,8 +39,7 @@ class RowReader:
         self.summaries = SummaryReader(inner=inner, names=NO_NAMES if names is None else names)
         self.headers: HeaderColumns | None = None
         self._labels: dict[tuple[int, int], tuple[str | None, str]] = {}
-        self._types_of: list[Interface] = []
-        self._types = array("Q")
+        self._link_types = LinkTypes()
 
     def rows(self, batch: PacketBatch) -> Rows:
         """The rows of a batch."""
@@ -48,10 +47,7 @@ class RowReader:
 
     def interface_types(self, batch: PacketBatch) -> array[int]:
         """The link types of the batch's interfaces."""
-        if self._types_of is not batch.interfaces or len(self._types) != len(batch.interfaces):
-            self._types_of = batch.interfaces
-            self._types = array("Q", [interface.link_type for interface in batch.interfaces])
-        return self._types
+        return self._link_types.of(batch.interfaces)
 
     def interface_names(self, interface: Interface) -> tuple[str | None, str]:
         """The interface's name, None if it has none; and how lines name it: by its name or its number, with that of the

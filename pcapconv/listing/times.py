@@ -51,7 +51,11 @@ class TimeReader:
             return Times(_dated_texts(batch, self._zone), {}) if self._dated else self._clock_texts(batch)
         texts: list[str | None] = []
         for time, places in zip(nanoseconds(batch), _decimal_places(batch)):
-            texts.append(None if time is None else _seconds_text(time - self._origin(time), places))
+            if time is None:
+                texts.append(None)
+                continue
+            seconds = time - self._origin(time)  # the origin may be finer than this packet's ticks
+            texts.append(_seconds_text(seconds, 9 if seconds % 1000 else places))
         return Times(texts, {})
 
     def _origin(self, time: int) -> int:

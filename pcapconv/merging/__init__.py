@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from pcapconv import formats
+from pcapconv.argument_types import check_flags, check_functions
 from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, open_secrets, separate_arguments
 from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError, name_in_errors
 from pcapconv.formats import Reader
@@ -76,6 +77,8 @@ def merge(
     """
     check_on_loss(on_loss)
     check_salvage(salvage=salvage, strict=strict)
+    check_flags(force=force, append=append, separate_interfaces=separate_interfaces, fsync=fsync)
+    check_functions(progress=progress, on_message=on_message)
     if isinstance(sources, str):
         raise UsageError(f"sources is the text {sources:.80}; give a list of paths", option="sources")
     if append and separate_interfaces:

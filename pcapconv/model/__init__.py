@@ -1,10 +1,10 @@
 """The model of a capture at which readers, steps and writers meet: sections, interfaces, packets, other blocks.
 
-sections   `Section`, `Interface`
-batches    `PacketBatch`
-packets    `Packet`, a row of a batch for users of the library
-blocks     `Block`: names, statistics, secrets, custom, unknown
-damage     `Damage`, `Notice`
+sections        `Section`, `Interface`
+batches         `PacketBatch`
+packets         `Packet`, a row of a batch for users of the library
+blocks          `Block`: names, statistics, secrets, custom, unknown
+damage          `Damage`, `Notice`
 
 * A capture is a stream of **items** in file order: `Section`, `Interface`, `PacketBatch`, `Block`, `Damage`, `Notice`.
 * A **batch** is a run of packets of one section: a `buffer` of bytes, and `columns` with one value for each packet.

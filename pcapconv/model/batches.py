@@ -232,10 +232,14 @@ class PacketBatch:
         the same names, which are filled again if they are long enough. Raises UsageError for a name that is not a
         column. `HeaderColumns` describes the columns.
         """
-        from pcapconv.headers import read_headers  # a plain conversion starts without it
+        from pcapconv.header_columns import LinkTypes  # a plain conversion starts without these
+        from pcapconv.headers import read_headers
 
-        link_types = array("Q", [interface.link_type for interface in self.interfaces])
-        return read_headers(self.buffer, self.columns, self.rows, link_types, names, inner=inner, into=into)
+        known = LinkTypes() if into is None else into._link_types
+        types = known.of(self.interfaces)
+        read = read_headers(self.buffer, self.columns, self.rows, types, names, inner=inner, into=into)
+        read._link_types = known
+        return read
 
     def data(self, row: int) -> bytes:
         """A copy of the bytes that were captured of the packet in this row. Raises IndexError for a row outside the

@@ -120,9 +120,9 @@ class Packet(_PacketFields):
         return self._headers(inner=True)
 
     def _headers(self, *, inner: bool) -> Headers:
-        from pcapconv.headers import packet_headers  # a plain conversion starts without it
+        from pcapconv.headers import Headers  # a plain conversion starts without it
 
-        return packet_headers(self.data, self.original_length, self.interface.link_type, inner=inner)
+        return Headers.of(self.data, self.original_length, self.interface.link_type, inner=inner)
 
     @property
     def summary(self) -> Summary:

@@ -21,6 +21,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import formats
+from pcapconv.argument_types import check_flags, check_functions, parse_words
 from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, refuse
 from pcapconv.errors import UsageError
 from pcapconv.formats.compressed_captures import plain_content
@@ -90,6 +91,8 @@ def normalize(
 
     Returns a `Report`. Raises a `PcapconvError`, as `convert` does.
     """
+    check_flags(force=force, fsync=fsync)
+    check_functions(progress=progress)
     target = output_of(source, target, arguments.get("to"), compress)
     settings = parse_normalize_arguments(name_of(target), **arguments)
     # The header of a pcap file is known only at the end.
@@ -198,6 +201,7 @@ def parse_normalize_arguments(
     """Check the arguments of `normalize`, for a target of this name, and return the settings. Raises UsageError for
     arguments that are invalid or contradict each other."""
     check_on_loss(on_loss)
+    check_flags(sort=sort, mask_time=mask_time, strict=strict, keep_snaplen=keep_snaplen)
     kept, stripped = _parse_kinds("keep", keep), _parse_kinds("strip", strip)
     both = sorted(kept & stripped)
     if both:
@@ -209,7 +213,7 @@ def parse_normalize_arguments(
 
 
 def _parse_kinds(name: str, texts: Sequence[str]) -> frozenset[str]:
-    kinds = frozenset(kind for text in ([texts] if isinstance(texts, str) else texts) for kind in text.split(","))
+    kinds = frozenset(parse_words(name, texts))
     for kind in sorted(kinds):
         if kind not in STRIP_KINDS:
             raise UsageError(f"{argument(name, kind)}: the kinds are {', '.join(STRIP_KINDS)}", option=name)

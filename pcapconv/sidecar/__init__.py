@@ -44,6 +44,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import formats
+from pcapconv.argument_types import parse_path
 from pcapconv.errors import UsageError
 from pcapconv.io.paths import SIDECAR_SUFFIX, STDIO, Readable, Writable, comparable_path, is_file_at
 from pcapconv.io.source import Source
@@ -80,7 +81,7 @@ def parse_sidecar_arguments(
 ) -> SidecarSettings:
     """Check the caller's arguments, at least one of which is given, and return the settings. Messages call the argument
     with the file `named`. Raises UsageError for arguments that contradict each other."""
-    file = None if file is None else os.fspath(file)
+    file = None if file is None else parse_path(named, file)
     if file in ("", STDIO):
         raise UsageError(f"{argument(named, file)}: a sidecar is a file; name one", option=named)
     if beside and file is not None:

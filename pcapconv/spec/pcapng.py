@@ -95,6 +95,7 @@ IF_TSOFFSET = 14
 IF_HARDWARE = 15
 PACKET_FLAGS = 2  # epb_flags, and pack_flags of the obsolete block
 DIRECTIONS = {"in": 1, "out": 2}  # the lowest two bits of these flags
+FCS_LENGTH_IN_FLAGS = 0x1E0  # the bits of these flags that state the length of the frame check sequence
 PACKET_HASH = 3
 EPB_DROPCOUNT = 4
 

@@ -7,7 +7,7 @@ read have a code too if their EtherType or IP protocol number announces them, so
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 # Protocols whose headers the kernel reads.
 ETHERNET, SLL, NULL, PPP, PPPOE, VLAN, SERVICE_VLAN, MPLS, LLC = range(1, 10)
@@ -24,6 +24,14 @@ UNREAD = 1  # the next protocol is unknown, or its headers are not read
 FRAGMENTED = 2  # the next header is in another fragment, or what follows is only the beginning of a tunnel's packet
 CUT = 3  # the next header was not captured, or not to its end
 MALFORMED = 4  # a header contradicts itself, or the length of the header before it
+
+Ended = Literal["complete", "unread", "fragmented", "cut", "malformed"]
+ENDED_NAMES: tuple[Ended, ...] = ("complete", "unread", "fragmented", "cut", "malformed")  # by code
+
+# EtherTypes of network protocols, which are the values of `network_protocol` of HeaderColumns.
+TYPE_IPV4, TYPE_IPV6, TYPE_ARP, TYPE_RARP = 0x0800, 0x86DD, 0x0806, 0x8035
+TYPE_OF_IP = {4: TYPE_IPV4, 6: TYPE_IPV6}  # by version
+IP_VERSIONS = {ether_type: version for version, ether_type in TYPE_OF_IP.items()}
 
 MOST_IN_PATH = 16  # how many protocols of a packet `path` holds
 
@@ -54,9 +62,9 @@ _TABLE = (
     Protocol(SERVICE_VLAN, "ieee8021ad", "802.1ad", (0x88A8,)),
     Protocol(MPLS, "mpls", "MPLS", (0x8847, 0x8848)),
     Protocol(LLC, "llc", "LLC"),
-    Protocol(ARP, "arp", "ARP", (0x0806, 0x8035)),
-    Protocol(IPV4, "ip", "IPv4", (0x0800,)),
-    Protocol(IPV6, "ipv6", "IPv6", (0x86DD,)),
+    Protocol(ARP, "arp", "ARP", (TYPE_ARP, TYPE_RARP)),
+    Protocol(IPV4, "ip", "IPv4", (TYPE_IPV4,)),
+    Protocol(IPV6, "ipv6", "IPv6", (TYPE_IPV6,)),
     Protocol(HOP_BY_HOP, "ipv6.hopopts", "IPv6"),
     Protocol(ROUTING, "ipv6.routing", "IPv6"),
     Protocol(FRAGMENT, "ipv6.fraghdr", "IPv6"),

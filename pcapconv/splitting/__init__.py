@@ -29,6 +29,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal
 
 from pcapconv import formats
+from pcapconv.argument_types import check_flags, check_functions, is_one_of
 from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, open_secrets, separate_arguments
 from pcapconv.errors import UsageError
 from pcapconv.formats.output_compression import choose_compression
@@ -130,8 +131,13 @@ def split(
     """
     check_on_loss(on_loss)
     check_salvage(salvage=salvage, strict=strict)
+    check_flags(force=force, align=align, stop_early=stop_early, fsync=fsync)
+    check_flags(sidecar=sidecar, sidecar_secrets=sidecar_secrets)
+    check_functions(progress=progress, on_message=on_message)
     zone = argument_values.parse_timezone("timezone", options.get("timezone"))
-    naming = Template(os.fspath(template), (*FIELDS, by) if by in _BY_HEADERS else FIELDS, zone)
+    fields = (*FIELDS, by) if is_one_of(by, _BY_HEADERS) else FIELDS
+    needed = {name: argument("by", name) for name in _BY_HEADERS if name not in fields}
+    naming = Template(os.fspath(template), fields, zone, needed=needed)
     format_name = formats.target_format(naming.text, to)
     make_splitter = _splitter_maker(max_packets, max_bytes, interval, zone if align else None, by)
     most = MOST_PARTS if max_parts is None else argument_values.parse_count("max_parts", max_parts)
@@ -219,8 +225,8 @@ def _splitter_maker(
     if interval is not None:
         length = typed_values.duration("interval", interval, positive=True)
         return lambda parts: ByInterval(parts, length, align_to)
-    if by in _BY_HEADERS:
+    if is_one_of(by, _BY_HEADERS):
         return _BY_HEADERS[by]
-    if by not in KEYS:
+    if by is None or not is_one_of(by, KEYS):
         raise UsageError(f"{argument('by', by)}: must be one of {', '.join((*KEYS, *_BY_HEADERS))}", option="by")
     return lambda parts: open_splitter(parts, by)

@@ -219,7 +219,7 @@ def _count_cut_times(batch: PacketBatch) -> int:
     """How many packets have a time with digits finer than a nanosecond."""
     fine = {
         number: (interface.ticks_per_second, interface.time_offset)
-        for number, interface in enumerate(batch.interfaces)
+        for number, interface in ((each, batch.interfaces[each]) for each in set(batch.columns.interface[: batch.rows]))
         if timestamps.NANOSECONDS % interface.ticks_per_second and not interface.time_error
     }
     if not fine:

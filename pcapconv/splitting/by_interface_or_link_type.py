@@ -60,6 +60,9 @@ class ByInterfaceKey(MaskSplitter):
         key = self._key_of(batch.interfaces[columns.interface[row]])
         self._set_entries(self._table_interfaces, NEVER)
         self._table_interfaces = self._interfaces_by_key[key]
+        if len(self._table_interfaces) > batch.rows:  # a section may have an interface for each packet
+            used = (batch.interfaces[number] for number in set(columns.interface[: batch.rows]))
+            self._table_interfaces = [interface for interface in used if self._key_of(interface) == key]
         self._set_entries(self._table_interfaces, ALWAYS)
         return self._part_of(key), self._table
 

@@ -23,7 +23,6 @@ from typing import Any
 from pcapconv.errors import UsageError
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import (
-    FCS_LENGTH_IN_FLAGS,
     INNER_LINK_TYPES,
     OPTIONS_CHANGE,
     TARGETS,
@@ -33,6 +32,7 @@ from pcapconv.kernels.contract import (
 from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.spec import ByteOrder, bodies, option_lists
 from pcapconv.spec.pcapng import (
+    FCS_LENGTH_IN_FLAGS,
     IF_FCSLEN,
     INTERFACE_STATISTICS,
     OBSOLETE_PACKET,

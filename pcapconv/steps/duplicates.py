@@ -16,6 +16,7 @@ from array import array
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from pcapconv.header_columns import HeaderColumns, LinkTypes
 from pcapconv.io.scratch_log import ScratchLog
 from pcapconv.kernels import choose
 from pcapconv.report import MOST_LISTED, Repeat
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from fractions import Fraction
 
-    from pcapconv.header_columns import HeaderColumns
     from pcapconv.model import Columns, Interface, PacketBatch
 
 MOST_PACKETS = 2**20  # how many packets are held at most
@@ -205,12 +205,13 @@ class _LinkLayers:
 
     def __init__(self) -> None:
         self._headers: HeaderColumns | None = None
+        self._link_types = LinkTypes()
 
     def without(self, batch: PacketBatch) -> Columns:
         """The columns of a batch without the link layers of packets, see the kernel `skip_link_layers`."""
         self._headers = batch.headers(*_HEADERS, into=self._headers)
         columns = batch.columns.with_copies(batch.rows, "data_at", "captured_length", "original_length", "interface")
-        link_types = array("Q", [interface.link_type for interface in batch.interfaces])
+        link_types = self._link_types.of(batch.interfaces)
         choose().skip_link_layers(columns, batch.rows, self._headers, link_types)
         return columns
 

@@ -35,6 +35,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypedDict
 
+from pcapconv.argument_types import check_flags
 from pcapconv.errors import UsageError
 from pcapconv.io.paths import STDIO
 from pcapconv.io.read_write import write_all, writing
@@ -399,6 +400,7 @@ def check_names(given: Iterable[str], arguments: Iterable[str]) -> None:
 def _check_types(step_arguments: StepArguments) -> None:
     """Raise TypeError for a name that is no argument, as Python does, and UsageError for a value of the wrong type."""
     check_names(step_arguments, StepArguments.__annotations__)
+    check_flags(**{name: value for name, value in step_arguments.items() if name in _FLAGS})
     for name, value in step_arguments.items():
         if value is None or name in _FLAGS or name in _LISTS or (name == "set_time" and isinstance(value, Mapping)):
             continue

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from pcapconv.argument_types import check_flags, check_functions
 from pcapconv.arrow import pyarrow_for
 from pcapconv.arrow.column_names import parse_columns
 from pcapconv.conversion import ConversionSettings, make_plan
@@ -46,6 +47,7 @@ def write_table(
     target: Writable,
     *,
     columns: Sequence[str] | str | None = None,
+    inner: bool = False,
     to: str | None = None,
     force: bool = False,
     strict: bool = False,
@@ -63,8 +65,9 @@ def write_table(
     * `source`: a path, `-` for stdin, or a binary file object, which stays open.
     * `target`: a path, `-` for stdout, or a binary file object, which stays open. If it is a directory, the output gets
       the source's name in this directory, with the suffix of `to`. It is never the capture itself.
-    * `columns`: the names of the columns, in their order: a sequence, or text with commas; None for all but `data`,
-      `link_type` and `section`. The page `docs/how-to/tables.md` describes each.
+    * `columns`: the names of the columns, in their order: a sequence, or text with commas; None for the default ones.
+      The page `docs/how-to/tables.md` describes each.
+    * `inner`: columns of headers are about the innermost packets of tunnels.
     * `to`: `"parquet"`, `"arrow"` (a file of Arrow, also called Feather) or `"arrows"` (a stream of Arrow); None for
       the one that the target's suffix names.
     * `force`, `strict`, `fractions`, `salvage`, `stop_early`, `in_order`, `fsync`, `progress`, `on_message`: as for
@@ -74,6 +77,8 @@ def write_table(
     Returns a `Report`, in which names, secrets and other metadata that no column holds do not count as losses. Raises a
     `PcapconvError`: TargetError for a time that nanoseconds in 64 bits cannot hold, and what `convert` raises.
     """
+    check_flags(force=force, fsync=fsync, inner=inner)
+    check_functions(progress=progress, on_message=on_message)
     chosen = parse_columns(columns)
     target = output_of(source, target, to, "none")
     kind = table_format(target, to)
@@ -91,7 +96,7 @@ def write_table(
         opened = stack.enter_context(open_source(source, fractions=fractions, salvage=salvage))
         conversion = stack.enter_context(TableConversion(opened, settings, plan))
         conversion.survey()
-        sink = TableSink(open_target(target, force=force, whole=strict), kind, chosen)
+        sink = TableSink(open_target(target, force=force, whole=strict), kind, chosen, inner=inner)
         conversion.write_to(sink)
         report = conversion.run()
         conversion.commit()
@@ -102,6 +107,7 @@ def read_table(
     source: Readable,
     columns: Sequence[str] | str | None = None,
     *,
+    inner: bool = False,
     strict: bool = False,
     fractions: str | None = None,
     salvage: bool = False,
@@ -114,12 +120,14 @@ def read_table(
     pyarrow (extra `table`). `Capture.to_arrow` reads a capture that is larger than memory.
 
     * `source`: a path, `-` for stdin, or a binary file object, which stays open.
-    * `columns`, `strict`, `fractions`, `salvage`, `stop_early`, `in_order`, `progress` and `selecting`: as for
+    * `columns`, `inner`, `strict`, `fractions`, `salvage`, `stop_early`, `in_order`, `progress` and `selecting`: as for
       `write_table`.
 
     Damage is a `UserWarning`, and everything that can be read is returned; with `strict`, damage is a DamageError.
     Raises what `write_table` raises.
     """
+    check_flags(inner=inner)
+    check_functions(progress=progress)
     chosen = parse_columns(columns)
     plan = _plan(selecting, strict=strict, salvage=salvage, stop_early=stop_early, in_order=in_order)
     pyarrow = pyarrow_for("a table")
@@ -131,7 +139,7 @@ def read_table(
         opened = stack.enter_context(open_source(source, fractions=fractions, salvage=salvage))
         conversion = stack.enter_context(TableConversion(opened, settings, plan))
         conversion.survey()
-        sink = MemorySink(chosen)
+        sink = MemorySink(chosen, inner=inner)
         conversion.write_to(sink)
         report = conversion.run()
     _warn(report)
@@ -155,6 +163,7 @@ def _plan(
     """Check the arguments, and return the plan that selects packets. Raises TypeError for a name that is no argument,
     as Python does, and UsageError."""
     check_salvage(salvage=salvage, strict=strict)
+    check_flags(stop_early=stop_early)
     check_names(selecting, SelectingArguments.__annotations__)
     steps: Any = selecting
     return make_plan(steps, stop_early=stop_early, in_order=in_order)

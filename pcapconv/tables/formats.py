@@ -10,13 +10,17 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple, Protocol
 
+from pcapconv.argument_types import is_one_of
 from pcapconv.errors import UsageError
+from pcapconv.header_columns import HeaderColumns
 from pcapconv.io.paths import STDIO, Writable, name_of
 from pcapconv.wording import argument
 
 _GROUP_ROWS = 2**20  # of a row group of Parquet, unless it has as many bytes as the next number says
 _GROUP_BYTES = 2**26
-_WITH_DICTIONARY = ["captured_length", "original_length", "interface_id", "interface", "direction", "link_type"]
+_OF_FEW_VALUES = ["captured_length", "original_length", "interface_id", "interface", "direction", "link_type"]
+_OF_MANY_VALUES = {"tcp_sequence", "tcp_acknowledgement", "fragment_id"}
+_WITH_DICTIONARY = [*_OF_FEW_VALUES, *(name for name in HeaderColumns.FIELDS if name not in _OF_MANY_VALUES)]
 _WITH_DIFFERENCES = ["number", "time"]  # which takes a fifth of the space, and less time than zstd alone
 _COMPRESSION = "zstd"
 
@@ -42,7 +46,7 @@ def table_format(target: Writable, to: str | None) -> TableFormat:
     """Return the kind of file that `to` names, or else the suffix of the target. Raises UsageError if neither does."""
     names = [kind.name for kind in TABLE_FORMATS]
     if to is not None:
-        found = next((kind for kind in TABLE_FORMATS if kind.name == to), None)
+        found = next((kind for kind in TABLE_FORMATS if is_one_of(to, [kind.name])), None)
         if found is None:
             raise UsageError(f"{argument('to', to)}: must be {', '.join(names[:-1])} or {names[-1]}", option="to")
         return found

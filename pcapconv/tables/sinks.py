@@ -62,10 +62,11 @@ class TableSink(FileSink):
 
     can_start_again = False
 
-    def __init__(self, target: Target, kind: TableFormat, columns: Sequence[str]) -> None:
+    def __init__(self, target: Target, kind: TableFormat, columns: Sequence[str], *, inner: bool) -> None:
         super().__init__(target)
         self._kind = kind
         self._columns = columns
+        self._inner = inner
         self._names = InterfaceNames() if kind.one_dictionary and "interface" in columns else None
         self._file: _OutputFile | None = None
         self._table_writer: _TableWriter | None = None
@@ -74,8 +75,11 @@ class TableSink(FileSink):
         """See `Sink.begin_run`."""
         self._output = BufferedOutput(self.target)
         self._file = _OutputFile(self._output)
-        batches = RecordBatches(self._columns, self._names)
-        writer = open_writer(self._kind, batches.schema, self._file, deltas=not self.can_start_again)
+        batches = RecordBatches(self._columns, self._names, inner=self._inner)
+        deltas = not self.can_start_again
+        writer = open_writer(self._kind, batches.schema, self._file, deltas=deltas)
+        if self._names is not None:
+            self._names.never_empty = deltas
         self._table_writer = _TableWriter(batches, writer, self._output, self._names, restarts=self.can_start_again)
         return self._table_writer
 
@@ -155,14 +159,15 @@ class _TableWriter:
 class MemorySink(NoSink):
     """A sink that keeps the record batches of the last run."""
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], *, inner: bool) -> None:
         self._columns = columns
+        self._inner = inner
         self.record_batches: list[Any] = []
         self.schema: Any = None
 
     def begin_run(self, settings: WriterSettings, *, hashed: bool) -> _MemoryWriter:  # noqa: ARG002
         """See `Sink.begin_run`."""
-        batches = RecordBatches(self._columns)
+        batches = RecordBatches(self._columns, inner=self._inner)
         self.schema, self.record_batches = batches.schema, []
         return _MemoryWriter(batches, self.record_batches)
 

@@ -355,6 +355,27 @@ SINGLE = [
         (("again.pcapng",),),
         first="split mixed.pcapng out/{stem}-{link_type}.pcap --by link-type --sidecar",
     ),
+    Command(
+        "table",
+        "table in.pcap out/x.parquet --columns number,time,data,source_address,last_protocol",
+        KEEP | {"in.pcap": plain(LARGE)},
+        (("out/x.parquet",),),
+        folder="out",
+    ),
+    Command(
+        "table-force",
+        "table in.pcapng out/x.arrow --report report.json --force",
+        {"in.pcapng": plain(RICH)} | old("out/x.arrow", "report.json"),
+        (("out/x.arrow",),),
+        later="report.json",
+        folder="out",
+    ),
+    Command(
+        "table-to-stdout",
+        "table in.pcap - --to arrows --columns number,data,source_mac",
+        {"in.pcap": plain(LARGE)},
+        (("stdout",),),
+    ),
 ]
 
 BATCHES = [

@@ -6,7 +6,11 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from pcapconv.arrow.column_names import COLUMNS as COLUMNS_OF_TABLES
+from pcapconv.listing.columns import COLUMNS
+from pcapconv.listing.times import TIMES as TIMES_OF_LINES
 from pcapconv.normalizing.normal_form import KEPT
+from pcapconv.steps.plan import SelectingArguments
 from pcapconv.steps.strip import NARROW_KINDS, STRIP_KINDS
 
 Options = dict[str, Any]
@@ -59,6 +63,8 @@ STEP_CHOICES: dict[str, list[Any]] = {
     "strip": [[kind] for kind in STRIP_KINDS + NARROW_KINDS] + [list(STRIP_KINDS), list(NARROW_KINDS)],
 }
 
+SELECTING_CHOICES = sorted(STEP_CHOICES.keys() & SelectingArguments.__annotations__)
+
 
 def _steps(random: Random, most: int = 3) -> Options:
     names = random.sample(sorted(STEP_CHOICES), random.randint(0, most))
@@ -76,6 +82,18 @@ def _some(random: Random, **values: Any) -> Options:
 
 def _read(random: Random) -> Options:
     return _some(random, strict=True)
+
+
+def _info(random: Random) -> Options:
+    return _some(random, timezone=["UTC", "America/St_Johns"], filter=["ip or arp", "tcp port 80"])
+
+
+def _show(random: Random) -> Options:
+    selecting = {name: values for name, values in STEP_CHOICES.items() if name in SelectingArguments.__annotations__}
+    names = random.sample(sorted(selecting), random.randint(0, 2)) if not random.randrange(3) else []
+    chosen = {name: random.choice(selecting[name]) for name in names}
+    columns = random.sample(sorted(COLUMNS), random.randint(1, 6))
+    return chosen | _some(random, time=list(TIMES_OF_LINES), inner=True, columns=[columns])
 
 
 def _convert(random: Random) -> Options:
@@ -137,8 +155,18 @@ def _batch(random: Random) -> Options:
     return _convert(random)
 
 
+def _table(random: Random) -> Options:
+    columns = random.sample(sorted(COLUMNS_OF_TABLES), random.choice([1, 3, 10, len(COLUMNS_OF_TABLES)]))
+    names = random.sample(SELECTING_CHOICES, 2) if not random.randrange(3) else []
+    selecting = {name: random.choice(STEP_CHOICES[name]) for name in names}
+    to = random.choice(["parquet", "arrow", "arrows"])
+    return {"to": to, "columns": columns, **_some(random, strict=True, inner=True), **selecting}
+
+
 CHOICES: dict[str, Callable[[Random], Options]] = {
     "read": _read,
+    "info": _info,
+    "show": _show,
     "convert": _convert,
     "merge": _merge,
     "normalize": _normalize,
@@ -147,4 +175,5 @@ CHOICES: dict[str, Callable[[Random], Options]] = {
     "sidecar": _sidecar,
     "restore": _restore,
     "batch": _batch,
+    "table": _table,
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import json
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -11,6 +13,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from tabling import looped
 
 import pcapconv
 from fuzz.case import Case
@@ -157,6 +160,49 @@ def _of_read(case: Case, outcome: Outcome, runner: Runner) -> None:
         hold("packets of open and of convert", packets, converted.report["packets_read"])
 
 
+def _of_info(case: Case, outcome: Outcome, runner: Runner) -> None:
+    if outcome.error:
+        return
+    report = outcome.report
+    if not case.options.get("filter"):
+        read = runner(Case("read", {}, case.captures), Route())
+        packets = sum("data" in item for item in read.report["items"] if isinstance(item, dict))
+        hold("packets of info and of open", report["packets"], packets)
+    for table in ("talkers", "protocols"):
+        _sound_table(f"{table} of info", report[table], report["packets"])
+    for kind in ("ip", "tcp", "udp"):
+        _sound_table(f"conversations of info, {kind}", report["conversations"][kind], report["packets"])
+
+
+def _sound_table(what: str, table: dict[str, Any], packets: int) -> None:
+    """Each entry of a table has packets; without packets there is none."""
+    for entry in table["entries"]:
+        hold(f"{what}: entries with packets", entry["packets"] > 0, True)
+    if not packets:
+        hold(f"{what}: of no packets", table["entries"], [])
+
+
+def _of_show(case: Case, outcome: Outcome, runner: Runner) -> None:
+    """Each form has all packets, and nothing that a terminal obeys."""
+    if outcome.error:
+        return
+    counts = {name: report["packets_written"] for name, report in outcome.report.items()}
+    texts = {name: content.decode() for name, content in outcome.files.items()}
+    for text in texts.values():
+        hold("text is printable", [each for each in text.split("\n") if not each.isprintable()], [])
+    objects = [json.loads(line) for line in texts["json"].splitlines()]
+    rows = list(csv.reader(io.StringIO(texts["csv"])))
+    hold("packets in each form", set(counts.values()), {len(objects)})
+    hold("packets in CSV", len(rows) - 1, len(objects))
+    if "number" in rows[0]:
+        numbers = [row[rows[0].index("number")] for row in rows[1:]]
+        hold("numbers in both forms", numbers, [str(each["number"]) for each in objects])
+    if case.options.keys() <= {"time", "inner", "columns"}:
+        converted = runner(Case("convert", {"to": suffix(case.captures[0])}, case.captures), Route())
+        if not converted.error:
+            hold("packets of show and of convert", len(objects), converted.report["packets_read"])
+
+
 def _of_convert(case: Case, outcome: Outcome, runner: Runner) -> None:
     if not case.options.get("strict"):
         _strict_agrees(case, outcome, runner)
@@ -278,11 +324,28 @@ def _of_split(case: Case, outcome: Outcome, runner: Runner) -> None:
     hold("sizes of the parts", sorted(size for _, size in sizes), sorted(map(len, parts)))
     for part, content in zip(report["parts"], parts):
         _reads_back(content, part["packets"], "a part")
+        if case.options.get("by") in ("flow", "host"):
+            _of_one_flow(case.options["by"], content)
     if not case.options.keys() & SELECTING and case.options.get("by") != "host":  # which writes packets twice
         hold("packets are all written", report["packets_written"], report["packets_read"])
     undamaged = not (report["damage"] or report["losses"] or case.options.keys() & STEPS)
     if "joined" in outcome.files and undamaged and report["source_format"] == "pcapng":
         hold("joined again", outcome.files["joined"], case.captures[0])
+
+
+def _of_one_flow(by: str, content: bytes) -> None:
+    """The packets of a part of a flow have the same two addresses; those of a host have one in common."""
+    ends: list[frozenset[object]] = []
+    with pcapconv.open(io.BytesIO(content)) as capture:
+        for packet in capture:
+            headers = packet.headers
+            is_ip = headers.network_protocol in (0x0800, 0x86DD) and headers.destination_address is not None
+            found = (headers.source_address, headers.destination_address) if is_ip else (None, None)
+            ends.append(frozenset((headers.network_protocol if is_ip else 0, each) for each in found))
+    if by == "flow":
+        hold("one flow in a part", len(set(ends)) <= 1, True, ends)
+    else:
+        hold("one host in a part", not ends or bool(frozenset.intersection(*ends)), True, ends)
 
 
 def _of_sidecar(case: Case, outcome: Outcome, runner: Runner) -> None:
@@ -312,12 +375,37 @@ def _of_batch(case: Case, outcome: Outcome, runner: Runner) -> None:
         hold("errors of batch and convert", line["error"], alone.get("error"))
         if "written" in alone:
             hold("files of batch and convert", outcome.files[Path(line["target"]).name], alone["written"])
-            for name in ("packets_read", "packets_written", "losses", "left_out"):
+            for name in ("packets_written", "losses", "left_out"):
                 hold(f"{name} of batch and convert", line[name], alone[name])
+            if alone["read_until"] is None:
+                hold("packets_read of batch and convert", line["packets_read"], alone["packets_read"])
+            else:  # a batch reads on, for the digest of the whole capture
+                hold("a batch reads on", line["packets_read"] >= alone["packets_read"], True)
+
+
+def _of_table(case: Case, outcome: Outcome, runner: Runner) -> None:
+    if not case.options.get("strict"):
+        _strict_agrees(case, outcome, runner)
+    if outcome.error:
+        return
+    found, columns, inner = outcome.report["in_file"], case.options["columns"], case.options.get("inner", False)
+    hold("tables in memory and in files", outcome.report["in_memory"], found)
+    hold("a row for each packet", len(found), outcome.report["packets_written"])
+    steps = {name: value for name, value in case.options.items() if name in STEPS}
+    capture = case.captures[0]
+    if steps:
+        selected = runner(Case("convert", {"to": "pcapng", **steps}, case.captures), Route())
+        hold("no error of a conversion that selects the same", selected.error, "")
+        capture = selected.files["out"]
+        columns = [name for name in columns if name != "number"]
+    expected = looped(capture, columns, inner=inner)
+    hold("rows and packets", [{name: row[name] for name in columns} for row in found], expected)
 
 
 INVARIANTS: dict[str, Callable[[Case, Outcome, Runner], None]] = {
     "read": _of_read,
+    "info": _of_info,
+    "show": _of_show,
     "convert": _of_convert,
     "merge": _of_merge,
     "normalize": _of_normalize,
@@ -326,6 +414,7 @@ INVARIANTS: dict[str, Callable[[Case, Outcome, Runner], None]] = {
     "sidecar": _of_sidecar,
     "restore": _of_restore,
     "batch": _of_batch,
+    "table": _of_table,
 }
 
 

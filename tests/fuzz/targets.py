@@ -6,13 +6,18 @@ it takes, and in `invariants` what must hold of its outcomes.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import pytest
+from tabling import read_file, rows
 
 import pcapconv
 from fuzz.case import Case
@@ -21,6 +26,9 @@ from pcapconv import Damage, Interface, Notice, PacketBatch, PcapconvError, Repo
 from pcapconv.describing.traffic import Traffic, TrafficTables
 from pcapconv.headers import Headers
 from pcapconv.json_form import plain
+from pcapconv.listing import Form, list_packets
+from pcapconv.listing.lines import TextLines
+from pcapconv.listing.records import CsvLines, JsonLines
 from pcapconv.time_zones import UTC
 
 SIDECAR = "out.pcap.meta.json"
@@ -129,6 +137,34 @@ def _packet(packet: Any) -> dict[str, Any]:
     return said
 
 
+def info(case: Case, route: Route, folder: Path) -> Outcome:
+    """`pcapconv.info`, with all of its tables. What pcap would lose is left out: a pipe cannot begin again, and says
+    so."""
+    tables: Any = {"conversations": True, "protocols": True, "talkers": True}
+    found = pcapconv.info(_in(case, route, folder), hash=True, **tables, **case.options).as_dict()
+    assert route.compressed or found["sha256"] == hashlib.sha256(case.captures[0]).hexdigest()
+    kept = found.keys() - {"file", "bytes", "compression", "sha256", "to_pcap"}
+    return Outcome("", {}, {name: found[name] for name in sorted(kept)})
+
+
+def show(case: Case, route: Route, folder: Path) -> Outcome:
+    """`pcapconv show` in each of its forms."""
+    options = dict(case.options)
+    columns = options.pop("columns", None)
+    forms: dict[str, Form] = {
+        "text": TextLines(columns, dump=True),
+        "json": JsonLines(columns),
+        "csv": CsvLines(columns),
+    }
+    files, reports = {}, {}
+    for name, form in forms.items():
+        pieces: list[str] = []
+        report = list_packets(_in(case, route, folder), form, pieces.append, lambda: None, **options)
+        files[name] = "".join(pieces).encode()
+        reports[name] = _reported(report)
+    return Outcome("", files, reports)
+
+
 # ---------------------------------------------------------------- writing
 
 
@@ -210,6 +246,26 @@ def restore(case: Case, route: Route, folder: Path) -> Outcome:
     return Outcome("", {"out": written(target)}, {**_reported(report), "opened": count})
 
 
+# ---------------------------------------------------------------- tables
+
+
+def table(case: Case, route: Route, folder: Path) -> Outcome:
+    """The rows of `pcapconv.write_table` and `pcapconv.read_table`. Their bytes depend on how many rows a record batch
+    has, which the window decides here."""
+    target = open_target(route, folder / "out")
+    with pytest.MonkeyPatch.context() as patch:
+        if route.window:
+            for module in ("builders", "interfaces", "record_batches"):
+                patch.setattr(f"pcapconv.arrow.{module}.MOST_ROWS", route.window // 30)
+        report = pcapconv.write_table(_in(case, route, folder), target, **case.options)
+        options = {name: value for name, value in case.options.items() if name != "to"}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of damage
+            in_memory = rows(pcapconv.read_table(_in(case, route, folder), **options))
+    in_file = rows(read_file(written(target), case.options["to"]))
+    return Outcome("", {}, {**_reported(report), "in_file": in_file, "in_memory": in_memory})
+
+
 # ---------------------------------------------------------------- batches
 
 
@@ -260,6 +316,8 @@ def _alone(source: Path, target: Path, options: dict[str, Any]) -> dict[str, Any
 
 TARGETS: dict[str, Callable[[Case, Route, Path], Outcome]] = {
     "read": read,
+    "info": info,
+    "show": show,
     "convert": convert,
     "normalize": normalize,
     "merge": merge,
@@ -268,4 +326,5 @@ TARGETS: dict[str, Callable[[Case, Route, Path], Outcome]] = {
     "sidecar": sidecar,
     "restore": restore,
     "batch": batch,
+    "table": table,
 }

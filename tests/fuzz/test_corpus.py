@@ -3,7 +3,9 @@
 from pathlib import Path
 from random import Random
 
+import protocols
 import pytest
+from wire import LITTLE, In
 
 import pcapconv
 from fuzz import findings, targets
@@ -88,3 +90,35 @@ def test_a_broken_promise_is_a_finding(
 
     monkeypatch.setitem(TARGETS, "convert", convert)
     assert noticed(WEB) == what
+
+
+@pytest.mark.parametrize(
+    ("files", "what"),
+    [
+        ({"text": b"\x1b[2J\n"}, "text is printable"),
+        ({"csv": b"number\n"}, "packets in CSV"),
+        ({"json": b""}, "packets in each form"),
+    ],
+)
+def test_a_broken_listing_is_a_finding(files: dict[str, bytes], what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def show(case: Case, route: Route, folder: Path) -> Outcome:
+        outcome = targets.show(case, route, folder)
+        return outcome._replace(files=outcome.files | files)
+
+    monkeypatch.setitem(TARGETS, "show", show)
+    assert noticed(Case("show", {}, WEB.captures)) == what
+
+
+@pytest.mark.parametrize("by", ["flow", "host"])
+def test_a_part_with_packets_of_others_is_a_finding(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    packets = [protocols.ipv4(17, protocols.udp()), protocols.ipv6(17, protocols.udp())]
+    whole = In(LITTLE).section_header() + In(LITTLE).interface(101)
+    whole += b"".join(In(LITTLE).enhanced_packet(0, 0, data) for data in packets)
+
+    def split(case: Case, route: Route, folder: Path) -> Outcome:
+        outcome = targets.split(case, route, folder)
+        parts = [{"packets": len(packets), "bytes": len(whole)}]
+        return Outcome("", {"1": whole}, outcome.report | {"parts": parts, "packets_written": len(packets)})
+
+    monkeypatch.setitem(TARGETS, "split", split)
+    assert noticed(Case("split", {"by": by, "to": "pcapng"}, (whole,))) == f"one {by} in a part"

@@ -110,7 +110,8 @@ _SHOWN = (
         DIFF,
         "N",
         example="100",
-        manual="Show the first N packets that differ. Default: 10.",
+        manual="Show the first N packets that differ, each with its line of `show`: time, addresses, protocol, "
+        "essence, length. Default: 10.",
     ),
     Option(
         "as_json",
@@ -119,8 +120,8 @@ _SHOWN = (
         SHOWN,
         DIFF,
         flag_name="json",
-        manual="Print JSON instead of text: each difference with the packet's number in A and in B, and both values of "
-        "what differs. There are as many as `--show` allows, at most 1000.",
+        manual="Print JSON instead of text: each difference with the packet's number in A and in B, what the packet is "
+        "about, and both values of what differs. There are as many as `--show` allows, at most 1000.",
         page="reference/json#diff---json",
     ),
     Option(

@@ -234,7 +234,7 @@ _SELECTED = (
     Option(
         "dedup_skip",
         "text",
-        "For --dedup: leave the first N bytes out",
+        "For --dedup: leave out N bytes, or link-layer",
         SELECTED,
         SELECTING,
         "N",

@@ -70,6 +70,7 @@ from pcapconv.kernels.interpreted.selecting import (
     rows_with_metadata,
 )
 from pcapconv.kernels.interpreted.tables import (
+    copy_addresses,
     copy_comments,
     copy_data,
     copy_directions,
@@ -93,6 +94,7 @@ __all__ = [
     "TrafficTable",
     "argsort",
     "clear_numbers",
+    "copy_addresses",
     "copy_comments",
     "copy_data",
     "copy_directions",

@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pcapconv.columns import Columns
+    from pcapconv.header_columns import HeaderColumns
 
 
 def check_columns(columns: Columns, rows: int) -> None:
     """Raise ValueError for columns of another type or of fewer than `rows`, and for negative `rows`."""
     for name, typecode in columns.TYPECODES.items():
-        column = getattr(columns, name)
-        if column.typecode != typecode or not 0 <= rows <= len(column):
-            raise ValueError(f"column {name} is not {rows} values of type {typecode}")
+        check_column(columns, name, typecode, rows)
+
+
+def check_column(columns: Columns | HeaderColumns, name: str, typecode: str, count: int) -> None:
+    """Raise ValueError for a column of another type or of fewer than `count` values, and for a negative `count`."""
+    column = getattr(columns, name)
+    if column.typecode != typecode or not 0 <= count <= len(column):
+        raise ValueError(f"column {name} is not {count} values of type {typecode}")
 
 
 def check_table(table: array[int], least: int) -> None:

@@ -12,17 +12,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv.kernels.contract import (
     DECAPSULATED,
-    FCS_LENGTH_IN_FLAGS,
     INNER_LINK_TYPES,
     OPTIONS_CHANGE,
-    PACKET_FLAGS,
-    PACKET_HASH,
     TARGETS,
     TUNNEL_COUNTS,
     UNDECLARED,
 )
 from pcapconv.kernels.interpreted.checks import check_columns, check_table
 from pcapconv.kernels.interpreted.headers import outermost_tunnel
+from pcapconv.spec.pcapng import FCS_LENGTH_IN_FLAGS, PACKET_FLAGS, PACKET_HASH
 
 if TYPE_CHECKING:
     from typing import Literal

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from array import array
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from pcapconv.header_columns import HeaderColumns
 from pcapconv.kernels.contract import FRAGMENT_DISTANCE, MOST_DATAGRAMS, NO_GROUP, PACKET_COST, WAITING
 from pcapconv.kernels.interpreted.checks import check_columns, check_table
+from pcapconv.spec.protocols import IP_VERSIONS
 
 if TYPE_CHECKING:
     from pcapconv.columns import Columns
@@ -17,7 +19,6 @@ _ADDRESSES = 1 << _BITS["source_address"] | 1 << _BITS["destination_address"] | 
 _PORTS = 1 << _BITS["source_port"] | 1 << _BITS["destination_port"]
 _FRAGMENT = 1 << _BITS["fragment_id"] | 1 << _BITS["fragment_offset"] | 1 << _BITS["network_at"]
 _PROTOCOL = 1 << _BITS["ip_protocol"]
-_VERSIONS = {0x0800: 4, 0x86DD: 6}  # by EtherType
 _PROTOCOL_AT = 9  # in a header of IPv4
 
 _End = tuple[bytes, int | None]  # an address, and a port
@@ -57,7 +58,7 @@ class FlowTable:
         self._numbers: dict[_Key, int] = {}
         self._directions: list[bool] = []  # by number - 1, whether the first packet went to the lower end
         self._keys: list[_Key] = []  # by number - 1
-        self._datagrams: dict[tuple[object, ...], int] = {}  # flows, or numbers that wait
+        self._datagrams = OrderedDict[tuple[object, ...], int]()  # flows, or numbers that wait
         self._waiting: dict[int, _Waiting] = {}
         self._next_waiting = WAITING
 
@@ -193,7 +194,7 @@ class FlowTable:
     def _note(self, datagram: tuple[object, ...], number: int) -> None:
         """Note the flow of a datagram, or a number that waits, and forget the oldest datagram if there are too many."""
         if datagram not in self._datagrams and len(self._datagrams) == MOST_DATAGRAMS:
-            del self._datagrams[next(iter(self._datagrams))]
+            self._datagrams.popitem(last=False)
         self._datagrams[datagram] = number
 
 
@@ -225,7 +226,7 @@ def _version(headers: HeaderColumns, row: int) -> int:
     """The version of IP of a packet whose addresses were captured; else 0."""
     if headers.present[row] & _ADDRESSES != _ADDRESSES:
         return 0
-    return _VERSIONS.get(headers.network_protocol[row], 0)
+    return IP_VERSIONS.get(headers.network_protocol[row], 0)
 
 
 def _address(column: array[int], row: int) -> bytes:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from pcapconv.header_columns import HeaderColumns
 from pcapconv.kernels.interpreted.checks import check_columns, check_table
+from pcapconv.spec.protocols import TYPE_ARP, TYPE_IPV4, TYPE_IPV6, TYPE_RARP
 
 if TYPE_CHECKING:
     from pcapconv.columns import Columns
 
 _BITS = HeaderColumns.BITS
 _NETWORK = 1 << _BITS["network_at"]
-_IP, _ARP = (0x0800, 0x86DD), (0x0806, 0x8035)  # EtherTypes
+_IP, _ARP = (TYPE_IPV4, TYPE_IPV6), (TYPE_ARP, TYPE_RARP)
 _ETHERNET = 1  # a link type
 _ETHER_TYPE_AT, _TAG = 12, 4  # bytes of MAC addresses, and of a VLAN tag
 

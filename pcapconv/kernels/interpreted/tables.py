@@ -9,20 +9,25 @@ Strategy: options are read one after the other, as `spec.option_lists` reads the
 from __future__ import annotations
 
 from array import array
+from functools import lru_cache
 from itertools import accumulate
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from pcapconv.kernels.interpreted.checks import check_array, check_columns, check_place
+from pcapconv.kernels.interpreted.checks import check_array, check_column, check_columns, check_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pcapconv.columns import Columns
+    from pcapconv.header_columns import HeaderColumns
 
 _COMMENT, _FLAGS = 1, 2
 _ENTRY = {True: Struct(">HH"), False: Struct("<HH")}
 _MOST_OFFSET = 2**31 - 1
+_MOST_ADDRESS = 39  # bytes of the text of an address
+_BEFORE_IPV4 = bytes(10) + b"\xff\xff"  # in an address of IPv6 that holds one of IPv4
+_IPV6 = 0x86DD  # an EtherType
 _MAX_INT64 = 2**63 - 1
 
 
@@ -94,6 +99,49 @@ def copy_directions(
                 direction = buffer[at + 3 if big else at] & 3 if length == 4 else 0
                 break
         out[row + index] = direction
+
+
+def copy_addresses(
+    headers: HeaderColumns, name: str, rows: int, out: bytearray, at: int, offsets: array[int], row: int
+) -> int:
+    """Write the texts of a column of addresses into `out` from `at` on, and where each row ends; return where the last
+    one does. A row without an address has an empty text. Addresses of IPv6 are written as in RFC 5952, those that hold
+    one of IPv4 as `::ffff:192.0.2.1`. Before a row is read, there must be room for 39 bytes."""
+    width = headers.FIELDS[name][1]
+    check_column(headers, "present", "Q", rows)
+    check_place(offsets, "i", row, rows + 1)
+    if width not in (6, 16):
+        raise ValueError(f"the column {name} has no addresses")
+    check_column(headers, name, "B", rows * width)
+    values: array[int] = getattr(headers, name)
+    if width == 16:
+        check_column(headers, "network_protocol", "H", rows)
+    if not 0 <= at <= len(out):
+        raise ValueError("outside the output")
+    for index in range(rows):
+        if min(len(out), _MOST_OFFSET) - at < _MOST_ADDRESS:
+            raise ValueError(f"no room for row {index}")
+        if headers.has(index, name):
+            value = values[width * index : width * (index + 1)].tobytes()
+            text = _address(value, width == 16 and headers.network_protocol[index] == _IPV6)
+            out[at : at + len(text)] = text
+            at += len(text)
+        offsets[row + index + 1] = at
+    return at
+
+
+@lru_cache(2**12)
+def _address(value: bytes, is_ipv6: bool) -> bytes:
+    if len(value) == 6:
+        return value.hex(":").encode()
+    ipv4 = ".".join(map(str, value[12:]))
+    if not is_ipv6:
+        return ipv4.encode()
+    if value[:12] == _BEFORE_IPV4:
+        return f"::ffff:{ipv4}".encode()
+    from ipaddress import IPv6Address  # a plain conversion starts without it
+
+    return str(IPv6Address(value)).encode()
 
 
 def copy_comments(

@@ -10,9 +10,10 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Any
 
-from pcapconv.kernels.contract import EXACT_SCALE, IP_4, IP_6, SIMPLE, TRAFFIC_KEY
+from pcapconv.kernels.contract import EXACT_SCALE, SIMPLE, TRAFFIC_KEY
 from pcapconv.kernels.interpreted.checks import check_columns, check_table
 from pcapconv.kernels.interpreted.headers import read_layers
+from pcapconv.spec.protocols import IP_VERSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     Counts = tuple[int, int, int, int, int | None, int | None]
     Entry = tuple[bytes, int, int, int, int, int, int | None, int | None]
 
-_KINDS = {0x0800: IP_4, 0x86DD: IP_6}  # by EtherType
 _TCP, _UDP = 6, 17
 
 
@@ -88,18 +88,19 @@ def count_traffic(
     `link_types` has the link type of each interface; `scales` has EXACT_SCALE values for each interface, as in
     `RepeatWindow.find`, which turn ticks into nanoseconds; a divisor of 0 means that times cannot be determined.
 
-    * `ip`, `tcp`, `udp`: conversations between addresses, and between addresses and ports. A key is IP_4 or IP_6; the
-      lower end's address, in 16 bytes; the higher end's; and their ports, 0 in `ip`. Direction 0 is from the lower end.
-    * `hosts`: by address. A key is IP_4 or IP_6, the address, and zeros. Direction 0 is what it sent, 1 what it got.
+    * `ip`, `tcp`, `udp`: conversations between addresses, and between addresses and ports. A key is the version of IP;
+      the lower end's address, in 16 bytes; the higher end's; and their ports, 0 in `ip`. Direction 0 is from the lower
+      end.
+    * `hosts`: by address. A key is the version of IP, the address, and zeros. Direction 0 is what the address sent, 1
+      what it received.
     * `paths`: by protocols. A key is the column `path` of headers, and zeros. The direction is 0.
 
     In the first four, each IP header that states both addresses counts, and each TCP and UDP header that states both
     ports, also those inside tunnels.
     """
     check_columns(columns, rows)
+    check_table(link_types, 0)
     check_table(scales, EXACT_SCALE * len(link_types))
-    if link_types.typecode != "Q":
-        raise ValueError("a table of other than 64-bit values")
     for row, (number, data_at, captured, original) in enumerate(
         zip(columns.interface[:rows], columns.data_at, columns.captured_length, columns.original_length)
     ):
@@ -115,24 +116,24 @@ def count_traffic(
         if paths is not None:
             paths.count(path.ljust(TRAFFIC_KEY, b"\0"), 0, original, time)
         for found in layers:
-            kind = _KINDS.get(found.get("network_protocol", 0))
-            if kind is None or "destination_address" not in found:
+            version = IP_VERSIONS.get(found.get("network_protocol", 0))
+            if version is None or "destination_address" not in found:
                 continue
             source, destination = found["source_address"], found["destination_address"]
             if hosts is not None:
                 for direction, address in enumerate((source, destination)):
-                    hosts.count(bytes((kind,)) + address + bytes(20), direction, original, time)
+                    hosts.count(bytes((version,)) + address + bytes(20), direction, original, time)
             if ip is not None:
-                ip.count(*_key(kind, source, destination, 0, 0), original, time)
+                ip.count(*_key(version, source, destination, 0, 0), original, time)
             table = {_TCP: tcp, _UDP: udp}.get(found.get("ip_protocol", 0))
             if table is not None and "destination_port" in found:
                 ports = found["source_port"], found["destination_port"]
-                table.count(*_key(kind, source, destination, *ports), original, time)
+                table.count(*_key(version, source, destination, *ports), original, time)
 
 
-def _key(kind: int, source: bytes, destination: bytes, source_port: int, destination_port: int) -> tuple[bytes, int]:
+def _key(version: int, source: bytes, destination: bytes, source_port: int, destination_port: int) -> tuple[bytes, int]:
     """The key of a conversation, and the direction of a packet in it."""
     ends = [(source, source_port), (destination, destination_port)]
     (lower, lower_port), (higher, higher_port) = sorted(ends)
-    key = bytes((kind,)) + lower + higher + lower_port.to_bytes(2) + higher_port.to_bytes(2)
+    key = bytes((version,)) + lower + higher + lower_port.to_bytes(2) + higher_port.to_bytes(2)
     return key, int(ends[0] > ends[1])

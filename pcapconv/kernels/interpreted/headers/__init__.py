@@ -28,6 +28,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pcapconv.header_columns import HeaderColumns
+from pcapconv.kernels.interpreted.checks import check_columns, check_table
 from pcapconv.kernels.interpreted.headers import link_layer, network, transport, tunnels
 from pcapconv.kernels.interpreted.headers.reading import EndedError, Reading
 from pcapconv.spec.protocols import (
@@ -67,23 +68,23 @@ from pcapconv.spec.protocols import (
 if TYPE_CHECKING:
     from pcapconv.columns import Columns
 
-    BytesLike = bytes | bytearray | memoryview
+    Bytes = bytes | bytearray | memoryview
 
 _FIELDS, _BITS = HeaderColumns.FIELDS, HeaderColumns.BITS
 
 
 def read_headers(
-    buffer: BytesLike, columns: Columns, rows: int, link_types: array[int], out: HeaderColumns, inner: bool
+    buffer: Bytes, columns: Columns, rows: int, link_types: array[int], out: HeaderColumns, inner: bool
 ) -> None:
     """Read the headers of packets into the columns of `out` that exist.
 
     `link_types` has the link type of each interface. The columns describe the outermost packet, or, if `inner`, the
     innermost packet of tunnels; `HeaderColumns` says what each of them holds.
     """
-    if not 0 <= rows <= min(columns.capacity, out.capacity):
-        raise ValueError(f"columns of fewer than {rows} rows")
-    if link_types.typecode != "Q":
-        raise ValueError("a table of other than 64-bit values")
+    check_columns(columns, rows)
+    check_table(link_types, 0)
+    if rows > out.capacity:
+        raise ValueError(f"header columns of fewer than {rows} rows")
     for name in out.names:
         typecode, width = _FIELDS[name]
         column = getattr(out, name)
@@ -109,7 +110,7 @@ def read_headers(
     out.rows = rows
 
 
-def read_layers(data: BytesLike, original_length: int, link_type: int) -> tuple[bytes, list[dict[str, Any]]]:
+def read_layers(data: Bytes, original_length: int, link_type: int) -> tuple[bytes, list[dict[str, Any]]]:
     """The codes of a packet's first protocols, and the values of each packet in it, outermost first: of the packet
     itself, and of those inside its tunnels."""
     reading = Reading(memoryview(data), original_length)
@@ -139,7 +140,7 @@ def _read(packet: Reading, link_type: int, inner: bool) -> dict[str, Any]:
     path = bytes(packet.path[:MOST_IN_PATH]).ljust(MOST_IN_PATH, b"\0")
     whole = {"path": path, "path_length": min(len(packet.path), 255), "ended": ended}
     if packet.path:
-        whole["protocol"] = packet.path[-1]
+        whole["last_protocol"] = packet.path[-1]
     return (packet.found if inner else packet.outermost) | packet.tunnel | whole
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pcapconv.kernels.interpreted.headers.reading import IP, IP6, Reading, unread
-from pcapconv.spec.protocols import ETHERNET, IPX, LLC, MPLS, NULL, PPP, SLL
+from pcapconv.kernels.interpreted.headers.reading import LARGEST_LENGTH, Reading, unread
+from pcapconv.spec.protocols import ETHERNET, IPX, LLC, MPLS, NULL, PPP, SLL, TYPE_IPV4, TYPE_IPV6
 
 _LINK_TYPES = {1: ETHERNET, 9: PPP, 0: NULL, 108: NULL, 113: SLL, 219: MPLS}
-_LINK_IP = {228: IP, 229: IP6}
+_LINK_IP = {228: TYPE_IPV4, 229: TYPE_IPV6}
 _RAW = (101, 12, 14)  # 12 and 14 are DLT_RAW of some systems
 _LINUX_SLL2 = 276
 _ASSOCIATED_CHANNELS = (13, 14)  # labels of MPLS in front of its own messages
-_LARGEST_LENGTH = 1500  # of IEEE 802.3; a larger value is an EtherType
 
 
 def first_protocol(packet: Reading, link_type: int) -> int:
@@ -57,7 +56,7 @@ def _sll2(packet: Reading) -> int:
 def _cooked(packet: Reading, hardware: int, value: int) -> int:
     """Behind a Linux cooked header: an EtherType, or a small number of Linux's own."""
     packet.payload()
-    if value > _LARGEST_LENGTH and hardware != _NETLINK:
+    if value > LARGEST_LENGTH and hardware != _NETLINK:
         return packet.ether_type(value)
     return unread() if hardware in _OWN_PROTOCOLS else _LINUX_PROTOCOLS.get(value) or unread()
 
@@ -79,11 +78,11 @@ def null(packet: Reading) -> int:
         value >>= 8  # 16 bits, in big-endian byte order
     packet.at += 4
     packet.payload()
-    if value > _LARGEST_LENGTH:
+    if value > LARGEST_LENGTH:
         return packet.ether_type(value & 0xFFFF)
     if value == 2:
-        return packet.ether_type(IP)
-    return packet.ether_type(IP6) if value in (24, 28, 30) else unread()
+        return packet.ether_type(TYPE_IPV4)
+    return packet.ether_type(TYPE_IPV6) if value in (24, 28, 30) else unread()
 
 
 def llc(packet: Reading) -> int:
@@ -99,7 +98,7 @@ def llc(packet: Reading) -> int:
     else:
         packet.skip(3 if control & 3 == 3 else 4)
         if destination == 0x06 and (control & 0xEF == 3 or not control & 1):  # with information
-            return packet.ether_type(IP)
+            return packet.ether_type(TYPE_IPV4)
     packet.payload()
     return unread()
 
@@ -150,7 +149,7 @@ def ppp(packet: Reading) -> int:
     packet.at += size
     packet.payload()
     if value == 0x21:
-        return packet.ether_type(IP)
+        return packet.ether_type(TYPE_IPV4)
     if value == 0x57:
-        return packet.ether_type(IP6)
+        return packet.ether_type(TYPE_IPV6)
     return MPLS if value in (0x281, 0x283) else unread()

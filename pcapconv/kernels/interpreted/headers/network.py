@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pcapconv.kernels.interpreted.headers.reading import AH_PROTOCOL, MAPPED, EndedError, Reading
-from pcapconv.spec.protocols import AH, DESTINATION_OPTIONS, FRAGMENT, HOP_BY_HOP, MALFORMED, ROUTING
+from pcapconv.spec.protocols import AH, DESTINATION_OPTIONS, FRAGMENT, HOP_BY_HOP, MALFORMED, ROUTING, TYPE_IPV4
 
 _EXTENSIONS = {0: HOP_BY_HOP, 43: ROUTING, 44: FRAGMENT, 51: AH, 60: DESTINATION_OPTIONS}
 
@@ -13,7 +13,7 @@ def arp(packet: Reading) -> int:
     packet.need(8)
     protocol, hardware_size, size = packet.number(2, 2), packet.number(4, 1), packet.number(5, 1)
     packet.found["arp_operation"] = packet.number(6, 2)
-    if protocol == 0x0800 and size == 4:
+    if protocol == TYPE_IPV4 and size == 4:
         packet.found["source_address"] = MAPPED + packet.bytes(8 + hardware_size, 4)
         packet.found["destination_address"] = MAPPED + packet.bytes(12 + 2 * hardware_size, 4)
     packet.skip(8 + 2 * hardware_size + 2 * size)

@@ -22,17 +22,19 @@ from pcapconv.spec.protocols import (
     PPP,
     PPPOE,
     SERVICE_VLAN,
+    TYPE_IPV4,
+    TYPE_IPV6,
+    TYPE_OF_IP,
     UNREAD,
     VLAN,
 )
 
 MAPPED = bytes(10) + b"\xff\xff"  # before an IPv4 address in 16 bytes
-IP, IP6 = 0x0800, 0x86DD  # EtherTypes
 AH_PROTOCOL = 51
 _NO_NEXT_HEADER = 59
 _LINK_OF = {ETHERNET: 1, PPP: 9, IPV4: 101, IPV6: 101, MPLS: 219}  # the link types of packets out of tunnels
 _LINK_LAYERS = frozenset((ETHERNET, VLAN, SERVICE_VLAN, MPLS, PPPOE))  # with an EtherType, but no network protocols
-_LARGEST_LENGTH = 1500  # of IEEE 802.3; a larger value is an EtherType
+LARGEST_LENGTH = 1500  # of IEEE 802.3; a larger value is an EtherType
 
 
 class EndedError(Exception):
@@ -99,11 +101,11 @@ class Reading:
     def ip_by_version(self) -> int:
         """Go on with IP of the version that the next byte states."""
         version = self.number(0, 1) >> 4
-        return self.ether_type(IP if version == 4 else IP6) if version in (4, 6) else unread()
+        return self.ether_type(TYPE_OF_IP[version]) if version in TYPE_OF_IP else unread()
 
     def length_or_type(self, value: int) -> int:
         """Go on behind a length of IEEE 802.3, or an EtherType."""
-        if value > _LARGEST_LENGTH:
+        if value > LARGEST_LENGTH:
             return self.ether_type(value)
         self.bound(value)
         self.payload()
@@ -137,7 +139,7 @@ class Reading:
         self.found = {"link_at": self.at, "vlan_count": 0, "mpls_count": 0}
         self.payload()
         self.ip_version = 0
-        return self.ether_type(IP if protocol == IPV4 else IP6) if protocol in (IPV4, IPV6) else protocol
+        return self.ether_type(TYPE_IPV4 if protocol == IPV4 else TYPE_IPV6) if protocol in (IPV4, IPV6) else protocol
 
     def enter_ether_type(self, kind: int, ether_type: int) -> int:
         """Go on with the packet in a tunnel, which begins with the protocol of this EtherType."""

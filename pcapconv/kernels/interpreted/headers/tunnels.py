@@ -1,9 +1,9 @@
-"""Tunnels: GRE, ERSPAN, VXLAN, GENEVE, GTP-U. IP in IP needs no reader."""
+"""Tunnels: GRE, ERSPAN, VXLAN, Geneve, GTP-U. IP in IP needs no reader."""
 
 from __future__ import annotations
 
 from pcapconv.kernels.interpreted.headers.reading import EndedError, Reading, unread
-from pcapconv.spec.protocols import ERSPAN, ETHERNET, GENEVE, GRE, GTP, IPV4, IPV6, MALFORMED, PPP, UNREAD, VXLAN
+from pcapconv.spec.protocols import ERSPAN, ETHERNET, GENEVE, GRE, GTP, IPV4, IPV6, MALFORMED, PPP, VXLAN
 
 _GTP_DATA = 255
 
@@ -36,10 +36,10 @@ def erspan(packet: Reading) -> int:
     elif version == 2:
         packet.need(12)
         if packet.number(10, 1) & 0x7C:  # another frame type than Ethernet
-            raise EndedError(UNREAD)
+            return unread()
         packet.skip(20 if packet.number(11, 1) & 1 else 12)
     else:
-        raise EndedError(UNREAD)
+        return unread()
     return packet.enter(ERSPAN, ETHERNET)
 
 
@@ -50,7 +50,7 @@ def vxlan(packet: Reading) -> int:
 
 
 def geneve(packet: Reading) -> int:
-    """GENEVE with its options."""
+    """Geneve with its options."""
     first = packet.number(0, 1)
     value = packet.number(2, 2)
     packet.skip(8 + (first & 0x3F) * 4)
@@ -62,7 +62,7 @@ def gtp(packet: Reading) -> int:
     packet.need(4)
     flags, message, length = packet.number(0, 1), packet.number(1, 1), packet.number(2, 2)
     if message != _GTP_DATA:
-        raise EndedError(UNREAD)
+        return unread()
     packet.skip(8)
     packet.bound(length)
     if flags & 7:

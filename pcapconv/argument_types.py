@@ -1,0 +1,51 @@
+"""Checks what kinds of objects arguments are: flags, words, paths, functions, texts.
+
+Strategy: programs pass any objects. An object that cannot even be asked whether it is true, or equal to a word, is
+refused as any other wrong value is: with a UsageError that names the argument.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+from typing import TypeGuard
+
+from pcapconv.errors import UsageError
+from pcapconv.wording import argument
+
+
+def check_flags(**flags: object) -> None:
+    """Check arguments that are true or false: None and integers, too, but no other object, so that the text `"no"` is
+    not taken for true. Raises UsageError."""
+    for name, value in flags.items():
+        if not isinstance(value, int | None):
+            raise UsageError(f"{argument(name, value)}: must be True or False", option=name)
+
+
+def check_functions(**functions: object) -> None:
+    """Check arguments that are functions or None. Raises UsageError."""
+    for name, value in functions.items():
+        if value is not None and not callable(value):
+            raise UsageError(f"{argument(name, value)}: must be a function", option=name)
+
+
+def is_one_of(value: object, words: Collection[str]) -> TypeGuard[str]:
+    """Return whether a value is one of these words."""
+    return isinstance(value, str) and value in words
+
+
+def parse_path(name: str, path: object) -> str:
+    """Return a path as text. Raises UsageError for what is no path."""
+    if not isinstance(path, str | os.PathLike) or not isinstance(text := os.fspath(path), str):
+        raise UsageError(f"{argument(name, path)}: must be a path", option=name)
+    return text
+
+
+def parse_words(name: str, texts: object) -> list[str]:
+    """Return the words in a text, separated by commas, or in several texts. Raises UsageError for what is no text."""
+    words: list[str] = []
+    for text in [texts] if isinstance(texts, str) or not isinstance(texts, Iterable) else texts:
+        if not isinstance(text, str):
+            raise UsageError(f"{argument(name, text)}: must be text", option=name)
+        words += text.split(",")
+    return words
