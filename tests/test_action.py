@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import wire
 import yaml  # type: ignore[import-untyped]
-from command_line import COMMAND, CUT, WEB_PCAPNG
+from command_line import COMMAND, CUT, WEB_PCAP, WEB_PCAPNG
 from folders import write_tree
 from junit import read_junit
+from pages import blocks_of_page
 
 ROOT = Path(__file__).resolve().parents[1]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
@@ -196,6 +197,33 @@ def test_the_key_of_the_cache(tmp_path: Path) -> None:
     assert key("extras", extras="filter") != first
     write_tree(action, {"pcapconv/b c.py": b"7"})
     assert key("changed") != first
+
+
+def page_blocks(detail: str = "") -> list[str]:
+    page = (ROOT / "docs" / "how-to" / "github.md").read_text(encoding="utf-8")
+    blocks = [block for block in blocks_of_page(page) if block.language != "sh"]
+    return [block.text for block in blocks if (block.detail == detail if detail else block.language == "text")]
+
+
+def test_the_page_about_it(tmp_path: Path, command: Path) -> None:
+    """The inputs that it gives and lists, and what it shows of a check."""
+    (workflow,), (more,) = page_blocks(".github/workflows/captures.yml"), page_blocks("more.yml")
+    given = yaml.safe_load(workflow)["jobs"]["captures"]["steps"][1]
+    also_given, upload = yaml.safe_load(more)
+    for step in (given, also_given):
+        assert step["uses"] == "PCAPCONV_REPOSITORY@PCAPCONV_TAG"
+        assert step["with"].keys() <= ACTION["inputs"].keys()
+    assert "${{ steps.pcapconv.outputs.reports }}" in upload["with"]["path"]
+    page = (ROOT / "docs" / "how-to" / "github.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert re.findall("`([a-z-]+)`", "".join(rows)) == list(ACTION["inputs"])
+    runner = Runner(tmp_path, ROOT, **given["with"])
+    runner.values["steps.command.outputs.reports"] = str(tmp_path)
+    samples = {"plain.pcap": WEB_PCAP, "web.pcapng": WEB_PCAPNG}
+    write_tree(runner.workspace / "tests/captures", {name: path.read_bytes() for name, path in samples.items()})
+    printed = runner.run("Check the normal form", command).stdout.splitlines()
+    (shown,) = page_blocks()
+    assert [line for line in printed if line.startswith(("pcapconv: ", "::error "))] == shown.splitlines()
 
 
 @pytest.mark.slow  # pip installs pcapconv
