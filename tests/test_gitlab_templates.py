@@ -14,6 +14,7 @@ import yaml  # type: ignore[import-untyped]
 from command_line import COMMAND, CUT
 from folders import write_tree
 from junit import read_junit
+from pages import blocks_of_page
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATES = sorted((ROOT / "templates").glob("*.yml"))
@@ -89,6 +90,26 @@ def test_inputs_are_no_text_of_scripts(template: Path) -> None:
     assert set(INPUT.findall(str(body))) == spec["spec"]["inputs"].keys()
     assert all(each["description"] for each in spec["spec"]["inputs"].values())
     assert spec["spec"]["inputs"].keys() >= {"package", "options", "job", "stage", "image"}
+
+
+def test_the_page_about_them() -> None:
+    """The inputs that it gives and lists."""
+    page = (ROOT / "docs" / "how-to" / "gitlab.md").read_text(encoding="utf-8")
+    first, _ = (block.text for block in blocks_of_page(page) if block.detail == ".gitlab-ci.yml")
+    includes = yaml.safe_load(first)["include"]
+    assert [each["component"] for each in includes] == [
+        f"$CI_SERVER_FQDN/PCAPCONV_REPOSITORY/{name}@PCAPCONV_TAG" for name in ("check", "batch")
+    ]
+    rows = "".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| `"))
+    listed = set(re.findall("`([a-z]+)`", rows))
+    allowed = set()
+    for name, include in zip(("check", "batch"), includes):
+        ((job, made),) = jobs(ROOT / "templates" / f"{name}.yml", **include["inputs"]).items()
+        assert job == f"pcapconv-{name}"
+        assert made["variables"]["PCAPCONV_PACKAGE"] == "git+PCAPCONV_URL@PCAPCONV_TAG"
+        spec, _ = yaml.safe_load_all((ROOT / "templates" / f"{name}.yml").read_text(encoding="utf-8"))
+        allowed |= spec["spec"]["inputs"].keys()
+    assert listed == allowed
 
 
 def test_both_install_alike() -> None:
