@@ -1,16 +1,16 @@
-"""The results of `normalize --check`: the exit status of each capture, and JSON and JUnit XML of all."""
+"""The results of `normalize --check`: the exit status of each capture, and JSON and JUnit XML of all.
+
+Strategy: what only JSON, JUnit XML or `--diff` needs is imported only for them, since it takes as long as a check.
+"""
 
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
-from pcapconv.cli.junit import Case, JUnitFile, Kind
-from pcapconv.cli.result_lines import ResultLines
 from pcapconv.cli.statuses import DAMAGED, DIFFERENT, FAILED, REFUSED, SAME, worst_status
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.commit import commit
@@ -21,6 +21,8 @@ from pcapconv.normalizing.check_result import CheckResult
 
 if TYPE_CHECKING:
     from pcapconv.cli.check_changes import Changes
+    from pcapconv.cli.junit import JUnitFile, Kind
+    from pcapconv.cli.result_lines import ResultLines
     from pcapconv.normalizing import Checked
 
 _STATUSES = {"normal": SAME, "different": DIFFERENT, "damaged": DAMAGED, "failed": FAILED, "refused": REFUSED}
@@ -32,9 +34,9 @@ class CheckResults:
     """The result of each capture that was checked, kept until all are, whatever their number. Use it as a context
     manager.
 
-    `as_json` tells whether JSON goes to stdout; `diff`, whether it is shown what would change: in JSON, in JUnit XML,
-    and on stdout if neither of them is there. `junit` is the name of the file for JUnit XML, None if it is not wanted;
-    with `force`, it replaces another file.
+    `as_json` tells whether JSON goes to stdout. `diff` tells whether to show what would change: in JSON, in JUnit XML,
+    and as text on stdout unless one of these goes there. `junit` is the name of the file for JUnit XML, None if it is
+    not wanted; with `force`, it replaces an existing file.
     """
 
     def __init__(self, *, as_json: bool, diff: bool, junit: str | None, force: bool) -> None:
@@ -43,8 +45,8 @@ class CheckResults:
         self._as_json, self._diff, self._junit_name, self._force = as_json, diff, junit, force
         self._statuses: set[int] = set()
         self._numbers = itertools.count()
-        self._lines = ResultLines()
-        self._junit = JUnitFile("pcapconv normalize --check", "pcapconv.check")
+        self._lines: ResultLines | None = None  # for JSON
+        self._junit: JUnitFile | None = None
         self._junit_target: Target | None = None
 
     def check_name(self, path: str) -> None:
@@ -57,7 +59,7 @@ class CheckResults:
         """Return what would change in a capture; None if that is not wanted."""
         if not self._diff:
             return None
-        from pcapconv.cli.check_changes import Changes  # imports `comparing`, which nothing else needs
+        from pcapconv.cli.check_changes import Changes
 
         return Changes(checked, path, fractions)
 
@@ -70,9 +72,11 @@ class CheckResults:
         """Add the result of a capture, how long the check took, and what would change. Return the exit status. Raises
         FileError if a temporary file cannot be written."""
         lines = [] if changes is None else changes.kept_lines()
-        if self._as_json:
+        if self._lines is not None:
             self._lines.add([next(self._numbers)], result._asdict() | ({"diff": lines} if self._diff else {}))
-        if self._junit_target is not None:
+        if self._junit is not None:
+            from pcapconv.cli.junit import Case
+
             reasons = result.reasons or [str(each) for each in result.damage[:_MOST_DAMAGE]]
             kind = _KINDS.get(result.status, "error")
             self._junit.add(Case(result.file, seconds, kind, result.error or "; ".join(reasons), tuple(lines)))
@@ -82,29 +86,36 @@ class CheckResults:
 
     def write(self) -> None:
         """Write JSON and JUnit XML as far as they are wanted. Raises FileError."""
-        if self._as_json:
-            self._write_json()
-        if self._junit_target is not None:
+        if self._lines is not None:
+            self._write_json(self._lines)
+        if self._junit is not None and self._junit_target is not None:
             self._junit.write(self._junit_target)
             commit([self._junit_target])
 
-    def _write_json(self) -> None:
+    def _write_json(self, lines: ResultLines) -> None:
+        import json
+
         if sys.stdout is None:
             raise FileError("stdout: cannot write: it is closed")
         normal = worst_status(self._statuses) == SAME
         sys.stdout.write(text_of(document("check", {"normal": normal})).removesuffix("\n}") + ',\n  "files": [')
         separator = "\n    "
-        for line in self._lines.lines():
+        for line in lines.lines():
             sys.stdout.write(separator + text_of(json.loads(line)).replace("\n", "\n    "))
             separator = ",\n    "
         sys.stdout.write("\n  ]\n}\n")
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
+            if self._as_json:
+                from pcapconv.cli.result_lines import ResultLines
+
+                self._lines = stack.enter_context(ResultLines())
             if self._junit_name is not None:
+                from pcapconv.cli.junit import JUnitFile
+
                 self._junit_target = stack.enter_context(open_target(self._junit_name, force=self._force, text=True))
-            stack.enter_context(self._lines)
-            stack.enter_context(self._junit)
+                self._junit = stack.enter_context(JUnitFile("pcapconv normalize --check", "pcapconv.check"))
             self._stack = stack.pop_all()
         return self
 
