@@ -62,6 +62,19 @@ def test_the_image_runs_as_nobody_and_holds_no_compiler() -> None:
     assert texts("RUN", 1) == ["PCAPCONV_KERNELS=compiled pcapconv --version"]
 
 
+def test_the_page_about_it() -> None:
+    page = (ROOT / "docs" / "how-to" / "container.md").read_text(encoding="utf-8")
+    arguments = {text.partition("=")[0] for text in texts("ARG", 0)}
+    assert set(re.findall(r"--build-arg (\w+)=", page)) == arguments == {"EXTRAS", "VERSION"}
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    named = re.findall(r"--build-arg EXTRAS=([\w,]+)", page)
+    assert named
+    assert all(name in extras for each in named for name in each.split(","))
+    (user,), (folder,) = texts("USER", 1), texts("WORKDIR", 1)
+    assert f"as user {user.partition(':')[0]}," in page
+    assert f'--volume "$PWD:{folder}"' in page
+
+
 def context() -> list[str]:
     """Return the files of the repository that are in the context, by the rules of `.dockerignore`; the last rule that
     matches a file or a folder above it counts."""
