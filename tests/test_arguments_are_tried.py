@@ -53,6 +53,7 @@ STATED = {
     "test_fractions.py": ("fractions",),
     "test_merge_cli.py": ("append", "separate_interfaces"),
     "test_normalize_cli.py": ("check",),
+    "test_normalize_diff.py": ("diff",),
     "test_relabel.py": ("capture_comment", "link_type", "set_interface"),
     "test_salvage.py": ("salvage",),
     "test_secrets.py": ("inject_secrets",),

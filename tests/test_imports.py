@@ -14,7 +14,7 @@ LOSSY = Path(__file__).parent / "samples" / "web.pcapng"  # much of which pcap c
 MIXED = Path(__file__).parent / "samples" / "link-types-le.pcapng"
 SLOW = {"asyncio", "concurrent.futures", "dataclasses", "importlib.metadata", "inspect", "logging", "multiprocessing"}
 SLOW |= {"ssl", "subprocess", "unittest", "xml"}
-BATCH = {"concurrent.futures", "logging", "subprocess", "xml"}  # which batches need
+BATCH = {"concurrent.futures", "logging", "subprocess"}  # which batches need
 RICH = {"dataclasses", "inspect", "rich"}
 LINES: dict[str, tuple[str, int, set[str]]] = {  # with its status, and what else it may import
     "convert": ("convert WEB out.pcapng", 0, set()),

@@ -38,6 +38,7 @@ OF_FILES = {
     "decapsulated",
 }
 OPTIONAL = {"report": {"sha256", "link_type"}, "batch": OF_FILES, "manifest": OF_FILES, "packet": set(COLUMNS)}
+OPTIONAL["check"] = {"diff"}
 NANO, PICO = ((wire.IF_TSRESOL, bytes([digits])) for digits in (9, 12))
 CUT = wire.pcap_header() + wire.pcap_record(1, 5, b"one") + b"cut off"
 ODD = wire.section_header() + wire.interface(snaplen=2) + wire.enhanced_packet(0, 5, b"long")
@@ -565,8 +566,10 @@ def test_check(run: Run, captures: list[Path], tmp_path: Path) -> None:
     assert [each["status"] for each in every["files"][:3]] == ["normal", "failed", "failed"]
     assert every["files"][2]["error"] == f"{none}: cannot open: no such file or directory"
     assert all(each["reasons"] for each in every["files"] if each["status"] == "different")
-    check("check", [found, refused, every])
-    assert promised("check") <= set(names([found, refused, every]))
+    status, changed = run("normalize", "--check", "--json", "--diff", *captures)
+    assert all(bool(each["diff"]) == (each["status"] == "different") for each in changed["files"])
+    check("check", [found, refused, every, changed])
+    assert promised("check") <= set(names([found, refused, every, changed]))
 
 
 def test_json_is_for_check(capfd: pytest.CaptureFixture[str]) -> None:

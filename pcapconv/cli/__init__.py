@@ -10,8 +10,9 @@ The files:
   parsing a line         parse; suggestions (what to type instead of a faulty line); help_pages; completion; version
   the commands           convert, split, merge, join, batch, normalize, table, diff, info, show: a module for each
   parts of commands      writing_commands (commands that write captures: progress, warnings, report), batch_problems and
-                         batch_results (files of a batch, on stderr and as JSON or JUnit XML), check_results
-                         (`normalize --check`), info_tables (`info --conversations` and the like)
+                         batch_results (files of a batch, on stderr and as JSON or JUnit XML), check_results and
+                         check_changes (`normalize --check`), junit (JUnit XML), result_lines (results of many files),
+                         info_tables (`info --conversations` and the like)
   output for users       messages (stderr), progress, terminal (colours, columns), painted_lines (packets on a
                          terminal), kernel_warning, zone_note (times without a zone), argument_names (how messages name
                          the library's arguments), statuses (exit statuses)

@@ -65,7 +65,7 @@ def batch(
             None if name is None else stack.enter_context(_report_target(name, force=force, resumes=resumes))
             for name in (report, junit)
         ]
-        results = stack.enter_context(BatchResults()) if any(targets) else None
+        results = stack.enter_context(BatchResults(*targets)) if any(targets) else None
         watcher = _Watcher(JsonProgress() if progress == "json" else BatchProgress(show=not quiet), results)
         stack.callback(watcher.print_problems)
         batch_error: BatchError | None = None
@@ -86,11 +86,8 @@ def batch(
                 watcher.look(done, done.bytes_read)
         except (KeyboardInterrupt, Terminated) as signal:
             return watcher.interrupted_status(signal)
-        json_target, junit_target = targets
-        if results is not None and json_target is not None:
-            results.write_json(json_target, done)
-        if results is not None and junit_target is not None:
-            results.write_junit(junit_target, done)
+        if results is not None:
+            results.write(done)
         commit([target for target in targets if target is not None])
     if not done.captures and batch_error is None and "shard" not in options:
         print_message("warning: no capture was found")
@@ -142,7 +139,7 @@ class _Watcher(Watcher):
         self._outcomes += 1
         self._done += outcome.status != "failed"
         if self._results is not None:
-            self._results.add_line(outcome.to_json())
+            self._results.add(outcome)
         if outcome.status in ("failed", "damaged") or (outcome.status == "skipped" and outcome.known):
             self._problems.add_outcome(outcome)
 

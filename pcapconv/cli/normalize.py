@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,13 +19,14 @@ from pcapconv.errors import DamageError, FileError, NotACaptureError, PcapconvEr
 from pcapconv.formats import format_of
 from pcapconv.formats.output_names import output_of
 from pcapconv.io.paths import STDIO
-from pcapconv.normalizing import check
+from pcapconv.normalizing import check, checked
 from pcapconv.normalizing.arguments import arguments_for_output, read_project_arguments
-from pcapconv.normalizing.check_result import result_of
+from pcapconv.normalizing.check_result import CheckResult, result_of
 from pcapconv.report import LossError
 from pcapconv.text import counted
 
 if TYPE_CHECKING:
+    from pcapconv.cli.check_changes import Changes
     from pcapconv.conversion import OnLoss
 
 
@@ -34,6 +36,8 @@ def normalize(
     check: bool = False,
     in_place: bool = False,
     as_json: bool = False,
+    diff: bool = False,
+    junit: str | None = None,
     allow_empty: bool = False,
     report: str | None = None,
     force: bool = False,
@@ -52,26 +56,28 @@ def normalize(
             option = "--compress" if compress is not None else "--compress-level"
             why = "--check writes nothing" if check else "with --in-place files keep their compression"
             raise UsageError(f"{option} is for IN and OUT; {why}")
-        if report is not None or force:
+        if report is not None or (force and junit is None):
             raise UsageError(f"{'--report' if report is not None else '--force'} is for IN and OUT")
-        if as_json and in_place:
-            raise UsageError("--json is for --check")
+        if in_place:
+            _refuse_options_of_check(as_json=as_json, diff=diff, junit=junit)
         check_stdin_once(paths)
-        processor = _FileProcessor(
-            paths,
-            check=check,
-            allow_empty=allow_empty,
-            fsync=fsync,
-            quiet=quiet,
-            project_options=project_options,
-            options=options,
-        )
-        status = worst_status([processor.process(path) for path in paths])
-        if as_json:
-            processor.results.write_json()
+        with CheckResults(as_json=as_json, diff=diff, junit=junit, force=force) as results:
+            processor = _FileProcessor(
+                paths,
+                results,
+                check=check,
+                allow_empty=allow_empty,
+                fsync=fsync,
+                quiet=quiet,
+                project_options=project_options,
+                options=options,
+            )
+            status = worst_status([processor.process(path) for path in paths])
+            results.write()
         return status
     if as_json:
         raise UsageError("--json is for --check; --report FILE writes what happened as JSON")
+    _refuse_options_of_check(as_json=as_json, diff=diff, junit=junit)
     if allow_empty:
         raise UsageError("--allow-empty is for directories, with --check or --in-place")
     if len(paths) != 2:
@@ -103,6 +109,13 @@ def normalize(
         losses=on_loss == "warn",
         left_out=False,
     )
+
+
+def _refuse_options_of_check(*, as_json: bool, diff: bool, junit: str | None) -> None:
+    """Raise UsageError if one of these options, which are for `--check`, is given."""
+    for option, is_given in (("--json", as_json), ("--diff", diff), ("--junit", junit is not None)):
+        if is_given:
+            raise UsageError(f"{option} is for --check")
 
 
 def _without_contradictions(configured: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -145,6 +158,7 @@ class _FileProcessor:
     def __init__(
         self,
         paths: Sequence[str],
+        results: CheckResults,
         *,
         check: bool,
         allow_empty: bool,
@@ -155,18 +169,21 @@ class _FileProcessor:
     ) -> None:
         self._paths = paths
         self._check = check
+        self._results = results
+        self._began = 0.0  # when the file that is processed was opened
         self._allow_empty = allow_empty
         self._fsync = fsync
         self._quiet = quiet
         self._project_options = project_options
         self._options = options if check else {**options, "strict": True}  # a damaged file is not rewritten
-        self.results = CheckResults()
 
     def process(self, path: str) -> int:
         """Check or rewrite a file, or all files of a directory, and return the exit status."""
         statuses = []
+        self._began = time.monotonic()
         for candidate in _candidates(path):
             begin_next_output()
+            self._began = time.monotonic()
             statuses.append(self._process_candidate(candidate))
         if any(status is not None for status in statuses):
             return worst_status(status for status in statuses if status is not None)
@@ -186,7 +203,10 @@ class _FileProcessor:
                 return None
             return self._failed(path, f"{path}: {candidate.reason}")
         try:
-            return self._process_capture(path)
+            if not self._check:
+                self._rewrite_if_not_normal(path)
+                return SAME
+            result, changes = self._check_capture(path)
         except NotACaptureError as error:
             if not is_named and format_of(path) is None:
                 if error.known:
@@ -200,29 +220,39 @@ class _FileProcessor:
         except LossError as error:
             reason = str(error).removesuffix(NOTHING_WRITTEN) if self._check else str(error)
             print_message(reason)
-            return self.results.add_result(result_of(path, "refused", error.report, [], reason))
+            return self._add(result_of(path, "refused", error.report, [], reason))
         except PcapconvError as error:
             return self._failed(path, str(error))
+        self._results.print_changes(changes)
+        return self._add(result, changes)
 
     def _options_for(self, path: str) -> dict[str, Any]:
         return arguments_for_output(path, self._project_options) | self._options
 
     def _failed(self, path: str, error: str) -> int:
         print_message(error)
-        return self.results.add_result(result_of(path, "failed", None, [], error))
+        return self._add(result_of(path, "failed", None, [], error))
 
-    def _process_capture(self, path: str) -> int:
-        """Check or rewrite a capture and return its exit status. Raises a PcapconvError if it cannot be read."""
-        result = check(path, **self._options_for(path))
-        if not self._check:
-            if result.reasons:
-                self._rewrite(path)
-            return SAME
-        print_findings(f"warning: {path}", result.damage, result.damage_total, where_all="--json lists them")
-        print_findings(f"warning: {path}", result.warnings, result.warnings_total, where_all="--json lists them")
-        if result.reasons:
+    def _add(self, result: CheckResult, changes: Changes | None = None) -> int:
+        return self._results.add(result, time.monotonic() - self._began, changes)
+
+    def _check_capture(self, path: str) -> tuple[CheckResult, Changes | None]:
+        """Check a capture; return the result, and what would change if that is wanted. Raises a PcapconvError if the
+        capture cannot be read."""
+        options = self._options_for(path)
+        with checked(path, **options) as capture:
+            self._results.check_name(path)
+            result = capture.result._replace(file=path)
+            print_findings(f"warning: {path}", result.damage, result.damage_total, where_all="--json lists them")
+            print_findings(f"warning: {path}", result.warnings, result.warnings_total, where_all="--json lists them")
+            if not result.reasons:
+                return result, None
             print_message(f"{path}: not in its normal form: {'; '.join(result.reasons)}")
-        return self.results.add_result(result._replace(file=path))
+            return result, self._results.changes_of(capture, path, options.get("fractions"))
+
+    def _rewrite_if_not_normal(self, path: str) -> None:
+        if check(path, **self._options_for(path)).reasons:
+            self._rewrite(path)
 
     def _rewrite(self, path: str) -> None:
         """Replace a capture by its normal form."""

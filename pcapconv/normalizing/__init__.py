@@ -14,10 +14,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import formats
@@ -121,6 +122,25 @@ def check(source: Readable, *, fractions: str | None = None, **arguments: Unpack
 
     Returns a `CheckResult`, which has `normal` and the `reasons`. Raises a `PcapconvError`, as `normalize` does.
     """
+    with checked(source, fractions=fractions, **arguments) as capture:
+        return capture.result
+
+
+class Checked(NamedTuple):
+    """A capture that was checked: the `result`, and two open files, each from its present position on: `content`, the
+    capture itself without its compression, and `normal_form`."""
+
+    result: CheckResult
+    content: Readable
+    normal_form: Readable
+
+
+@contextmanager
+def checked(
+    source: Readable, *, fractions: str | None = None, **arguments: Unpack[NormalizeArguments]
+) -> Iterator[Checked]:
+    """Context manager that checks a capture as `check` does, and keeps the capture and its normal form open, in
+    temporary files as far as necessary."""
     name = name_of(source) if isinstance(source, str | os.PathLike) else None
     settings = parse_normalize_arguments(name, **arguments)
     plan = _NormalizePlan(settings)
@@ -133,19 +153,27 @@ def check(source: Readable, *, fractions: str | None = None, **arguments: Unpack
             report = conversion.run()
             _check_left_out_blocks(report, settings)
             conversion.commit()
+        result = _compare_with_normal_form(opened, file, plan, report)
+        opened.rewind()
         file.seek(0)
-        gaps = Gaps(opened) if report.damage else None
-        opened.rewind()
-        same, position = first_difference(opened, Source(file, opened.name, owned=False), gaps)
-        if same:
-            return result_of(opened.name, "damaged" if report.damage else "normal", report, [])
-        opened.rewind()
-        reader = formats.open_reader(opened)
-        if reader.format != settings.format:
-            reasons = [f"it is {reader.format}, not {settings.format}"]
-        else:
-            reasons = find_reasons(reader.items(), report.left_out, plan.reasons(), position)
-        return result_of(opened.name, "different", report, reasons)
+        yield Checked(result, opened.file, file)
+
+
+def _compare_with_normal_form(opened: Source, file: io.FileIO, plan: _NormalizePlan, report: Report) -> CheckResult:
+    """Return the result for a capture whose normal form is in `file`."""
+    file.seek(0)
+    gaps = Gaps(opened) if report.damage else None
+    opened.rewind()
+    same, position = first_difference(opened, Source(file, opened.name, owned=False), gaps)
+    if same:
+        return result_of(opened.name, "damaged" if report.damage else "normal", report, [])
+    opened.rewind()
+    reader = formats.open_reader(opened)
+    if reader.format != plan.settings.format:
+        reasons = [f"it is {reader.format}, not {plan.settings.format}"]
+    else:
+        reasons = find_reasons(reader.items(), report.left_out, plan.reasons(), position)
+    return result_of(opened.name, "different", report, reasons)
 
 
 def _open_conversion(

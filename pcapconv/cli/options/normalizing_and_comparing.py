@@ -135,6 +135,17 @@ _SHOWN = (
         page="reference/json#normalize---check---json",
     ),
     Option(
+        "diff",
+        "flag",
+        "With --check: show what would change",
+        SHOWN,
+        NORMALIZE,
+        manual="With `--check`: show what would change in each capture that is not in its normal form, as `diff --all` "
+        "shows it: the first 10 packets, and at most 200 lines. Nothing is written. With `--json`, the lines are in "
+        "the JSON instead; with `--junit`, they are also in the test results.",
+        page="how-to/golden-captures#see-what-would-change",
+    ),
+    Option(
         "as_json",
         "flag",
         "Print JSON; a list if there are several IN",

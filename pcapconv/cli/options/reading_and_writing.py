@@ -433,7 +433,21 @@ _REPORTED = (
         "FILE",
         example="junit.xml",
         manual="Write the outcome of each file as JUnit XML: a failed file is an error, a damaged file a failure. "
-        "FILE may be `-` for stdout. With `--resume`, it replaces the file of an earlier run.",
+        "FILE may be `-` for stdout. With `--resume`, it replaces the file of an earlier run. The files are in "
+        "the order of their names.",
+    ),
+    Option(
+        "junit",
+        "text",
+        "With --check: the results as JUnit XML, for CI",
+        REPORTED,
+        NORMALIZE,
+        "FILE",
+        example="junit.xml",
+        manual="With `--check`: write the result of each capture as JUnit XML. A capture that is damaged or not in its "
+        "normal form is a failure; one that cannot be checked is an error. FILE may be `-` for stdout. `--force` "
+        "replaces an existing file. The captures are in the order of their names.",
+        page="how-to/golden-captures#for-ci-systems",
     ),
     Option(
         "progress",
