@@ -148,7 +148,6 @@ def test_commands_that_write_no_file_mention_none(command: list[str], number: si
     process.stdin.write(HEADER)
     process.stdin.flush()
     wait_until_read(process)
-    time.sleep(0.5)  # until it waits: a signal while Cython's modules are imported is lost
     process.send_signal(number)
     assert (process.communicate(timeout=PATIENCE)[1], process.returncode) == (WITHOUT_A_FILE, 128 + number)
 

@@ -39,7 +39,7 @@ from functools import partial
 from importlib import import_module
 
 # All that handling an error needs is imported here, before anything can go wrong.
-from pcapconv import wording
+from pcapconv import kernels, wording
 from pcapconv.cli import messages, signals
 from pcapconv.cli.argument_names import on_command_line
 from pcapconv.cli.standard_streams import ReaderGone, StandardStreams
@@ -139,6 +139,7 @@ def _find_command(arguments: list[str]) -> Callable[[], int]:
     values.pop("debug", None)  # `run` looks for it when an error is raised
     module, name = command.function
     function = getattr(import_module(module), name)
+    kernels.choose()  # while the compiled ones are imported, an exception that a signal raises is lost
     return partial(function, *(operands if command.most_operands is not None else [operands]), **values)
 
 
