@@ -34,6 +34,12 @@ def first_and_more(names: Sequence[str]) -> str:
     return f"{names[0]} and {more:,} more" if more else names[0]
 
 
+def from_to(source: str, destination: str) -> str:
+    """Where a packet comes from and where it goes, such as `192.0.2.1:443 → 198.51.100.2:8`; the source alone, which
+    may be empty, if there is no destination."""
+    return f"{source or '-'} → {destination}" if destination else source
+
+
 def with_port(host: str, port: int | None) -> str:
     """A host with its port: `10.0.0.1:80`, `[2001:db8::1]:80`; the host alone if `port` is None."""
     if port is None:

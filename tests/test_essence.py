@@ -70,6 +70,9 @@ def test_source_and_destination() -> None:
     assert summary(ethernet(IP, ipv4(ICMP, icmp())))[:2] == ENDS
     assert summary(ethernet(0x88CC, DATA)) == ("02:00:5e:00:00:01", "02:00:5e:00:00:02", "LLDP", "")
     assert summarize(b"", 60, ETHERNET) == ("", "", "Ethernet", "cut off")
+    without_source = summarize(bytes.fromhex("02005e000002"), 60, ETHERNET)
+    assert without_source == ("", "02:00:5e:00:00:02", "Ethernet", "cut off")
+    assert str(without_source) == "- → 02:00:5e:00:00:02 Ethernet cut off"
 
 
 def test_a_link_type_whose_headers_are_not_read() -> None:

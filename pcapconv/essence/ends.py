@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pcapconv.header_columns import HeaderColumns
 from pcapconv.headers import ip_address
 from pcapconv.spec.protocols import TYPE_ARP, TYPE_RARP
-from pcapconv.text import with_port
+from pcapconv.text import from_to, with_port
 
 COLUMNS = (
     *("network_protocol", "source_address", "destination_address", "source_port", "destination_port"),
@@ -107,7 +107,7 @@ class _ByAddress(dict[_Key, Ends]):
 
 
 def _ends(source: str, destination: str) -> Ends:
-    return Ends(source, destination, f"{source} → {destination}" if destination else source)
+    return Ends(source, destination, from_to(source, destination))
 
 
 _NOT_IP = Ends("", "", "")
