@@ -611,7 +611,7 @@ def test_a_packet_that_was_cut_is_shown_with_its_lengths(tmp_path: Path) -> None
         "packets: 1 changed (bytes 1)",
         "packet 1: bytes",
         "  A 1970-01-01T00:00:00.001000Z  20:20:20:20:20:31 → 70:61:63:6b:65:74  Ethernet  malformed  12 bytes",
-        "  B 1970-01-01T00:00:00.001000Z   → 70:61:63:6b:65:74                   Ethernet  cut off    6 of 12 bytes",
+        "  B 1970-01-01T00:00:00.001000Z  - → 70:61:63:6b:65:74                  Ethernet  cut off    6 of 12 bytes",
         "  A 0000  70 61 63 6b 65 74 20 20 20 20 20 31              packet     1",
         "  B 0000  70 61 63 6b 65 74                                packet",
         "                            ^^ ^^ ^^ ^^ ^^ ^^",

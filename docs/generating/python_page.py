@@ -99,7 +99,7 @@ INTERNAL = {
     "Outcome": {"from_json", "from_report", "without_report"},
     "PacketBatch": {
         *("buffer_offset", "columns", "contiguous", "count_format_only", "format_only", "has_options", "header_order"),
-        *("layout", "number", "numbers", "packet_rows", "selected", "span", "stored_packets"),
+        *("known_times", "layout", "number", "numbers", "packet_rows", "selected", "span", "stored_packets"),
     },
     "Report": {"add_damage", "add_warning", "warn_of_no_packets", "warn_of_zeros_at_end"},
     "Section": {"changed", "format_only", "layout", "raw"},
