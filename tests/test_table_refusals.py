@@ -55,7 +55,8 @@ def test_columns(columns: Any, message: str) -> None:
         (
             "x.csv",
             None,
-            "x.csv: its name does not tell the kind of table; give to='parquet', to='arrow' or to='arrows'",
+            "x.csv: its name does not tell the kind of table; give to='parquet', to='arrow' or to='arrows'; "
+            "CSV is what the command pcapconv show can print",
         ),
         ("-", None, "stdout: its name does not tell the kind of table; give to='parquet', to='arrow' or to='arrows'"),
         (io.BytesIO(), None, "output: its name does not tell"),
