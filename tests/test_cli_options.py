@@ -107,6 +107,8 @@ OF_OTHERS = {  # whole lines of other commands
     "show a --decapsulate all": "show has no option --decapsulate; did you mean --inner?",
     "show a 'port 53'": "too many names: 'port 53'; write: pcapconv show IN; --filter takes an expression, as in "
     "--filter 'tcp port 443'",
+    "normalize --check '--strip secrets' a": "normalize has no option --strip secrets; name and value are in one word; "
+    "did you mean --strip=secrets?",
     "info a --endpoints": "info has no option --endpoints; pcapconv info --conversations --talkers IN shows who "
     "talks to whom",
     "info a -z conv,tcp": "info has no option -z; did you mean --conversations, --talkers or --protocols?",

@@ -138,6 +138,9 @@ def unknown_option(name: str, command: Command) -> str:
 
 
 def _option_tip(name: str, command: Command) -> str:
+    flag, space, value = name.partition(" ")
+    if space and flag in (option.flag for option in options_of_command(command.name)):
+        return f"name and value are in one word; did you mean {shlex.quote(f'{flag}={value.strip()}')}?"
     if instead := _OPTIONS_OF_OTHERS.get(command.name, {}).get(name):
         return f"did you mean {instead}?"
     if tip := _task_tip(name):
