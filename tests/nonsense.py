@@ -97,7 +97,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"filter": "\ud800"}, f"`filter='\\ud800'`: {ASCII}"),
     ({"filter": "host localhost"}, f"`filter='host localhost'`: localhost {NO_KEYWORD}"),
     ({"filter": "tcp.port == 80"}, f"`filter='tcp.port == 80'`: {DISPLAY_FILTER}"),
-    ({"filter": "port 80 or not ip.src contains a"}, f"`filter='port 80 or not ip.src contains a'`: {DISPLAY_FILTER}"),
+    ({"filter": "tcp and not ip.src contains a"}, f"`filter='tcp and not ip.src contains a'`: {DISPLAY_FILTER}"),
     ({"filter": "tpc port 80"}, f"`filter='tpc port 80'`: tpc {NO_KEYWORD}"),
     (
         {"filter": "ip or " * 1400},
