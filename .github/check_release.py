@@ -33,6 +33,8 @@ def missing(tag: str, root: Path = ROOT) -> list[str]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("write the tag, as in: python .github/check_release.py v0.1.0")
     sentences = missing(sys.argv[1])
     print(*sentences, sep="\n", end="\n" if sentences else "")
     sys.exit(1 if sentences else 0)

@@ -1,4 +1,4 @@
-"""Checks what kinds of objects arguments are: flags, words, paths, functions, texts.
+"""Checks what kinds of objects arguments are: flags, words, paths, functions, texts, names of columns.
 
 Strategy: programs pass any objects. An object that cannot even be asked whether it is true, or equal to a word, is
 refused as any other wrong value is: with a UsageError that names the argument.
@@ -7,7 +7,7 @@ refused as any other wrong value is: with a UsageError that names the argument.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import TypeGuard
 
 from pcapconv.errors import UsageError
@@ -49,3 +49,38 @@ def parse_words(name: str, texts: object) -> list[str]:
             raise UsageError(f"{argument(name, text)}: must be text", option=name)
         words += text.split(",")
     return words
+
+
+def parse_columns(columns: Sequence[str] | str, known: Collection[str]) -> tuple[str, ...]:
+    """Return the names of columns in the order in which they were given: a sequence, or text with commas. Raises
+    UsageError for a name that is not among the `known` ones, for one that is given twice, and for none."""
+    try:
+        names = tuple(columns.split(",") if isinstance(columns, str) else columns)
+    except TypeError:
+        raise UsageError(f"{argument('columns', columns)}: give a list of names", option="columns") from None
+    for index, name in enumerate(names):
+        if not is_one_of(name, known):
+            similar = _similar_columns(name, known) if isinstance(name, str) else []
+            likely = " or ".join([*([", ".join(similar[:-1])] if similar[1:] else []), *similar[-1:]])
+            tip = f"did you mean {likely}?" if likely else f"there are {', '.join(known)}"
+            raise UsageError(f"{argument('columns', name)}: there is no such column; {tip}", option="columns")
+        if name in names[:index]:
+            raise UsageError(f"{argument('columns', name)}: it is given twice", option="columns")
+    if not names:
+        raise UsageError(
+            f"{argument('columns')}: give at least one column, as in {argument('columns', 'number,time')}",
+            option="columns",
+        )
+    return names
+
+
+def _similar_columns(name: str, known: Collection[str]) -> list[str]:
+    """Return the known columns that a faulty name may mean: those of which it is a part, also as Wireshark's fields
+    have it, such as `ip.src` and `frame.len`; or else those with a similar spelling."""
+    word = name.lower().rpartition(".")[2].replace("src", "source").replace("dst", "destination").replace("_", "")
+    found = [each for each in known if len(word) > 1 and word in each.replace("_", "")]
+    if found:
+        return found
+    from difflib import get_close_matches  # rarely needed
+
+    return get_close_matches(name.lower(), known, 3, 0.7)

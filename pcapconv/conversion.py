@@ -446,7 +446,8 @@ def separate_arguments(format_name: str, arguments: Mapping[str, Any]) -> tuple[
     writer = {name: arguments[name] for name in WRITER_ARGUMENTS & arguments.keys()}
     steps: Any = {name: value for name, value in arguments.items() if name not in WRITER_ARGUMENTS}
     check_flags(keep_snaplen=writer.get("keep_snaplen"))
-    return WriterSettings(format_name, **writer), steps
+    # Of packets that come out of tunnels, an interface of the source is no remedy for several link types.
+    return WriterSettings(format_name, takes_interface=not steps.get("decapsulate"), **writer), steps
 
 
 def check_on_loss(on_loss: str) -> None:

@@ -22,6 +22,7 @@ NOTHING_TO_INVERT = (
 THERE = "there is no such interface; there are 0:0 lo"
 ASCII = "an expression has ASCII characters only; write one like 'tcp port 443'"
 NO_KEYWORD = "is no keyword, and names of hosts and networks are not looked up; write an address"
+DISPLAY_FILTER = "this is a display filter of Wireshark; write an expression of tcpdump, such as 'tcp port 443'"
 COMMENT_FORM = "write NUMBER:TEXT, as in 17:retry; packets count from 1"
 TIME_FORM = "write NUMBER:TIME, as in 17:2024-05-01T12:00Z; packets count from 1"
 NOT_RELATIVE = "counts from the first packet, whose time may change; write a time, as in 2024-05-01T12:00:00Z"
@@ -95,6 +96,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"filter": "tcp\0"}, f"`filter='tcp\\x00'`: {ASCII}"),
     ({"filter": "\ud800"}, f"`filter='\\ud800'`: {ASCII}"),
     ({"filter": "host localhost"}, f"`filter='host localhost'`: localhost {NO_KEYWORD}"),
+    ({"filter": "tcp.port == 80"}, f"`filter='tcp.port == 80'`: {DISPLAY_FILTER}"),
+    ({"filter": "tcp and not ip.src contains a"}, f"`filter='tcp and not ip.src contains a'`: {DISPLAY_FILTER}"),
     ({"filter": "tpc port 80"}, f"`filter='tpc port 80'`: tpc {NO_KEYWORD}"),
     (
         {"filter": "ip or " * 1400},

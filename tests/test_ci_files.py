@@ -37,7 +37,7 @@ def shown_workflow(tmp_path: Path) -> Path:
     """The workflow of the page on GitHub, with both further blocks of steps."""
     text = "".join(page_files("github.md", ".github/workflows/captures.yml") + page_files("github.md", "more.yml"))
     text += "".join(page_files("github.md", ".github/workflows/steps.yml"))
-    assert text.count("PCAPCONV_REPOSITORY@PCAPCONV_TAG") == 2
+    assert text.count("uses: PCAPCONV_REPOSITORY@PCAPCONV_TAG") == 2
     path = tmp_path / ".github" / "workflows" / "captures.yml"
     path.parent.mkdir(parents=True)
     path.write_text(text.replace("PCAPCONV_REPOSITORY", "owner/pcapconv").replace("PCAPCONV_TAG", "v1.0.0"))

@@ -18,6 +18,7 @@ from pcapconv.cli.commands import COMMANDS
 from pcapconv.cli.grammar import FLAGS, NUMBERS, REPEATABLE, Option
 from pcapconv.cli.options import OPTIONS, options_of_command
 from pcapconv.cli.parse import parse
+from pcapconv.cli.suggestions import _OPTIONS_OF_OTHERS
 from pcapconv.errors import UsageError
 from pcapconv.steps.plan import StepArguments
 
@@ -100,6 +101,19 @@ OF_OTHERS = {  # whole lines of other commands
     "merge 'a b'": "OUT is missing; write: pcapconv merge 'a b' OUT",
     "batch a -w b": "batch has no option -w; the output comes after the input: pcapconv batch SRC [DST]",
     "diff a -o b": "diff has no option -o; pcapconv diff --help lists its options",
+    "show a -c 3": "show has no option -c; did you mean --first?",
+    "show -r a": "show has no option -r; the input is named without an option: pcapconv show IN",
+    "show -nn a": "show has no option -n; names are never looked up, so leave it out",
+    "show a --decapsulate all": "show has no option --decapsulate; did you mean --inner?",
+    "show a 'port 53'": "too many names: 'port 53'; write: pcapconv show IN; --filter takes an expression, as in "
+    "--filter 'tcp port 443'",
+    "normalize --check '--strip secrets' a": "normalize has no option --strip secrets; name and value are in one word; "
+    "did you mean --strip=secrets?",
+    "info a --endpoints": "info has no option --endpoints; pcapconv info --conversations --talkers IN shows who "
+    "talks to whom",
+    "info a -z conv,tcp": "info has no option -z; did you mean --conversations, --talkers or --protocols?",
+    "convert a b -i 60": "convert has no option -i; did you mean pcapconv split --interval?",
+    "split a b -c 10": "split has no option -c; did you mean --max-packets?",
     "info a -o b": "info has no option -o; pcapconv info --help lists its options",
     "normalize": "IN is missing; write: pcapconv normalize IN [OUT]",
     "batch -q": "SRC is missing; write: pcapconv batch SRC [DST]",
@@ -137,6 +151,10 @@ ELSEWHERE = {
     "dedupe": "pcapconv convert --dedup 4 IN OUT",
     "repair": "pcapconv convert IN OUT keeps all that is intact",
     "anonymize": "tcprewrite --seed",
+    "tshark": "pcapconv show IN",
+    "talkers": "pcapconv info --conversations --talkers IN",
+    "connections": "pcapconv split --by flow IN TEMPLATE",
+    "decap": "pcapconv convert --decapsulate all IN OUT",
 }
 
 
@@ -193,6 +211,20 @@ def test_what_others_call_it(word: str, fact: str, capfd: pytest.CaptureFixture[
     assert refused(capfd, f"convert a.pcap b.pcap --{word}").startswith(f"convert has no option --{word}; ")
     assert fact in refused(capfd, f"convert a.pcap b.pcap --{word}")
     assert fact in refused(capfd, f"--{word}")
+
+
+@pytest.mark.parametrize("name", _OPTIONS_OF_OTHERS)
+def test_what_stands_for_options_of_other_programs(name: str) -> None:
+    """Each is an option that there is, and stands for one that there is not."""
+    for theirs, instead in _OPTIONS_OF_OTHERS[name].items():
+        command = instead.split()[1] if instead.startswith("pcapconv ") else name
+        assert theirs not in flags_of(name)
+        assert {word for word in re.split("[ ,]+", instead) if word.startswith("-")} <= flags_of(command)
+
+
+def flags_of(command: str) -> set[str]:
+    options = options_of_command(command)
+    return {option.flag for option in options} | {f"-{option.short}" for option in options if option.short}
 
 
 def test_split_has_the_options_of_convert_and_its_own() -> None:

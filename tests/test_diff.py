@@ -285,6 +285,12 @@ def test_hosts_and_statistics_are_compared_only_with_everything() -> None:
     ]
 
 
+def test_a_long_statement_is_cut_where_it_shows() -> None:
+    a = wire.section_header(options=wire.options((3, b"x" * 300))) + wire.interface() + packet(1)
+    (header,) = comparison_of(a, capture(packet(1)), all=True).headers
+    assert header == f"only in A: {'shb_os ' + 'x' * 193}…"
+
+
 def comment_options(*texts: bytes) -> bytes:
     return wire.options(*((1, text) for text in texts))
 

@@ -170,6 +170,13 @@ def test_each_result_of_a_check(captures: Path, capfd: pytest.CaptureFixture[str
     assert sorted(path.name for path in captures.parent.iterdir()) == ["captures", "j.xml"]
 
 
+def test_damage_of_a_capture_that_is_not_normal_either(captures: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (captures / "cut.pcap").write_bytes(PCAP + b"cut")
+    assert checked(capfd, "captures/cut.pcap", "--junit", "j.xml").status == 1
+    (case,) = read_junit(Path("j.xml").read_bytes(), "pcapconv.check").cases
+    assert case[2].startswith(f"{NOT_NORMAL}; offset {len(PCAP)} (packet 2): ")
+
+
 def test_what_is_refused_is_an_error(captures: Path, capfd: pytest.CaptureFixture[str]) -> None:
     simple = wire.section_header() + wire.interface() + wire.simple_packet(b"one")
     (captures / "simple.pcapng").write_bytes(simple)

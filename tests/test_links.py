@@ -60,6 +60,20 @@ def test_links_inside_lead_somewhere(path: Path) -> None:
     assert broken == []
 
 
+def test_pages_of_the_site_link_to_no_page_outside() -> None:
+    """Sphinx, which builds the site from `docs`, refuses a link to a page that is not below it."""
+    docs = ROOT / "docs"
+    outside = [
+        (page.name, link)
+        for page in PAGES
+        if page.is_relative_to(docs)
+        for link in links(page)
+        if (file := unquote(link).partition("#")[0]).endswith(".md") and "://" not in file
+        if not (page.parent / file).resolve().is_relative_to(docs)
+    ]
+    assert outside == []
+
+
 def test_indexes_link_to_each_page() -> None:
     indexes = [ROOT / "docs" / "index.md", ROOT / "docs" / "reference" / "commands" / "index.md"]
     linked = {(index.parent / link.partition("#")[0]).resolve() for index in indexes for link in links(index)}

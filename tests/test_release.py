@@ -17,6 +17,11 @@ NO_HEADING = "CHANGELOG.md must begin with the heading '## 1.2.3 (YYYY-MM-DD)'"
 OLD_PAGES = "the manual pages do not name this version and its date: run python docs/generate.py"
 
 
+def test_without_a_tag() -> None:
+    done = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "write the tag, as in: python .github/check_release.py v0.1.0\n")
+
+
 @pytest.mark.parametrize(
     ("tag", "changed", "said"),
     [

@@ -23,6 +23,16 @@ ONE = wire.pcap_header() + wire.pcap_record(1, 2, b"one")
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
+        (
+            ["time", "length"],
+            "columns='length': there is no such column; did you mean captured_length, original_length, path_length, ",
+        ),
+        (
+            "ip.src",
+            "columns='ip.src': there is no such column; did you mean source_mac, source_address or source_port?",
+        ),
+        ("tcp.dstport", "columns='tcp.dstport': there is no such column; did you mean destination_port?"),
+        ("numbr", "columns='numbr': there is no such column; did you mean number?"),
         (["number", "size"], "columns='size': there is no such column; there are number, time, "),
         ("", "columns='': there is no such column"),
         ([], "columns=: give at least one column, as in columns='number,time'"),
@@ -45,7 +55,8 @@ def test_columns(columns: Any, message: str) -> None:
         (
             "x.csv",
             None,
-            "x.csv: its name does not tell the kind of table; give to='parquet', to='arrow' or to='arrows'",
+            "x.csv: its name does not tell the kind of table; give to='parquet', to='arrow' or to='arrows'; "
+            "CSV is what the command pcapconv show can print",
         ),
         ("-", None, "stdout: its name does not tell the kind of table; give to='parquet', to='arrow' or to='arrows'"),
         (io.BytesIO(), None, "output: its name does not tell"),

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pcapconv.errors import UsageError
-from pcapconv.wording import argument
+from pcapconv import argument_types
 
 
 class Column(NamedTuple):
@@ -80,24 +79,5 @@ DEFAULT_COLUMNS = tuple(name for name, column in COLUMNS.items() if column.by_de
 
 def parse_columns(columns: Sequence[str] | str | None) -> tuple[str, ...]:
     """Return the names of the columns, in the order in which they were given: a sequence, or text with commas; None for
-    the default columns. Raises UsageError for a name that is no column, and for one that is given twice."""
-    if columns is None:
-        return DEFAULT_COLUMNS
-    try:
-        names = tuple(columns.split(",") if isinstance(columns, str) else columns)
-    except TypeError:
-        raise UsageError(f"{argument('columns', columns)}: give a list of names", option="columns") from None
-    for index, name in enumerate(names):
-        if not isinstance(name, str) or name not in COLUMNS:
-            raise UsageError(
-                f"{argument('columns', name)}: there is no such column; there are {', '.join(COLUMNS)}",
-                option="columns",
-            )
-        if name in names[:index]:
-            raise UsageError(f"{argument('columns', name)}: it is given twice", option="columns")
-    if not names:
-        raise UsageError(
-            f"{argument('columns')}: give at least one column, as in {argument('columns', 'number,time')}",
-            option="columns",
-        )
-    return names
+    the default columns. Raises UsageError for a name that is no column, for one that is given twice, and for none."""
+    return DEFAULT_COLUMNS if columns is None else argument_types.parse_columns(columns, COLUMNS)

@@ -77,7 +77,7 @@ class CheckResults:
         if self._junit is not None:
             from pcapconv.cli.junit import Case
 
-            reasons = result.reasons or [str(each) for each in result.damage[:_MOST_DAMAGE]]
+            reasons = [*result.reasons, *map(str, result.damage[:_MOST_DAMAGE])]
             kind = _KINDS.get(result.status, "error")
             self._junit.add(Case(result.file, seconds, kind, result.error or "; ".join(reasons), tuple(lines)))
         status = _STATUSES[result.status]

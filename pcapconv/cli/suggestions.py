@@ -20,7 +20,33 @@ from pcapconv.io.paths import STDIO
 _SORT = "pcapconv convert --sort IN OUT orders packets by time"
 _MERGE = "pcapconv merge IN... OUT"
 _OUTPUTS = ("OUT", "TEMPLATE", "DST")  # operands that name outputs
-_MERGECAP_OPTIONS = {"-a": "--append", "-F": "--to", "-I": "--separate-interfaces", "-s": "--snaplen"}
+_FROM_TCPDUMP = {"-c": "--first", "-Y": "--filter"}  # and tshark
+_FROM_EDITCAP = {"-A": "--after", "-B": "--before", "-F": "--to", "-s": "--snaplen"}
+_OPTIONS_OF_OTHERS = {  # by command: an option of editcap, mergecap, tcpdump or tshark, and what to write instead
+    "convert": {
+        **_FROM_TCPDUMP,
+        **_FROM_EDITCAP,
+        "-a": "--packet-comment",
+        "-C": "--chop",
+        "-d": "--dedup",
+        "-i": "pcapconv split --interval",
+        "-L": "--adjust-length",
+        "-t": "--shift-time",
+        "-T": "--link-type",
+    },
+    "split": {**_FROM_EDITCAP, "-c": "--max-packets", "-C": "--max-bytes", "-G": "--interval", "-i": "--interval"},
+    "merge": {**_FROM_EDITCAP, "-a": "--append", "-I": "--separate-interfaces"},
+    "show": {
+        **_FROM_TCPDUMP,
+        "-e": "--columns",
+        "-t": "--time",
+        "-T": "--json, --csv or --columns",
+        "-X": "-x",
+        "--decapsulate": "--inner",
+    },
+    "table": {**_FROM_TCPDUMP, "-e": "--columns"},
+    "info": {"-Y": "--filter", "-z": "--conversations, --talkers or --protocols", "-H": "--hash"},
+}
 _SIMILARITY = 0.7  # between a faulty and a suggested option name; 1 if they are equal
 _TASK_TIPS = {  # commands and options that users may expect, and what to use instead
     "merge": f"{_MERGE} merges captures by time",
@@ -31,6 +57,10 @@ _TASK_TIPS = {  # commands and options that users may expect, and what to use in
     "repair": "pcapconv convert IN OUT keeps all that is intact of a damaged capture, and names the damage",
     "anonymize": "pcapconv convert --strip names,comments,secrets,host,addresses leaves out what a capture says "
     "beside packets; tcprewrite --seed changes the addresses in packets",
+    "list": "pcapconv show IN shows the packets, a line each",
+    "conversations": "pcapconv info --conversations --talkers IN shows who talks to whom",
+    "flows": "pcapconv split --by flow IN TEMPLATE makes a file for each connection",
+    "decapsulate": "pcapconv convert --decapsulate all IN OUT takes packets out of tunnels",
     "filter": "pcapconv convert --filter EXPRESSION IN OUT selects packets as tcpdump does, and tshark -r IN "
     "-Y FILTER -w OUT by display filters",
 }
@@ -45,6 +75,15 @@ _SYNONYMS = {
     "deduplicate": "dedupe",
     "fix": "repair",
     "recover": "repair",
+    "connections": "flows",
+    "decap": "decapsulate",
+    "dump": "list",
+    "endpoints": "conversations",
+    "packets": "list",
+    "print": "list",
+    "talkers": "conversations",
+    "tcpdump": "list",
+    "tshark": "list",
 }
 
 
@@ -99,12 +138,19 @@ def unknown_option(name: str, command: Command) -> str:
 
 
 def _option_tip(name: str, command: Command) -> str:
+    flag, space, value = name.partition(" ")
+    if space and flag in (option.flag for option in options_of_command(command.name)):
+        return f"name and value are in one word; did you mean {shlex.quote(f'{flag}={value.strip()}')}?"
+    if instead := _OPTIONS_OF_OTHERS.get(command.name, {}).get(name):
+        return f"did you mean {instead}?"
     if tip := _task_tip(name):
         return tip
     if name in ("-o", "-w", "--output") and command.operands[-1].metavar in _OUTPUTS:
         return f"the output comes after the input{'s' if command.name == 'merge' else ''}: {_usage(command)}"
-    if command.name == "merge" and name in _MERGECAP_OPTIONS:
-        return f"did you mean {_MERGECAP_OPTIONS[name]}?"
+    if name == "-r":
+        return f"the input is named without an option: {_usage(command)}"
+    if name == "-n" and command.name in ("show", "info"):
+        return "names are never looked up, so leave it out"
     other_commands = [
         each.name for each in COMMANDS.values() if name in (option.flag for option in options_of_command(each.name))
     ]
@@ -140,8 +186,12 @@ def missing_operands(given: Sequence[str], command: Command) -> str:
 def too_many_operands(given: Sequence[str], command: Command) -> str:
     """Return the message about a line with too many operands."""
     surplus = " ".join(map(shlex.quote, given[len(command.operands) :]))
-    tips = f"; pcapconv batch SRC DST converts many captures, {_MERGE} makes one of them"
-    return f"too many names: {surplus}; write: {_usage(command)}{tips if command.name == 'convert' else ''}"
+    tip = ""
+    if command.name == "convert":
+        tip = f"; pcapconv batch SRC DST converts many captures, {_MERGE} makes one of them"
+    elif command.name == "show":
+        tip = "; --filter takes an expression, as in --filter 'tcp port 443'"
+    return f"too many names: {surplus}; write: {_usage(command)}{tip}"
 
 
 def _usage(command: Command) -> str:

@@ -115,7 +115,8 @@ class HeaderDifference(NamedTuple):
             case "order":
                 return "comments and secrets are the same, but in another order"
         where, statement = ("B", self.b) if self.a is None else ("A", self.a)
-        return f"only in {where}: {statement:.{_LONGEST_STATEMENT}}"
+        cut = "…" if len(statement) > _LONGEST_STATEMENT else ""
+        return f"only in {where}: {statement:.{_LONGEST_STATEMENT}}{cut}"
 
     def as_dict(self) -> dict[str, Any]:
         """The difference as plain values."""

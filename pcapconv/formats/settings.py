@@ -23,8 +23,8 @@ WRITER_ARGUMENTS = frozenset(WriterArguments.__annotations__)
 
 class WriterSettings(NamedTuple):
     """The settings of a writer: the `format`, one of `formats.FORMATS`, and the values of `WriterArguments`.
-    `takes_interface` is False if the function or command has no argument `interface`, which messages may then not
-    advise.
+    `takes_interface` is False if messages may not advise the argument `interface`: the function or command has none, or
+    it does not help.
 
     For an open output, `formats.output_compression.choose_compression` has replaced `compress` and `compress_level`:
     both are None if the output is not compressed.

@@ -38,6 +38,7 @@ _TOKEN = re.compile(
     r"|[A-Za-z0-9](?:[-_.A-Za-z0-9]*[.A-Za-z0-9])?"  # a keyword, a name, a number or an address
 )
 _WITH_COLONS = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+_DISPLAY_FILTER = re.compile(r"[a-z]\w*\.\w+\s*(==|!=|<|>|\b(eq|ne|contains|matches)\b)")  # tcp.port == 80
 _MAC = re.compile(r"[0-9A-Fa-f]{1,2}(?::[0-9A-Fa-f]{1,2}){5}")
 _NUMBER = r"(?:0[xX][0-9A-Fa-f]+|[0-9]+)"
 _NUMBERS = re.compile(rf"{_NUMBER}(?:\.{_NUMBER}){{0,3}}")
@@ -71,8 +72,10 @@ class FilterExpression(NamedTuple):
             )
         name = _host_name(text)
         if name is not None:
-            fact = f"{name} is no keyword, and names of hosts and networks are not looked up"
-            raise UsageError(f"{expression}: {fact}; write an address", option="filter")
+            fact = f"{name} is no keyword, and names of hosts and networks are not looked up; write an address"
+            if _DISPLAY_FILTER.search(text):
+                fact = "this is a display filter of Wireshark; write an expression of tcpdump, such as 'tcp port 443'"
+            raise UsageError(f"{expression}: {fact}", option="filter")
         reason = _compile(text, _ETHERNET, "little")
         if isinstance(reason, str) and all(isinstance(_compile(text, each, "little"), str) for each in _LINK_TYPES):
             raise UsageError(f"{expression}: {reason}", option="filter")

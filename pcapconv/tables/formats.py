@@ -57,8 +57,10 @@ def table_format(target: Writable, to: str | None) -> TableFormat:
             return kind
     shown = name or ("stdout" if target == STDIO else "output")
     ways = ", ".join(argument("to", each) for each in names[:-1])
+    csv = "; CSV is what the command pcapconv show can print" if suffix == ".csv" else ""
     raise UsageError(
-        f"{shown}: its name does not tell the kind of table; give {ways} or {argument('to', names[-1])}", path=shown
+        f"{shown}: its name does not tell the kind of table; give {ways} or {argument('to', names[-1])}{csv}",
+        path=shown,
     )
 
 

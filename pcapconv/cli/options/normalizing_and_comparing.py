@@ -170,7 +170,7 @@ _SHOWN = (
     Option(
         "as_text",
         "flag",
-        "Print everything, a line for each packet",
+        "Print everything, packets in hex, a line each",
         SHOWN,
         INFO,
         flag_name="text",
