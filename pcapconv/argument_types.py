@@ -1,4 +1,4 @@
-"""Checks what kinds of objects arguments are: flags, words, paths, functions, texts.
+"""Checks what kinds of objects arguments are: flags, words, paths, functions, texts, names of columns.
 
 Strategy: programs pass any objects. An object that cannot even be asked whether it is true, or equal to a word, is
 refused as any other wrong value is: with a UsageError that names the argument.
@@ -49,3 +49,25 @@ def parse_words(name: str, texts: object) -> list[str]:
             raise UsageError(f"{argument(name, text)}: must be text", option=name)
         words += text.split(",")
     return words
+
+
+def parse_column_names(columns: object, known: Collection[str]) -> tuple[str, ...]:
+    """Return the names of columns in a text, separated by commas, or in a list. Raises UsageError for a name that is
+    not among the `known` ones, for one that is given twice, and for no name at all."""
+    if not isinstance(columns, Iterable):
+        raise UsageError(f"{argument('columns', columns)}: give a list of names", option="columns")
+    names: list[str] = []
+    for name in columns.split(",") if isinstance(columns, str) else columns:
+        if not is_one_of(name, known):
+            raise UsageError(
+                f"{argument('columns', name)}: there is no such column; there are {', '.join(known)}", option="columns"
+            )
+        if name in names:
+            raise UsageError(f"{argument('columns', name)}: it is given twice", option="columns")
+        names.append(name)
+    if not names:
+        raise UsageError(
+            f"{argument('columns')}: give at least one column, as in {argument('columns', 'number,time')}",
+            option="columns",
+        )
+    return tuple(names)

@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from pcapconv.errors import UsageError
 from pcapconv.header_columns import HeaderColumns
 from pcapconv.headers import ip_address, path_text, protocol_name
 from pcapconv.listing.rows import Rows
 from pcapconv.listing.times import NO_TIME
 from pcapconv.spec import pcapng, protocols
 from pcapconv.text import shown
-from pcapconv.wording import argument
 
 _DIRECTIONS = {number: name for name, number in pcapng.DIRECTIONS.items()}
 
@@ -131,25 +129,3 @@ IN_RECORDS = (
     *("number", "time", "interface", "source", "destination", "protocol", "essence", "original_length"),
     "comments",
 )
-
-
-def parse_columns(columns: Sequence[str] | str | None) -> tuple[str, ...] | None:
-    """The names of columns, from a sequence or from text with commas; None for None. Raises UsageError for a name that
-    is not a column, for one that is given twice, and for none."""
-    if columns is None:
-        return None
-    names = tuple(columns.split(",") if isinstance(columns, str) else columns)
-    for index, name in enumerate(names):
-        if name not in COLUMNS:
-            known = ", ".join(COLUMNS)
-            raise UsageError(
-                f"{argument('columns', name)}: there is no such column; there are {known}", option="columns"
-            )
-        if name in names[:index]:
-            raise UsageError(f"{argument('columns', name)}: it is given twice", option="columns")
-    if not names:
-        raise UsageError(
-            f"{argument('columns')}: give at least one column, as in {argument('columns', 'number,time')}",
-            option="columns",
-        )
-    return names
