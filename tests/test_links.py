@@ -69,5 +69,5 @@ def test_indexes_link_to_each_page() -> None:
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_address_that_does_not_exist(path: Path) -> None:
-    """What the reader fills in is PCAPCONV_URL, PCAPCONV_TAG or PCAPCONV_IMAGE, which docs/install.md explains."""
+    """What the reader fills in are words such as PCAPCONV_URL, which docs/install.md explains."""
     assert IMAGINARY.findall(path.read_text(encoding="utf-8")) == []
