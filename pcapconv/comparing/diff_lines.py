@@ -12,6 +12,7 @@ from functools import partial
 
 from pcapconv.comparing.compared_capture import short_time
 from pcapconv.comparing.comparison import Comparison, HeaderDifference, ShownDifference, options_only_in, time_text
+from pcapconv.essence.ends import ends_text
 from pcapconv.model import Packet
 from pcapconv.text import counted, shown
 
@@ -78,7 +79,7 @@ def _columns(packet: Packet) -> list[str]:
     """Return the columns that `pcapconv show` has of a packet, but for its number: time, addresses, protocol, essence,
     length."""
     summary = packet.summary
-    ends = f"{summary.source} → {summary.destination}" if summary.destination else summary.source
+    ends = ends_text(summary.source, summary.destination)
     length = counted(packet.captured_length, "byte")
     if packet.original_length != packet.captured_length:
         length = f"{packet.captured_length:,} of {counted(packet.original_length, 'byte')}"

@@ -24,6 +24,7 @@ from array import array
 from typing import NamedTuple
 
 from pcapconv.columns import Columns
+from pcapconv.essence.ends import ends_text
 from pcapconv.essence.summaries import SummaryReader as SummaryReader
 
 
@@ -42,8 +43,7 @@ class Summary(NamedTuple):
     essence: str
 
     def __str__(self) -> str:
-        ends = f"{self.source} → {self.destination}" if self.destination else self.source
-        return " ".join(filter(None, (ends, self.protocol, self.essence)))
+        return " ".join(filter(None, (ends_text(self.source, self.destination), self.protocol, self.essence)))
 
 
 def summarize(data: bytes, original_length: int, link_type: int, *, inner: bool = False) -> Summary:

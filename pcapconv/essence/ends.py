@@ -106,8 +106,13 @@ class _ByAddress(dict[_Key, Ends]):
         return with_port(self._names.get(address, address), port)
 
 
+def ends_text(source: str, destination: str) -> str:
+    """Source and destination as one text; the source alone without a destination."""
+    return f"{source} → {destination}" if destination else source
+
+
 def _ends(source: str, destination: str) -> Ends:
-    return Ends(source, destination, f"{source} → {destination}" if destination else source)
+    return Ends(source, destination, ends_text(source, destination))
 
 
 _NOT_IP = Ends("", "", "")
