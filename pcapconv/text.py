@@ -1,5 +1,5 @@
-"""Text for people: texts from captures and file names with control characters escaped, counts in words, hosts with
-their ports, and how wide a text is on a terminal."""
+"""Text for people: texts from captures and file names with control characters escaped, long texts cut, counts in
+words, hosts with their ports, and how wide a text is on a terminal."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ def counted(count: int, one: str, several: str = "") -> str:
     """A count with its noun, as all messages show counts: `1 file`, `1,234 files`. The plural is `several`, or `one`
     with an s."""
     return f"{count:,} {one if count == 1 else several or one + 's'}"
+
+
+def shortened(text: str, most: int) -> str:
+    """The first `most` characters of a text, with a mark behind them if there are more: `…`."""
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def first_and_more(names: Sequence[str]) -> str:
