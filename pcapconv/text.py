@@ -1,5 +1,5 @@
 """Text for people: texts from captures and file names with control characters escaped, long texts cut, counts in
-words, hosts with their ports, and how wide a text is on a terminal."""
+words, addresses, hosts with their ports, and how wide a text is on a terminal."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import codecs
 import re
 from collections.abc import Sequence
 from itertools import takewhile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
 
 _SHORTEST_LINE = 8  # characters: fewer may be text by accident, if other bytes follow
 _LONGEST_SHOWN = 60  # characters of a line
@@ -37,6 +41,13 @@ def first_and_more(names: Sequence[str]) -> str:
     """Several names as one, as messages show the inputs of a merge: `a.pcap and 3 more`, or `a.pcap` alone."""
     more = len(names) - 1
     return f"{names[0]} and {more:,} more" if more else names[0]
+
+
+def ip_text(address: IPv4Address | IPv6Address) -> str:
+    """An IP address as text. In all versions of Python, an IPv4 address within IPv6 is `::ffff:192.0.2.1` (RFC 5952,
+    section 5), which `str` does from 3.13 on."""
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(address) if mapped is None else f"::ffff:{mapped}"
 
 
 def with_port(host: str, port: int | None) -> str:

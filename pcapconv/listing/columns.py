@@ -15,7 +15,7 @@ from pcapconv.headers import ip_address, path_text, protocol_name
 from pcapconv.listing.rows import Rows
 from pcapconv.listing.times import NO_TIME
 from pcapconv.spec import pcapng, protocols
-from pcapconv.text import shown
+from pcapconv.text import ip_text, shown
 
 _DIRECTIONS = {number: name for name, number in pcapng.DIRECTIONS.items()}
 
@@ -112,7 +112,7 @@ def _header_value(headers: HeaderColumns, row: int, name: str) -> Any:
             return path_text(value)
         if name.endswith("_mac"):
             return value.hex(":")
-        return str(ip_address(value, headers.network_protocol[row]))
+        return ip_text(ip_address(value, headers.network_protocol[row]))
     if name == "last_protocol":
         return protocol_name(value, headers.network_protocol[row] if headers.has(row, "network_protocol") else None)
     if name == "tunnel":
