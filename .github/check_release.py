@@ -1,7 +1,8 @@
 """Checks that a tag can be published, and says what is missing: python .github/check_release.py v0.1.0
 
 The tag is `v` and a version; CHANGELOG.md has this version at its top, with the date of the release; the manual pages
-name both; the addresses in pyproject.toml are real ones.
+name both; pyproject.toml and the pages have the real addresses; the README, which PyPI shows without other files, links
+to whole addresses.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+_TO_REPLACE = re.compile("PCAPCONV_(URL|REPOSITORY)")
+_LOCAL_LINK = re.compile(r"\]\((?!https?://|#)")
 
 
 def missing(tag: str, root: Path = ROOT) -> list[str]:
@@ -29,6 +32,12 @@ def missing(tag: str, root: Path = ROOT) -> list[str]:
             sentences.append("the manual pages do not name this version and its date: run python docs/generate.py")
     if "pcapconv.example" in (root / "pyproject.toml").read_text(encoding="utf-8"):
         sentences.append("[project.urls] in pyproject.toml does not name the real addresses")
+    names = [path.relative_to(root).as_posix() for path in (*root.glob("*.md"), *root.glob("docs/**/*.md"))]
+    texts = {name: (root / name).read_text(encoding="utf-8") for name in sorted(names) if name != "RELEASING.md"}
+    if unfinished := [name for name, text in texts.items() if _TO_REPLACE.search(text)]:
+        sentences.append(f"words that stand for the address are still in {', '.join(unfinished)}")
+    if _LOCAL_LINK.search(texts["README.md"]):
+        sentences.append("README.md has links that are not whole addresses")
     return sentences
 
 

@@ -7,7 +7,7 @@ refused as any other wrong value is: with a UsageError that names the argument.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import TypeGuard
 
 from pcapconv.errors import UsageError
@@ -51,27 +51,27 @@ def parse_words(name: str, texts: object) -> list[str]:
     return words
 
 
-def parse_columns(columns: Sequence[str] | str, known: Collection[str]) -> tuple[str, ...]:
-    """Return the names of columns in the order in which they were given: a sequence, or text with commas. Raises
-    UsageError for a name that is not among the `known` ones, for one that is given twice, and for none."""
-    try:
-        names = tuple(columns.split(",") if isinstance(columns, str) else columns)
-    except TypeError:
-        raise UsageError(f"{argument('columns', columns)}: give a list of names", option="columns") from None
-    for index, name in enumerate(names):
+def parse_column_names(columns: object, known: Collection[str]) -> tuple[str, ...]:
+    """Return the names of columns in a text, separated by commas, or in a list. Raises UsageError for a name that is
+    not among the `known` ones, for one that is given twice, and for no name at all."""
+    if not isinstance(columns, Iterable):
+        raise UsageError(f"{argument('columns', columns)}: give a list of names", option="columns")
+    names: list[str] = []
+    for name in columns.split(",") if isinstance(columns, str) else columns:
         if not is_one_of(name, known):
             similar = _similar_columns(name, known) if isinstance(name, str) else []
             likely = " or ".join([*([", ".join(similar[:-1])] if similar[1:] else []), *similar[-1:]])
             tip = f"did you mean {likely}?" if likely else f"there are {', '.join(known)}"
             raise UsageError(f"{argument('columns', name)}: there is no such column; {tip}", option="columns")
-        if name in names[:index]:
+        if name in names:
             raise UsageError(f"{argument('columns', name)}: it is given twice", option="columns")
+        names.append(name)
     if not names:
         raise UsageError(
             f"{argument('columns')}: give at least one column, as in {argument('columns', 'number,time')}",
             option="columns",
         )
-    return names
+    return tuple(names)
 
 
 def _similar_columns(name: str, known: Collection[str]) -> list[str]:

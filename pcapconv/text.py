@@ -1,5 +1,5 @@
-"""Text for people: texts from captures and file names with control characters escaped, counts in words, hosts with
-their ports, and how wide a text is on a terminal."""
+"""Text for people: texts from captures and file names with control characters escaped, long texts cut, counts in
+words, addresses, hosts with their ports, and how wide a text is on a terminal."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import codecs
 import re
 from collections.abc import Sequence
 from itertools import takewhile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
 
 _SHORTEST_LINE = 8  # characters: fewer may be text by accident, if other bytes follow
 _LONGEST_SHOWN = 60  # characters of a line
@@ -28,6 +32,11 @@ def counted(count: int, one: str, several: str = "") -> str:
     return f"{count:,} {one if count == 1 else several or one + 's'}"
 
 
+def shortened(text: str, most: int) -> str:
+    """The first `most` characters of a text, with a mark behind them if there are more: `…`."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 def first_and_more(names: Sequence[str]) -> str:
     """Several names as one, as messages show the inputs of a merge: `a.pcap and 3 more`, or `a.pcap` alone."""
     more = len(names) - 1
@@ -38,6 +47,13 @@ def from_to(source: str, destination: str) -> str:
     """Where a packet comes from and where it goes, such as `192.0.2.1:443 → 198.51.100.2:8`; the source alone, which
     may be empty, if there is no destination."""
     return f"{source or '-'} → {destination}" if destination else source
+
+
+def ip_text(address: IPv4Address | IPv6Address) -> str:
+    """An IP address as text. In all versions of Python, an IPv4 address within IPv6 is `::ffff:192.0.2.1` (RFC 5952,
+    section 5), which `str` does from 3.13 on."""
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(address) if mapped is None else f"::ffff:{mapped}"
 
 
 def with_port(host: str, port: int | None) -> str:

@@ -1,5 +1,6 @@
 """Running the command: as it is installed, and in this process, which is faster."""
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -77,6 +78,20 @@ def default_signals() -> None:
     """Have signals end the command, whatever the tests were started from: for `preexec_fn`."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def ended_at_last(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """Kill the process at the end, if it still runs, and close its pipes."""
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            with contextlib.suppress(BrokenPipeError):
+                if pipe is not None:
+                    pipe.close()
 
 
 def wait_until_read(process: "subprocess.Popen[bytes]") -> None:

@@ -1,15 +1,20 @@
 """Runs pcapconv without the names that Windows or macOS lack: python -P tests/elsewhere.py windows COMMAND ...
 
-It removes them from Python's modules, as Python's documentation lists them, and then runs the command line. So it finds
-a name without which something fails, and not what these systems do differently.
+It removes them from Python's modules, as Python's documentation lists them, and then runs the command line. As Windows
+does, it refuses to rename and to remove files that are open. So it finds a name without which something fails, and a
+file that is closed too late, but nothing else that these systems do differently.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
 import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 # On macOS.
 NO_LINUX = {
@@ -43,15 +48,47 @@ def remove(system: str) -> None:
         sys.modules.update(dict.fromkeys(NO_MODULES))  # type: ignore[arg-type]
 
 
+def refuse_open_files() -> None:
+    """Let a file that this process has open be neither renamed nor removed, nor replaced by another."""
+    import tempfile  # which asks, when it is imported, for the names that are there
+
+    setattr(tempfile, "TemporaryFile", tempfile.NamedTemporaryFile)  # noqa: B010 - as on Windows
+    for name in ("rename", "replace", "unlink", "remove"):
+        setattr(os, name, _refusing(getattr(os, name)))
+
+
+def _refusing(function: Callable[..., None]) -> Callable[..., None]:
+    def refusing(*paths: Any, **named: Any) -> None:
+        for path in paths:
+            with suppress(FileNotFoundError):
+                status = os.lstat(path, dir_fd=named.get("dir_fd"))
+                if any(os.path.samestat(status, each) for each in _open_files()):
+                    raise PermissionError(errno.EACCES, "another handle of the file is open", path)
+        function(*paths, **named)
+
+    return refusing
+
+
+def _open_files() -> list[os.stat_result]:
+    found = []
+    for descriptor in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # that of the list itself
+            found.append(os.fstat(int(descriptor)))
+    return found
+
+
 def main(system: str, arguments: list[str]) -> None:
     """Run the command line with these arguments, as if on this system. Exits with its status."""
     import subprocess  # noqa: F401 - what it needs, it has on every system
 
     remove(system)
-    from pcapconv.__main__ import main as run
-    from pcapconv.io import target
+    if system == "windows":
+        from pcapconv.io import read_write
 
-    target._CLOSED_IF_RENAMED = system == "windows"
+        read_write.RENAMES_OPEN_FILES = False
+        refuse_open_files()
+    from pcapconv.__main__ import main as run
+
     sys.argv[1:] = arguments
     run()
 

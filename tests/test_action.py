@@ -234,9 +234,8 @@ def test_the_whole_action(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "pcapconv", action / "pcapconv", ignore=ignored)
     shutil.copytree(ROOT / "man", action / "man")
     for name in ("pyproject.toml", "README.md", "LICENSE", "action.yml", ".github/action.py", ".git_archival.txt"):
-        if (ROOT / name).exists():
-            (action / name).parent.mkdir(exist_ok=True)
-            shutil.copy(ROOT / name, action / name)
+        (action / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, action / name)
     runner = Runner(tmp_path, action, check="captures", batch="captures", **{"batch-options": "--to=pcapng"})
     write_tree(runner.workspace, {"captures/web.pcapng": WEB_PCAPNG.read_bytes(), "captures/normal.pcap": NORMAL})
     outputs = []

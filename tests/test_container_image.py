@@ -106,7 +106,7 @@ def context() -> list[str]:
 def test_the_context_is_what_a_wheel_is_built_from() -> None:
     names = context()
     others = [name for name in names if not name.startswith("pcapconv/")]
-    assert set(others) - {".git_archival.txt"} == {"LICENSE", "README.md", "pyproject.toml"}
+    assert others == [".git_archival.txt", "LICENSE", "README.md", "pyproject.toml"]
     suffixes = {Path(name).suffix for name in names if name.startswith("pcapconv/")}
     assert suffixes == {".json", ".pxi", ".py", ".pyi", ".pyx", ".typed"}
     assert "pcapconv/_version.py" not in names
@@ -141,10 +141,8 @@ def test_its_commands(tmp_path: Path) -> None:
     for command in texts("RUN", 0):
         run(command, source, tmp_path / "bin")
     (wheel,) = wheels.iterdir()
-    assert wheel.name.startswith("pcapconv-")
+    assert wheel.name.startswith("pcapconv-1.2.3-")
     assert "none-any" not in wheel.name
-    if "setuptools_scm" in (ROOT / "pyproject.toml").read_text(encoding="utf-8"):
-        assert wheel.name.startswith("pcapconv-1.2.3-")
     (command,) = texts("RUN", 1)
     assert "(compiled kernels, " in run(command, tmp_path, programs / "bin")
     assert not (programs / "share").exists()

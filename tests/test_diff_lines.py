@@ -220,3 +220,11 @@ def test_long_texts_of_packets_are_cut() -> None:
     (line,) = lines(capture(long, *SYNS), capture(*SYNS))
     begin = f"packet 1 only in A: {SECOND}.000000Z  192.0.2.1:51000 → 198.51.100.2:80  HTTP  GET /"
     assert line == f"{begin}{'x' * 251}…  60,072 bytes"
+
+
+@pytest.mark.parametrize(("length", "shown_text"), [(192, "x" * 192), (193, "x" * 192 + "…")])
+def test_a_long_statement_ends_with_a_mark(length: int, shown_text: str) -> None:
+    """Of which 200 characters are shown."""
+    comment = wire.options((wire.OPT_COMMENT, b"x" * length))
+    commented = wire.section_header(options=comment) + wire.interface(options=wire.options((wire.IF_TSRESOL, b"\x06")))
+    assert lines(commented, capture()) == [f"only in A: comment {shown_text}"]

@@ -42,7 +42,7 @@ def test_a_tcp_segment() -> None:
 def test_ipv6_addresses_are_ipv6_even_if_they_hold_ipv4_ones() -> None:
     found = headers(ipv6(UDP, udp(), source="::ffff:1.2.3.4"), RAW)
     assert found.source_address == IPv6Address("::ffff:1.2.3.4")
-    assert repr(found) == "<Headers [::ffff:102:304]:40000 → [2001:db8::2]:9 ipv6:udp>"
+    assert repr(found) == "<Headers [::ffff:1.2.3.4]:40000 → [2001:db8::2]:9 ipv6:udp>"
 
 
 def test_arp() -> None:

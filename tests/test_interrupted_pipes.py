@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 import wire
-from command_line import COMMAND, default_signals, wait_for_handlers, wait_until_read
+from command_line import COMMAND, default_signals, ended_at_last, wait_for_handlers, wait_until_read
 from folders import file_names
 
 import pcapconv
@@ -78,16 +78,9 @@ def reading(*arguments: str | Path, begin: bytes = HEADER + ONE) -> Iterator[Rea
         preexec_fn=default_signals,
     )
     started = Reading(process)
-    try:
+    with ended_at_last(process):
         started.write(begin)
         yield started
-    finally:
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout, process.stderr):
-            with contextlib.suppress(BrokenPipeError):
-                if pipe is not None:
-                    pipe.close()
 
 
 # ---------------------------------------------------------------- what came is kept

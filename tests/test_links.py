@@ -83,5 +83,17 @@ def test_indexes_link_to_each_page() -> None:
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_address_that_does_not_exist(path: Path) -> None:
-    """What the reader fills in is PCAPCONV_URL, PCAPCONV_TAG or PCAPCONV_IMAGE, which docs/install.md explains."""
+    """What the reader fills in are words such as PCAPCONV_URL, which docs/install.md explains."""
     assert IMAGINARY.findall(path.read_text(encoding="utf-8")) == []
+
+
+def test_pages_of_the_site_link_to_pages_of_the_site() -> None:
+    """Sphinx knows no page outside `docs/`; other files it offers to download."""
+    site = ROOT / "docs"
+    outside = []
+    for page in PAGES:
+        targets = [link.partition("#")[0] for link in links(page) if "://" not in link]
+        if page.is_relative_to(site):
+            pages = [(page.parent / target).resolve() for target in targets if target.endswith(".md")]
+            outside += [f"{page.name}: {each.name}" for each in pages if not each.is_relative_to(site)]
+    assert outside == []

@@ -18,7 +18,7 @@ from typing import IO, Any, cast
 
 import pytest
 import wire
-from command_line import COMMAND
+from command_line import COMMAND, ended_at_last
 from conversions import Sink
 
 import pcapconv
@@ -59,17 +59,10 @@ def conversion(
         feed.write(data)
         feed.flush()
 
-    try:
+    with ended_at_last(process):
         yield process, write
         feed.close()
         assert process.wait(PATIENCE) == 0
-    finally:
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            with contextlib.suppress(BrokenPipeError):
-                if pipe is not None:
-                    pipe.close()
 
 
 def taken(process: "subprocess.Popen[bytes]", count: int) -> bytes:

@@ -59,6 +59,32 @@ def test_a_file_is_replaced_only_with_force(system: str, tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["out.pcapng"]
 
 
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize(
+    "command",
+    [
+        "convert own.pcapng own.pcapng --rebase-time 2024-01-01 --force",
+        "normalize --in-place own.pcapng",
+        f"merge own.pcapng {PLAIN} own.pcapng --force",
+        "batch . --in-place --to pcapng --jobs 1 --quiet",
+        f"split {WEB} {{index}}.pcapng --max-packets 20 --force",
+        f"convert {WEB} out.pcap --sidecar --force",
+    ],
+    ids=lambda command: str(command).partition(" ")[0],
+)
+def test_files_are_replaced_also_those_that_are_read(system: str, command: str, tmp_path: Path) -> None:
+    found = []
+    for name in ("linux", system):
+        folder = tmp_path / name / "captures"
+        folder.mkdir(parents=True)
+        (folder / "own.pcapng").write_bytes(WEB.read_bytes())
+        for _ in range(2):
+            status, _, said = outcome(name, command, folder)
+            assert status == 0, said
+        found.append({path.name: path.read_bytes() for path in folder.glob("*.pcap*") if path.is_file()})
+    assert found[0] == found[1]
+
+
 def test_these_systems_lack_names() -> None:
     code = "import os, select, signal, elsewhere; elsewhere.remove('windows'); import resource"
     path = f"import sys; sys.path.append({str(TESTS)!r}); "

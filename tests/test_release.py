@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).resolve().parents[1] / ".github" / "check_release.py"
-LOG, PAGE, PROJECT = "CHANGELOG.md", "man/man1/pcapconv.1", "pyproject.toml"
+LOG, PAGE, PROJECT, README = "CHANGELOG.md", "man/man1/pcapconv.1", "pyproject.toml", "README.md"
 READY = {
     LOG: "# Changelog\n\n## 1.2.3 (2027-01-31)\n\nText.\n\n## 1.2.2 (2026-12-24)\n",
     PAGE: '.TH PCAPCONV 1 "2027-01-31" "pcapconv 1.2.3" "User Commands"\n',
     PROJECT: '[project.urls]\nHomepage = "https://example.net"\n',
+    README: "[Jobs](#jobs), [more](https://example.net/docs/index.md)\n",
+    "RELEASING.md": "Replace PCAPCONV_URL.\n",
 }
 NO_HEADING = "CHANGELOG.md must begin with the heading '## 1.2.3 (YYYY-MM-DD)'"
 OLD_PAGES = "the manual pages do not name this version and its date: run python docs/generate.py"
@@ -38,6 +40,12 @@ def test_without_a_tag() -> None:
             {PROJECT: '[project.urls]\nHomepage = "https://pcapconv.example"\n'},
             ["[project.urls] in pyproject.toml does not name the real addresses"],
         ),
+        (
+            "v1.2.3",
+            {"docs/install.md": "git clone PCAPCONV_URL\n", "docs/how-to/ci.md": "uses: PCAPCONV_REPOSITORY@v1.2.3\n"},
+            ["words that stand for the address are still in docs/how-to/ci.md, docs/install.md"],
+        ),
+        ("v1.2.3", {README: "![A session.](docs/session.svg)\n"}, ["README.md has links that are not whole addresses"]),
     ],
 )
 def test_what_is_missing(tag: str, changed: dict[str, str], said: list[str], tmp_path: Path) -> None:

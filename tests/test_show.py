@@ -281,6 +281,10 @@ def test_columns(show: Any) -> None:
     other = ethernet(0x88B5, b"other")
     found = show(TWO + packet(0, REQUEST) + packet(1, other), "--columns", "protocol,last_protocol,network_protocol")
     assert found == ["HTTP  TCP  2048", "0x88b5  0x88b5  34997"]
+    mapped = ethernet(IP6, ipv6(UDP, udp(), source="::ffff:192.0.2.1"))  # as `str` writes it in Python 3.13
+    assert show(TWO + packet(0, mapped), "--columns", "source,source_address") == [
+        "[::ffff:192.0.2.1]:40000  ::ffff:192.0.2.1"
+    ]
     (line,) = show(TWO + packet(0, arp(1), interface=1), "--columns", ",".join(COLUMNS), "--json")
     assert list(json.loads(line)) == ["schema", *COLUMNS]
 

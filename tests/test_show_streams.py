@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import wire
-from command_line import COMMAND, WEB_PCAPNG, default_signals, run_command, wait_until_read
+from command_line import COMMAND, WEB_PCAPNG, default_signals, ended_at_last, run_command, wait_until_read
 from protocols import IP, TCP, ethernet, ipv4, tcp
 from terminals import on_terminal, without_colours
 
@@ -42,15 +42,8 @@ def showing(*arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
         preexec_fn=default_signals,
         env=os.environ | {"PYTHONUTF8": "1"},
     )
-    try:
+    with ended_at_last(process):
         yield process
-    finally:
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout, process.stderr):
-            with contextlib.suppress(BrokenPipeError):
-                if pipe is not None:
-                    pipe.close()
 
 
 def write(process: "subprocess.Popen[bytes]", data: bytes) -> None:

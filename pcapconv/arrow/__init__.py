@@ -1,6 +1,6 @@
 """Columns of Arrow: turns batches of packets into record batches of pyarrow, of which tables are made.
 
-column_names    the columns that a table can have, and which of them it has by default
+column_names    the names of the columns that a table can have, and which of them it has by default
 builders        a builder for each kind of column, which collects values and makes arrays of pyarrow
 arrays          memory as arrays of pyarrow, without a copy
 interfaces      the builder of what interfaces state, and the names that are a dictionary of Arrow
@@ -11,8 +11,9 @@ Strategy: batches of a capture are small, and pyarrow takes long for each object
 one record batch. Kernels and copies of memory move the values; pyarrow gets the arrays without a copy. A record batch
 is limited in packets and in bytes, so that memory is.
 
-How to add a column: an entry in `column_names`, and its type and builder in `builders.BUILDERS`. A builder may fill
-several columns in one pass over the packets, as that of headers does.
+How to add a column: its name in `column_names`, its type and builder in `builders.BUILDERS`, and its line in
+`docs/how-to/tables.md`. A builder may fill several columns in one pass over the packets, as that of headers does. A
+column of headers (`HeaderColumns`) needs only its line.
 
 pyarrow is imported only here, by `builders` and by what is above; `pyarrow_for` gives the message without it.
 """

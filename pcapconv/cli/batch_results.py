@@ -12,9 +12,8 @@ from typing import Self
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import BatchReport
 from pcapconv.cli.junit import Case, JUnitFile, beginning
-from pcapconv.cli.result_lines import ResultLines
-from pcapconv.cli.standard_streams import writing_text
-from pcapconv.io.read_write import write_all
+from pcapconv.cli.result_lines import ResultLines, with_files
+from pcapconv.cli.standard_streams import write_text
 from pcapconv.io.target import Target
 from pcapconv.json_form import document, text_of
 
@@ -60,13 +59,9 @@ class BatchResults:
 
     def _write_json(self, target: Target, report: BatchReport) -> None:
         """Write an object with the report's numbers and a list `files`."""
-        summary = text_of(document("batch", report.as_dict())).removesuffix("\n}")
-        _write_text(target, f'{summary},\n  "files": [')
-        separator = "\n    "
-        for line in self._lines.lines():
-            _write_text(target, separator + line)
-            separator = ",\n    "
-        _write_text(target, "\n  ]\n}\n")
+        summary = text_of(document("batch", report.as_dict()))
+        for text in with_files(summary, self._lines.lines()):
+            write_text(target, text)
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -92,8 +87,3 @@ def _case(outcome: Outcome) -> Case:
         message = "; ".join(map(str, outcome.listed_damage)) or "damaged, as an earlier run found"
         return case._replace(kind="failure", message=message)
     return case
-
-
-def _write_text(target: Target, text: str) -> None:
-    with writing_text(target.name):
-        write_all(target.file, memoryview(text.encode(errors="backslashreplace")))

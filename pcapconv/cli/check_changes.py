@@ -11,7 +11,7 @@ from pcapconv.comparing import Comparison, diff
 from pcapconv.comparing.diff_lines import Painter, diff_lines
 from pcapconv.errors import FileError, PcapconvError
 from pcapconv.normalizing import Checked
-from pcapconv.text import counted, shown
+from pcapconv.text import counted, shortened, shown
 
 _MOST_LINES = 200  # about one capture
 _LONGEST_KEPT = 500  # characters of a line that is kept
@@ -44,7 +44,7 @@ class Changes:
 
     def kept_lines(self) -> list[str]:
         """Return the lines, the long ones cut, for JSON and JUnit XML."""
-        return [line if len(line) <= _LONGEST_KEPT else f"{line[:_LONGEST_KEPT]}…" for line in self.lines()]
+        return [shortened(line, _LONGEST_KEPT) for line in self.lines()]
 
     def print_all(self) -> None:
         """Print all lines on stdout. Raises FileError if stdout is closed."""

@@ -95,15 +95,13 @@ class CheckResults:
     def _write_json(self, lines: ResultLines) -> None:
         import json
 
+        from pcapconv.cli.result_lines import with_files
+
         if sys.stdout is None:
             raise FileError("stdout: cannot write: it is closed")
         normal = worst_status(self._statuses) == SAME
-        sys.stdout.write(text_of(document("check", {"normal": normal})).removesuffix("\n}") + ',\n  "files": [')
-        separator = "\n    "
-        for line in lines.lines():
-            sys.stdout.write(separator + text_of(json.loads(line)).replace("\n", "\n    "))
-            separator = ",\n    "
-        sys.stdout.write("\n  ]\n}\n")
+        files = (text_of(json.loads(line)).replace("\n", "\n    ") for line in lines.lines())
+        sys.stdout.writelines(with_files(text_of(document("check", {"normal": normal})), files))
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:

@@ -15,8 +15,7 @@ from html import escape  # that of `xml` imports a network stack
 from typing import Literal, NamedTuple, Self
 
 from pcapconv.cli.result_lines import ResultLines
-from pcapconv.cli.standard_streams import writing_text
-from pcapconv.io.read_write import write_all
+from pcapconv.cli.standard_streams import write_text
 from pcapconv.io.target import Target
 from pcapconv.text import shown
 
@@ -64,10 +63,10 @@ class JUnitFile:
         counts = "".join(f' {name}="{self._counts[kind]}"' for name, kind in _COUNTED)
         began = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(self._began))
         times = f'time="{seconds:.3f}" timestamp="{began}"'
-        _write(target, f'{beginning(self._suite)} tests="{self._counts.total()}"{counts} {times}>\n')
+        write_text(target, f'{beginning(self._suite)} tests="{self._counts.total()}"{counts} {times}>\n')
         for line in self._cases.lines():
-            _write(target, self._element(Case(**json.loads(line))))
-        _write(target, "</testsuite>\n</testsuites>\n")
+            write_text(target, self._element(Case(**json.loads(line))))
+        write_text(target, "</testsuite>\n</testsuites>\n")
 
     def _element(self, case: Case) -> str:
         names = f"classname={_attribute(self._class_name)} name={_attribute(case.name)}"
@@ -88,8 +87,3 @@ class JUnitFile:
 def _attribute(text: str) -> str:
     """Return a text as the quoted value of an attribute."""
     return f'"{escape(shown(text))}"'
-
-
-def _write(target: Target, text: str) -> None:
-    with writing_text(target.name):
-        write_all(target.file, memoryview(text.encode()))

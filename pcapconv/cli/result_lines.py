@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from typing import Any, Self
 
@@ -67,3 +67,14 @@ class ResultLines:
 
     def __exit__(self, *_: object) -> None:
         self._file.__exit__()
+
+
+def with_files(text: str, files: Iterable[str]) -> Iterator[str]:
+    """Yield the text of a JSON object, as `json_form.text_of` makes it, with a further member: the list `files`, of
+    these texts."""
+    yield text.removesuffix("\n}") + ',\n  "files": ['
+    separator = "\n    "
+    for file in files:
+        yield separator + file
+        separator = ",\n    "
+    yield "\n  ]\n}\n"

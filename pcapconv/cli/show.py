@@ -7,6 +7,7 @@ import signal
 import sys
 from typing import Any
 
+from pcapconv.argument_types import parse_column_names
 from pcapconv.cli.kernel_warning import warn_if_interpreted
 from pcapconv.cli.messages import print_message, print_warnings
 from pcapconv.cli.painted_lines import PaintedLines
@@ -17,7 +18,7 @@ from pcapconv.cli.zone_note import mention_local_zone
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.io import interruption
 from pcapconv.listing import Form, list_packets
-from pcapconv.listing.columns import parse_columns
+from pcapconv.listing.columns import COLUMNS
 from pcapconv.listing.lines import TextLines
 from pcapconv.listing.records import CsvLines, JsonLines
 
@@ -67,7 +68,7 @@ def _form(columns: str | None, *, as_json: bool, as_csv: bool, dump: bool) -> Fo
         raise UsageError("--json and --csv are two forms; give one of them")
     if dump and (as_json or as_csv):
         raise UsageError("-x is for lines; --columns with data gives the bytes to --json and --csv")
-    chosen = parse_columns(columns)
+    chosen = None if columns is None else parse_column_names(columns, COLUMNS)
     if sys.stdout is None:
         raise FileError("stdout is closed")
     if isinstance(sys.stdout, io.TextIOWrapper):

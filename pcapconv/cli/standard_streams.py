@@ -10,10 +10,13 @@ import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pcapconv.errors import FileError
 from pcapconv.io.read_write import write_all, writing
+
+if TYPE_CHECKING:
+    from pcapconv.io.target import Target
 
 STDOUT = "stdout"
 
@@ -33,6 +36,12 @@ def writing_text(name: str) -> Iterator[None]:
         if name == STDOUT and isinstance(error.__cause__, BrokenPipeError):
             raise ReaderGone from error
         raise
+
+
+def write_text(target: Target, text: str) -> None:
+    """Write all of a text to an output. Raises FileError and ReaderGone."""
+    with writing_text(target.name):
+        write_all(target.file, memoryview(text.encode(errors="backslashreplace")))
 
 
 class StandardStreams:

@@ -13,13 +13,12 @@ from pcapconv.cli.kernel_warning import warn_if_interpreted
 from pcapconv.cli.messages import print_line, print_message, print_warnings, repeats_across_interfaces, tunnels_in_words
 from pcapconv.cli.progress import Progress, progress_bar
 from pcapconv.cli.signals import Terminated
-from pcapconv.cli.standard_streams import writing_text
+from pcapconv.cli.standard_streams import write_text
 from pcapconv.cli.statuses import DAMAGED, INTERRUPTED
 from pcapconv.errors import PcapconvError, UsageError
 from pcapconv.io import interruption
 from pcapconv.io.commit import commit
 from pcapconv.io.paths import SIDECAR_SUFFIX, STDIO
-from pcapconv.io.read_write import write_all
 from pcapconv.io.target import Target, open_target
 from pcapconv.report import LossError, Report
 from pcapconv.text import counted
@@ -155,6 +154,5 @@ def _write_report(target: Target | None, report: Report) -> None:
         return
     from pcapconv.json_form import text_of  # not needed without a report
 
-    with writing_text(target.name):
-        write_all(target.file, memoryview((text_of(report.as_dict()) + "\n").encode()))
+    write_text(target, text_of(report.as_dict()) + "\n")
     commit([target])

@@ -23,6 +23,7 @@ from pcapconv.report import MOST_LISTED
 from pcapconv.spec import bodies, option_lists, pcapng
 from pcapconv.spec.readable_options import decode_options, secrets_digest, value_text
 from pcapconv.steps.batch_rows import options_of_row
+from pcapconv.text import ip_text
 from pcapconv.timestamps import format_time
 from pcapconv.wording import argument
 
@@ -160,7 +161,7 @@ class ComparedCapture:
             self.ordered_statements.append(Statement(kind, f"{label} {text}"))
         for record_type, address, name in sorted(self.header.names):
             is_ip_address = record_type in (1, 2) and len(address) in (4, 16)
-            shown = str(ipaddress.ip_address(address)) if is_ip_address else address.hex(":")
+            shown = ip_text(ipaddress.ip_address(address)) if is_ip_address else address.hex(":")
             text = f"name {shown} {option_lists.text(name)}" if name else f"name record {record_type} {shown}"
             self.statements[Statement("names", text)] += 1
         self.ordered_statements += [

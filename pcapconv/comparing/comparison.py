@@ -13,7 +13,7 @@ from pcapconv.json_form import document
 from pcapconv.model import Damage, Notice, Packet
 from pcapconv.report import blocks_in_words
 from pcapconv.spec.readable_options import value_text
-from pcapconv.text import counted
+from pcapconv.text import counted, shortened
 from pcapconv.timestamps import format_time
 
 _LONGEST_STATEMENT = 200  # characters of a statement in a sentence
@@ -115,8 +115,7 @@ class HeaderDifference(NamedTuple):
             case "order":
                 return "comments and secrets are the same, but in another order"
         where, statement = ("B", self.b) if self.a is None else ("A", self.a)
-        cut = "…" if len(statement) > _LONGEST_STATEMENT else ""
-        return f"only in {where}: {statement:.{_LONGEST_STATEMENT}}{cut}"
+        return f"only in {where}: {shortened(statement, _LONGEST_STATEMENT)}"
 
     def as_dict(self) -> dict[str, Any]:
         """The difference as plain values."""

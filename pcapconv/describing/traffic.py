@@ -37,6 +37,7 @@ from pcapconv.spec.protocols import (
     ROUTING,
     TYPE_OF_IP,
 )
+from pcapconv.text import ip_text
 from pcapconv.timestamps import NANOSECONDS, format_instant, nanosecond_scale
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def _later(a: int | None, b: int | None) -> int | None:
 
 
 def _address(version: int, value: bytes) -> str:
-    return str(ip_address(value, TYPE_OF_IP[version]))
+    return ip_text(ip_address(value, TYPE_OF_IP[version]))
 
 
 def _conversation(entry: Entry, times: _Times, *, with_ports: bool) -> Conversation:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pcapconv.header_columns import HeaderColumns
 from pcapconv.headers import ip_address
 from pcapconv.spec.protocols import TYPE_ARP, TYPE_RARP
-from pcapconv.text import from_to, with_port
+from pcapconv.text import from_to, ip_text, with_port
 
 COLUMNS = (
     *("network_protocol", "source_address", "destination_address", "source_port", "destination_port"),
@@ -102,7 +102,7 @@ class _ByAddress(dict[_Key, Ends]):
         return ends
 
     def _end(self, value: bytes, network: int, port: int | None) -> str:
-        address = str(ip_address(value, network))
+        address = ip_text(ip_address(value, network))
         return with_port(self._names.get(address, address), port)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address
 
+from pcapconv.text import ip_text
+
 _ARP_WHO_HAS, _ARP_IS_AT = 1, 2
 _ARP_OPERATIONS = {3: "reverse request", 4: "reverse reply", 8: "inverse request", 9: "inverse reply"}
 _ARP_SENDER_MAC = slice(8, 14)  # if addresses have 6 and 4 bytes
@@ -97,7 +99,7 @@ def icmpv6(kind: int | None, code: int | None, message: bytes) -> str:
     """The essence of an ICMPv6 message, whose first bytes are `message`."""
     essence = _control(_ICMPV6, _ICMPV6_CODES, kind, code, message)
     if kind in _NEIGHBOR and len(message) >= 24:
-        return f"{essence}, {IPv6Address(message[8:24])}"
+        return f"{essence}, {ip_text(IPv6Address(message[8:24]))}"
     return essence
 
 

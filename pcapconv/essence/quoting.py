@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pcapconv.text import shown
+from pcapconv.text import shortened, shown
 
 MOST_QUOTED = 256  # characters
 
@@ -11,4 +11,4 @@ def quoted(data: bytes) -> str:
     """These bytes as text that has no control characters, and at most 256 characters and a mark that more follow. Bytes
     that are not UTF-8 are shown as `\\xNN`."""
     text = shown(data[: 4 * MOST_QUOTED].decode("utf-8", "backslashreplace"))
-    return text if len(text) <= MOST_QUOTED else f"{text[:MOST_QUOTED]}…"
+    return shortened(text, MOST_QUOTED)

@@ -10,7 +10,7 @@ from pcapconv.columns import Columns
 from pcapconv.header_columns import HeaderColumns
 from pcapconv.kernels import choose
 from pcapconv.spec import protocols
-from pcapconv.text import with_port
+from pcapconv.text import ip_text, with_port
 
 _TCP_FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE")
 
@@ -175,4 +175,4 @@ def tcp_flag_names(flags: int) -> tuple[str, ...]:
 
 def _end(address: IPv4Address | IPv6Address | None, mac: str | None, port: int | None) -> str:
     """One end of a conversation for people: `10.0.0.1:80`, `[2001:db8::1]:80`, or a MAC address."""
-    return mac or "?" if address is None else with_port(str(address), port)
+    return mac or "?" if address is None else with_port(ip_text(address), port)

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 from pcapconv.errors import FileError
 from pcapconv.io.held_signals import HeldSignals, hold_signals
+from pcapconv.io.read_write import RENAMES_OPEN_FILES
 from pcapconv.io.source import Source
 from pcapconv.io.target import Target
 
@@ -39,7 +40,7 @@ def commit(targets: Sequence[Target], read: Sequence[Source] = (), *, fsync: boo
                     raise FileError(
                         f"{targets[0].name}: interrupted", path=targets[0].name
                     )  # in case the signal's handler raises nothing
-                _check_unchanged(target, read)
+                _check_replaced(target, read)
                 begun.append(target)
                 with hold_signals() if blocking and not target.may_block else contextlib.nullcontext():
                     # nothing can fail after the last output, so the file that it replaces need not be kept
@@ -52,11 +53,14 @@ def commit(targets: Sequence[Target], read: Sequence[Source] = (), *, fsync: boo
         _confirm_all(targets, fsync=fsync)
 
 
-def _check_unchanged(target: Target, read: Sequence[Source]) -> None:
-    """Check that a source that this target replaces has not changed since it was opened. Raises FileError if it has."""
+def _check_replaced(target: Target, read: Sequence[Source]) -> None:
+    """Check that a source that this target replaces has not changed since it was opened, and close it where no open
+    file can be replaced. Raises FileError if it has changed."""
     for source in read:
         if target.path is not None and source.is_at(target.path):
             source.check_unchanged(target.path, target.name)
+            if not RENAMES_OPEN_FILES:
+                source.close()
 
 
 def _undo_all(begun: Sequence[Target], error: BaseException) -> None:

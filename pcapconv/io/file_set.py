@@ -24,7 +24,7 @@ from pcapconv.io.held_signals import hold_signals
 from pcapconv.io.paths import create_error, exists_message, real_path
 from pcapconv.io.permissions import copy_permissions
 from pcapconv.io.read_write import reason_of, write_all, writing
-from pcapconv.io.recovery_journal import OLD, RecoveryJournal, put_back_old_files
+from pcapconv.io.recovery_journal import HAS_LOCKS, OLD, RecoveryJournal, put_back_old_files
 from pcapconv.io.source import Source
 from pcapconv.io.target import PlainFile, Target, close_directory, count_begun_file, open_directory, sync_directory
 
@@ -165,7 +165,7 @@ class FileSet:
         for file, path, name in zip(self._files, paths, names, strict=True):
             file.name, file.path = name, path
         with writing(self._name), hold_signals():
-            if any(map(exists, paths)):
+            if HAS_LOCKS and any(map(exists, paths)):
                 self._journal = RecoveryJournal(self._folder, {file.temporary: file.path or "" for file in self._files})
         commit([*self._files, *other_targets], read, fsync=fsync)
         self.discard()

@@ -13,6 +13,7 @@ from typing import Any
 from pcapconv.errors import FileError, PcapconvError, UsageError
 
 TEMPORARY_FILE = "a temporary file"  # the name of a nameless file in messages
+RENAMES_OPEN_FILES: bool = os.name != "nt"  # Windows neither renames, replaces nor removes them
 BINARY: int = getattr(os, "O_BINARY", 0)  # for `os.open`; without it, Windows changes the ends of lines
 _MOMENT = 0.01  # seconds
 _seeking = threading.Lock()

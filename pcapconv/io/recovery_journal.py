@@ -21,6 +21,7 @@ except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
 OLD = ".old"  # a replaced file is kept under the temporary name of the file that replaces it, with this suffix
+HAS_LOCKS: bool = fcntl is not None  # else no journal is of use, since none can be known to be left over
 _NAME = "journal"
 
 
@@ -33,9 +34,8 @@ class RecoveryJournal:
         unfinished = self._path + ".new"
         self._file = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         try:
-            if fcntl is not None:
-                with contextlib.suppress(OSError):  # some file systems have no locks: then no run puts files back
-                    fcntl.flock(self._file, fcntl.LOCK_EX)
+            with contextlib.suppress(OSError):  # some file systems have no locks: then no run puts files back
+                fcntl.flock(self._file, fcntl.LOCK_EX)
             written = {os.path.basename(name): [path, *_state(name)] for name, path in files.items()}
             with open(self._file, "wb", closefd=False) as file:
                 file.write(json.dumps({"folder": os.stat(folder).st_ino, "files": written}).encode())
@@ -64,7 +64,7 @@ def put_back_old_files(directory: str) -> list[str]:
         names = sorted(filter(TEMPORARY.fullmatch, os.listdir(directory)))
     except (OSError, ValueError):  # creating a file there raises the error
         return restored
-    for name in names if fcntl is not None else ():
+    for name in names if HAS_LOCKS else ():
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # no journal, or a bad one
             _put_back_folder(os.path.join(directory, name), os.path.realpath(directory), restored)
     return sorted(restored)

@@ -27,6 +27,7 @@ from pcapconv.io.paths import STDIO, Writable, create_error, exists_message, rea
 from pcapconv.io.permissions import copy_permissions
 from pcapconv.io.read_write import (
     BINARY,
+    RENAMES_OPEN_FILES,
     TEMPORARY_FILE,
     file_name,
     reading,
@@ -43,7 +44,6 @@ try:
 except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
-_CLOSED_IF_RENAMED = os.name == "nt"  # Windows renames no file that is open
 files_begun = 0  # the files that this process has begun to write, by which the message about a signal is worded
 
 
@@ -257,7 +257,7 @@ class PlainFile(Target):
 
     def _rename(self) -> None:
         """Give the file its final name in place of its temporary one."""
-        if _CLOSED_IF_RENAMED:
+        if not RENAMES_OPEN_FILES:
             self.file.close()
         if self._force:
             os.replace(self._temporary, self.path)

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from pcapconv import argument_types
 from pcapconv.header_columns import HeaderColumns
 from pcapconv.headers import ip_address, path_text, protocol_name
 from pcapconv.listing.rows import Rows
 from pcapconv.listing.times import NO_TIME
 from pcapconv.spec import pcapng, protocols
-from pcapconv.text import shown
+from pcapconv.text import ip_text, shown
 
 _DIRECTIONS = {number: name for name, number in pcapng.DIRECTIONS.items()}
 
@@ -113,7 +112,7 @@ def _header_value(headers: HeaderColumns, row: int, name: str) -> Any:
             return path_text(value)
         if name.endswith("_mac"):
             return value.hex(":")
-        return str(ip_address(value, headers.network_protocol[row]))
+        return ip_text(ip_address(value, headers.network_protocol[row]))
     if name == "last_protocol":
         return protocol_name(value, headers.network_protocol[row] if headers.has(row, "network_protocol") else None)
     if name == "tunnel":
@@ -130,9 +129,3 @@ IN_RECORDS = (
     *("number", "time", "interface", "source", "destination", "protocol", "essence", "original_length"),
     "comments",
 )
-
-
-def parse_columns(columns: Sequence[str] | str | None) -> tuple[str, ...] | None:
-    """The names of columns, from a sequence or from text with commas; None for None. Raises UsageError for a name that
-    is not a column, for one that is given twice, and for none."""
-    return None if columns is None else argument_types.parse_columns(columns, COLUMNS)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from pcapconv.model import Block, Item, Section
 from pcapconv.spec import bodies, option_lists, pcapng
-from pcapconv.text import shown
+from pcapconv.text import shortened, shown
 
 _MOST_BYTES = 2**24  # of names, and of what each takes besides its text
 _OVERHEAD = 200
@@ -70,5 +70,4 @@ class CaptureNames(dict[str, str]):
 
 def shown_name(name: str) -> str:
     """A name as lines show it: without control characters and blanks, and not longer than names are."""
-    text = shown(name[:_LONGEST]).replace(" ", "\\x20")
-    return text if len(name) <= _LONGEST else f"{text}…"
+    return shown(shortened(name, _LONGEST)).replace(" ", "\\x20")

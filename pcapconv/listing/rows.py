@@ -14,7 +14,7 @@ from pcapconv.listing.names import CaptureNames
 from pcapconv.listing.times import TimeReader, Times
 from pcapconv.model import Interface, PacketBatch
 from pcapconv.spec import option_lists
-from pcapconv.text import shown
+from pcapconv.text import shortened, shown
 
 if TYPE_CHECKING:
     from array import array
@@ -59,7 +59,7 @@ class RowReader:
                 self._labels.clear()
             name = interface.name
             number = f"{interface.section}:{interface.id}" if interface.section else f"{interface.id}"
-            label = name if name is None or len(name) <= _LONGEST_LABEL else f"{name[:_LONGEST_LABEL]}…"
+            label = name if name is None else shortened(name, _LONGEST_LABEL)
             found = self._labels[key] = name, shown(label) if label else number
         return found
 

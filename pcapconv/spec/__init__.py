@@ -7,9 +7,11 @@
 | `option_lists.py` | option lists as raw bytes: read, edit, make |
 | `readable_options.py` | a packet's options, and those of every other block, decoded for people |
 | `decoded_options.py` | the same by name, as users of the library get them |
+| `byte_orders.py` | options and bodies of blocks in the other byte order |
 | `given_values.py` | numbers, bytes and texts that callers give, checked |
 | `pcap.py` | the header and the records of pcap, and its variants |
 | `link_types.py` | the numbers and names of link types |
+| `protocols.py` | protocols inside packets: codes, names, what announces them |
 
 `pcapng.py` begins with a list of the modules that treat a block type (statistics, secrets, …) in a special way.
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from pcapconv.spec import ByteOrder, option_lists
 from pcapconv.spec.pcapng import SECRETS_DATA_AT, STATISTICS_OPTIONS_AT
+from pcapconv.text import ip_text
 
 TLS_KEY_LOG = 0x544C534B
 SSH_KEY_LOG = 0x5353484B
@@ -134,7 +135,7 @@ def name_records(body: bytes, byte_order: ByteOrder) -> Iterator[NameRecord]:
 
 def address_text(record_type: int, address: bytes) -> str:
     """The address of a name record of this type, as text."""
-    return str(ipaddress.ip_address(address)) if record_type <= _LAST_IP else address.hex(":")
+    return ip_text(ipaddress.ip_address(address)) if record_type <= _LAST_IP else address.hex(":")
 
 
 def custom(body: bytes, byte_order: ByteOrder) -> Custom:

@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any
 
 from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
+from pcapconv.text import ip_text
 from pcapconv.time_zones import UTC, TimeZone
 from pcapconv.timestamps import format_time
 
@@ -77,7 +78,7 @@ def _decode_value(
         size, signed = option_lists.NUMBERS[option_type.value_type]
         return int.from_bytes(raw, byte_order, signed=signed) if len(raw) == size else None
     if option_type.name == "if_IPv6addr":
-        return f"{ipaddress.IPv6Address(raw[:16])}/{raw[16]}" if len(raw) == 17 else None
+        return f"{ip_text(ipaddress.IPv6Address(raw[:16]))}/{raw[16]}" if len(raw) == 17 else None
     return _decode_by_schema(option, byte_order, block_type)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pcapconv.headers import ip_address
 from pcapconv.spec import protocols
+from pcapconv.text import ip_text
 
 NO_IP = "no-ip"
 _NAMES = {4: "ipip"}  # by protocol of IP; others have the names of Wireshark's filters
@@ -11,7 +12,7 @@ _NAMES = {4: "ipip"}  # by protocol of IP; others have the names of Wireshark's 
 
 def host_name(version: int, address: bytes) -> str:
     """The address of a host, such as `10.0.0.1`; `no-ip` without a version of IP."""
-    return str(ip_address(address, protocols.TYPE_OF_IP[version])) if version else NO_IP
+    return ip_text(ip_address(address, protocols.TYPE_OF_IP[version])) if version else NO_IP
 
 
 def flow_name(

@@ -9,13 +9,14 @@ the base of all steps, has the rules. A plan (`BasePlan`) makes the steps of a c
   interfaces declare; `snaplens` raises a snaplen that packets exceed; `simple_packets` encodes Simple Packets that
   belong to another interface than 0. Sidecars, the normal form and others have steps of their own.
 * Modules that help steps: `plan` checks the selecting and editing arguments and makes the steps in their order;
-  `argument_values` parses the texts of arguments; `edit_arguments` turns those that edit packets into edits;
-  `packet_sorter` orders any number of packets by time, with keys from `time_keys`: where they are in the input
-  (`input_order`), or in a `packet_buffer` and a temporary file; `trailing_blocks` keeps the blocks that come after
-  them; `packet_order` checks by how much times go back; `packet_filter` drops packets by their content, with an
-  expression that `filter_expression` lets libpcap compile; `duplicates` finds packets that repeat others;
-  `time_scales` turns times into nanoseconds; `batch_rows` selects rows of a batch, finds them by number and replaces
-  their options; `moved_batches` moves batches to a section with other ids, or in the other byte order.
+  `argument_values` parses the texts of arguments, `typed_values` their values in Python's types; `edit_arguments`
+  turns those that edit packets into edits; `packet_sorter` orders any number of packets by time, with keys from
+  `time_keys`: where they are in the input (`input_order`), or in a `packet_buffer` and a temporary file;
+  `trailing_blocks` keeps the blocks that come after them; `packet_order` checks by how much times go back;
+  `packet_filter` drops packets by their content, with an expression that `filter_expression` lets libpcap compile;
+  `duplicates` finds packets that repeat others; `time_scales` turns times into nanoseconds; `batch_rows` selects rows
+  of a batch, finds them by number and replaces their options; `moved_batches` moves batches to a section with other
+  ids, or in the other byte order.
 
 How the value of a selecting argument, for example `before`, flows from the command line to the packets:
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from pcapconv.errors import FileError, UsageError
 from pcapconv.spec import ByteOrder, pcap
-from pcapconv.text import extra_and_how_to_install
+from pcapconv.text import extra_and_how_to_install, shortened
 from pcapconv.wording import argument
 
 _MOST_CHARACTERS = 8192  # the time that libpcap takes grows with the cube of the length; at 200,000, it crashes
@@ -83,7 +83,7 @@ class FilterExpression(NamedTuple):
 
     def __str__(self) -> str:
         """The argument and the expression, as messages name them."""
-        cut = self.text[:_MOST_SHOWN] + "…" if len(self.text) > _MOST_SHOWN else self.text
+        cut = shortened(self.text, _MOST_SHOWN)
         return argument("filter", cut)
 
     def program(self, link_type: int, byte_order: ByteOrder) -> array[int] | str:
