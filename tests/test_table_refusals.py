@@ -25,7 +25,8 @@ ONE = wire.pcap_header() + wire.pcap_record(1, 2, b"one")
     [
         (
             ["time", "length"],
-            "columns='length': there is no such column; did you mean captured_length, original_length, path_length, ",
+            "columns='length': there is no such column; did you mean captured_length, original_length, payload_length, "
+            "inner_length or path_length?",
         ),
         (
             "ip.src",
