@@ -1,15 +1,20 @@
 """Runs pcapconv without the names that Windows or macOS lack: python -P tests/elsewhere.py windows COMMAND ...
 
-It removes them from Python's modules, as Python's documentation lists them, and then runs the command line. So it finds
-a name without which something fails, and not what these systems do differently.
+It removes them from Python's modules, as Python's documentation lists them, and then runs the command line. As Windows
+does, it also refuses to rename, replace or remove a file that this process has open. So it finds a name without which
+something fails, and not what else these systems do differently.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import select
 import signal
 import sys
+from collections.abc import Callable
+from typing import Any
 
 # On macOS.
 NO_LINUX = {
@@ -43,15 +48,45 @@ def remove(system: str) -> None:
         sys.modules.update(dict.fromkeys(NO_MODULES))  # type: ignore[arg-type]
 
 
+def refuse_open_files() -> None:
+    """Let no file be renamed, replaced or removed that this process has open."""
+    import tempfile
+
+    from pcapconv.io import final_names
+
+    final_names.closed_if_renamed = True
+    tempfile.TemporaryFile = tempfile.NamedTemporaryFile  # type: ignore[assignment]
+    for name in ("rename", "replace", "unlink", "remove"):
+        setattr(os, name, _refusing(getattr(os, name)))
+
+
+def _refusing(function: Callable[..., None]) -> Callable[..., None]:
+    def refusing(*paths: Any, **arguments: Any) -> None:
+        for path in paths:
+            if os.path.realpath(path) in _open_files():
+                raise PermissionError(errno.EACCES, "the file is open", path)
+        function(*paths, **arguments)
+
+    return refusing
+
+
+def _open_files() -> set[str]:
+    files = set()
+    for descriptor in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # the one with which the folder was listed
+            files.add(os.readlink(f"/proc/self/fd/{descriptor}"))
+    return files
+
+
 def main(system: str, arguments: list[str]) -> None:
     """Run the command line with these arguments, as if on this system. Exits with its status."""
     import subprocess  # noqa: F401 - what it needs, it has on every system
 
     remove(system)
     from pcapconv.__main__ import main as run
-    from pcapconv.io import target
 
-    target._CLOSED_IF_RENAMED = system == "windows"
+    if system == "windows":
+        refuse_open_files()
     sys.argv[1:] = arguments
     run()
 

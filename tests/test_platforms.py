@@ -1,10 +1,12 @@
 """Commands on systems that lack names that Linux has: they do the same without them."""
 
+import gzip
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from folders import files_in
 
 TESTS = Path(__file__).parent
 WEB, PLAIN = TESTS / "samples" / "web.pcapng", TESTS / "samples" / "web.pcap"
@@ -57,6 +59,38 @@ def test_a_file_is_replaced_only_with_force(system: str, tmp_path: Path) -> None
     assert outcome(system, f"convert {PLAIN} out.pcapng --force", tmp_path) == (0, b"", b"")
     assert out.read_bytes()[:4] == b"\x0a\x0d\x0d\x0a"
     assert [path.name for path in tmp_path.iterdir()] == ["out.pcapng"]
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize(
+    "command",
+    [
+        "convert web.pcap web.pcap --force --first 3",
+        "convert web.pcap.gz web.pcap.gz --force --first 3",
+        "convert web.pcapng plain.pcap --sidecar --force",
+        "join plain.pcap.meta.json web.pcapng --force",
+        "merge web.pcap web.pcapng web.pcapng --force",
+        "normalize --in-place web.pcap",
+        "split web.pcapng {index}.pcap --max-packets 20 --force",
+        "split web.pcap web.pcap --packets 1-3 --max-packets 10 --force",
+        "table web.pcap table.parquet --force",
+        "batch . --in-place --first 3 --quiet --jobs 1",
+    ],
+)
+def test_files_are_replaced_by_what_is_made_of_them(system: str, command: str, tmp_path: Path) -> None:
+    for folder in (here := tmp_path / "linux", there := tmp_path / system):
+        folder.mkdir()
+        for each in (WEB, PLAIN):
+            (folder / each.name).write_bytes(each.read_bytes())
+        (folder / "web.pcap.gz").write_bytes(gzip.compress(PLAIN.read_bytes(), mtime=0))
+        assert outcome("linux", "convert web.pcapng plain.pcap --sidecar", folder)[0] == 0
+        for name in ("00001.pcap", "00002.pcap", "web-00001.pcap", "table.parquet"):
+            (folder / name).write_bytes(PLAIN.read_bytes())
+    assert outcome(system, command, there) == (expected := outcome("linux", command, here))
+    assert expected[0] == 0
+    after = {name: data for name, data in files_in(here).items() if not name.startswith("pcapconv-")}
+    assert after == {name: data for name, data in files_in(there).items() if name in after}
+    assert len(files_in(there)) == len(files_in(here))
 
 
 def test_these_systems_lack_names() -> None:

@@ -16,6 +16,7 @@ import contextlib
 from collections.abc import Sequence
 
 from pcapconv.errors import FileError
+from pcapconv.io import final_names
 from pcapconv.io.held_signals import HeldSignals, hold_signals
 from pcapconv.io.source import Source
 from pcapconv.io.target import Target
@@ -39,7 +40,7 @@ def commit(targets: Sequence[Target], read: Sequence[Source] = (), *, fsync: boo
                     raise FileError(
                         f"{targets[0].name}: interrupted", path=targets[0].name
                     )  # in case the signal's handler raises nothing
-                _check_unchanged(target, read)
+                _leave_sources(target, read)
                 begun.append(target)
                 with hold_signals() if blocking and not target.may_block else contextlib.nullcontext():
                     # nothing can fail after the last output, so the file that it replaces need not be kept
@@ -52,11 +53,14 @@ def commit(targets: Sequence[Target], read: Sequence[Source] = (), *, fsync: boo
         _confirm_all(targets, fsync=fsync)
 
 
-def _check_unchanged(target: Target, read: Sequence[Source]) -> None:
-    """Check that a source that this target replaces has not changed since it was opened. Raises FileError if it has."""
+def _leave_sources(target: Target, read: Sequence[Source]) -> None:
+    """Check that a source that this target replaces has not changed since it was opened; on Windows, close it, too.
+    Raises FileError if it has changed."""
     for source in read:
         if target.path is not None and source.is_at(target.path):
             source.check_unchanged(target.path, target.name)
+            if final_names.closed_if_renamed:
+                source.close()
 
 
 def _undo_all(begun: Sequence[Target], error: BaseException) -> None:

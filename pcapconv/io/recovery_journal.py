@@ -30,12 +30,14 @@ class RecoveryJournal:
 
     def __init__(self, folder: str, files: Mapping[str, str]) -> None:
         self._path = os.path.join(folder, _NAME)
+        self._file = -1
+        if fcntl is None:  # on Windows: without locks, no run puts files back
+            return
         unfinished = self._path + ".new"
         self._file = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         try:
-            if fcntl is not None:
-                with contextlib.suppress(OSError):  # some file systems have no locks: then no run puts files back
-                    fcntl.flock(self._file, fcntl.LOCK_EX)
+            with contextlib.suppress(OSError):  # some file systems have no locks: then no run puts files back
+                fcntl.flock(self._file, fcntl.LOCK_EX)
             written = {os.path.basename(name): [path, *_state(name)] for name, path in files.items()}
             with open(self._file, "wb", closefd=False) as file:
                 file.write(json.dumps({"folder": os.stat(folder).st_ino, "files": written}).encode())

@@ -21,7 +21,7 @@ import sys
 from typing import Any, Self
 
 from pcapconv.errors import FileError, FileExistingError
-from pcapconv.io import interruption
+from pcapconv.io import final_names, interruption
 from pcapconv.io.final_names import UndoableNaming, exists, name_if_free, put_aside, temporary_name, unlink
 from pcapconv.io.paths import STDIO, Writable, create_error, exists_message, real_path
 from pcapconv.io.permissions import copy_permissions
@@ -43,7 +43,6 @@ try:
 except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
-_CLOSED_IF_RENAMED = os.name == "nt"  # Windows renames no file that is open
 files_begun = 0  # the files that this process has begun to write, by which the message about a signal is worded
 
 
@@ -257,7 +256,7 @@ class PlainFile(Target):
 
     def _rename(self) -> None:
         """Give the file its final name in place of its temporary one."""
-        if _CLOSED_IF_RENAMED:
+        if final_names.closed_if_renamed:
             self.file.close()
         if self._force:
             os.replace(self._temporary, self.path)
