@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from pcapconv.argument_types import check_flags, parse_words
+from pcapconv.argument_types import check_flags, is_one_of, parse_words
 from pcapconv.comparing.alignment import PairedRows, RowRanges, align
 from pcapconv.comparing.common_prefix import common_prefix_length
 from pcapconv.comparing.compared_capture import ComparedCapture, interface_options
@@ -77,7 +77,7 @@ def diff(
     check_flags(all=all)
     if isinstance(show, bool) or not isinstance(show, int) or show < 0:
         raise UsageError(f"{argument('show', show)}: must be 0 or more", option="show")
-    if a == STDIO and b == STDIO:
+    if is_one_of(a, [STDIO]) and is_one_of(b, [STDIO]):
         raise UsageError("both captures are - (stdin), which can be read only once")
     tolerance = None if time_tolerance is None else typed_values.duration("time_tolerance", time_tolerance)
     kinds = (frozenset((*STRIP_KINDS, "details")) if all else KEPT) - ignored
