@@ -174,6 +174,7 @@ class _PacketComparison:
     ) -> None:
         self._a, self._b = a, b
         self._counterparts = counterparts
+        self._same_interfaces = all(a_index == b_index for b_index, a_index in counterparts.items())
         self._ignored = ignored
         self._tolerance_ns = tolerance_ns
 
@@ -207,7 +208,6 @@ class _PacketComparison:
         """Yield the rows that have to be compared one by one, counted from the first row of `pairs`. Rows with equal
         columns are skipped."""
         a, b = self._a, self._b
-        same_interfaces = all(a_index == b_index for b_index, a_index in self._counterparts.items())
         for begin in range(0, pairs.rows, _STEP):
             rows = min(_STEP, pairs.rows - begin)
             a_row, b_row = pairs.a + begin, pairs.b + begin
@@ -220,7 +220,7 @@ class _PacketComparison:
                 and a.options.part(a_row, a_stop) == b.options.part(b_row, b_stop)
                 and (
                     "interfaces" in self._ignored
-                    or (same_interfaces and a.interfaces.part(a_row, a_stop) == b.interfaces.part(b_row, b_stop))
+                    or (self._same_interfaces and a.interfaces.part(a_row, a_stop) == b.interfaces.part(b_row, b_stop))
                 )
             )
             if not equal:
