@@ -4,6 +4,7 @@ Strategy: the inputs are in the environment, as `action.yml` names them. While p
 printed, GitHub's workflow commands are off, so that no capture and no file name can give one.
 """
 
+import io
 import json
 import os
 import secrets
@@ -17,6 +18,8 @@ from typing import Any
 
 def main(step: str) -> int:
     """Run a step and return the exit status of pcapconv."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # on Windows, it does not take every file name
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     reports = Path(os.environ["REPORTS"])
     report, junit = reports / f"{step}.json", reports / f"{step}.xml"
     if step == "check":

@@ -24,9 +24,15 @@ def in_python(function: str, values: Mapping[str, object]) -> str:
 def _value(value: object) -> str:
     if value is None:
         return ""
+    return repr(value) if isinstance(value, str) else object_text(value)
+
+
+def object_text(value: object) -> str:
+    """An object of the caller as messages show it: the first 80 characters of its `repr`, or the name of its type if it
+    has none."""
     try:
-        return repr(value) if isinstance(value, str) else f"{value!r:.80}"
-    except Exception:  # of an object of the caller; an int of 5,000 digits raises ValueError
+        return f"{value!r:.80}"
+    except Exception:  # an int of 5,000 digits raises ValueError
         return f"<{type(value).__name__}>"
 
 

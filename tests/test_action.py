@@ -168,6 +168,30 @@ def test_a_batch(tmp_path: Path, command: Path) -> None:
     assert read_junit((tmp_path / "batch.xml").read_bytes(), "pcapconv.batch").counts["errors"] == 1
 
 
+def test_names_that_the_console_does_not_have(tmp_path: Path, command: Path) -> None:
+    """As on Windows, whose consoles write one script."""
+    write_tree(tmp_path, {"in/漢.pcap": PCAP, "in/\udcff.pcap": PCAP})
+    done = subprocess.run(
+        [sys.executable, "-I", "-X", "utf8=0", ROOT / ".github" / "action.py", "check"],
+        cwd=tmp_path,
+        env={
+            "LC_ALL": "C",
+            "PATH": f"{command}{os.pathsep}{os.environ['PATH']}",
+            "PATHS": "in",
+            "OPTIONS": "",
+            "ANNOTATIONS": "true",
+            "REPORTS": str(tmp_path),
+        },
+        capture_output=True,
+        timeout=60,
+    )
+    output = done.stdout.decode()
+    assert (done.returncode, done.stderr) == (1, b"")
+    titles = "::error title=pcapconv,file=in/"
+    assert commands(output) == [f"{titles}{name}.pcap::{NOT_NORMAL}" for name in ("漢", "\\udcff")]
+    assert "in/漢.pcap: only how the file is written would change" in output
+
+
 def test_it_runs_without_packages() -> None:
     """Its Python is that of the runner, in which nothing is installed."""
     program = f"import sys; sys.argv = ['-']; import runpy; runpy.run_path({str(ROOT / '.github/action.py')!r})"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 import wire
 
@@ -140,6 +141,46 @@ def test_paths_are_paths(function: str, name: str, tmp_path: Path) -> None:
         assert (str(caught.value), caught.value.option) == (f"{name}={shown}: must be a path", name)
     with pytest.raises(UsageError, match=r"^sidecar=5: must be a path$"):
         pcapconv.join(5, tmp_path / "out.pcapng")  # type: ignore[arg-type]
+
+
+NO_FILES: dict[str, Callable[[Any], object]] = {
+    "open": pcapconv.open,
+    "info": pcapconv.info,
+    "check": pcapconv.check,
+    "read_table": pcapconv.read_table,
+    "diff of it": lambda odd: pcapconv.diff(odd, WEB),
+    "diff with it": lambda odd: pcapconv.diff(WEB, odd),
+    "convert": lambda odd: pcapconv.convert(odd, io.BytesIO(), to="pcap"),
+    "convert to it": lambda odd: pcapconv.convert(WEB, odd, to="pcap"),
+    "normalize": lambda odd: pcapconv.normalize(odd, io.BytesIO()),
+    "normalize to it": lambda odd: pcapconv.normalize(WEB, odd),
+    "merge": lambda odd: pcapconv.merge([odd, WEB], io.BytesIO(), to="pcap"),
+    "create": lambda odd: pcapconv.create(odd, to="pcap"),
+    "write_table": lambda odd: pcapconv.write_table(WEB, odd, to="arrow"),
+}
+
+
+@pytest.mark.parametrize("function", NO_FILES)
+def test_captures_are_paths_or_files(function: str) -> None:
+    for odd, shown in [(Odd(), "Odd()"), (Nameless(), "<Nameless>"), (5, "5"), (numpy.zeros(2), "array([0., 0.])")]:
+        with pytest.raises(UsageError, match=rf"^{re.escape(shown)} is neither a path nor a file object$"):
+            NO_FILES[function](odd)
+
+
+def test_other_paths(tmp_path: Path) -> None:
+    odd: Any
+    for odd, shown in [(Odd(), "Odd()"), (Nameless(), "<Nameless>"), (5, "5")]:
+        with pytest.raises(UsageError, match=f"^template={re.escape(shown)}: must be a path$"):
+            pcapconv.split(WEB, odd, max_packets=9)
+        with pytest.raises(UsageError, match=f"^{re.escape(shown)} is no template of names$"):
+            CALLS["batch"](tmp_path, template=odd)
+        for source, target in ((odd, tmp_path), ([odd], tmp_path), (WEB, odd)):
+            with pytest.raises(UsageError, match=f"^{re.escape(shown)} is not a path$"):
+                pcapconv.batch(source, target)
+        with pytest.raises(UsageError, match=f"^sources is {re.escape(shown)}, and no list; give a list of paths$"):
+            pcapconv.merge(odd, io.BytesIO())
+        with pytest.raises(UsageError, match=r"^output: its name does not tell the kind of table"):
+            pcapconv.write_table(WEB, odd)
 
 
 @pytest.mark.parametrize("name", ["progress", "on_message"])

@@ -461,17 +461,18 @@ def test_no_report_of_a_batch_that_never_began(tmp_path: Path, out: Path, capfd:
 
 @in_threads
 @pytest.mark.parametrize("option", ["--report", "--junit"])
-@pytest.mark.parametrize("name", ["in/a.pcap", "in/lab/../a.pcap", "out/a.pcap", f"out/{MANIFEST}"])
+@pytest.mark.parametrize("name", ["in/a.pcap", "in/lab/../a.pcap", "in/c.pcap", "out/a.pcap", f"out/{MANIFEST}"])
 def test_a_report_is_never_written_over_a_file_of_the_batch(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, option: str, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    write_tree(tmp_path / "in", {"a.pcap": PCAP, "lab/b.pcap": PCAP})
+    files = write_tree(tmp_path / "in", {"a.pcap": PCAP, "lab/b.pcap": PCAP, "c.pcap": bytes(99)})
+    before = files_below(files)
     write_tree(tmp_path / "out", {MANIFEST: b""})
     done = run_in_process(capfd, "in", "out", "--force", option, name)
     assert (done.status, done.out) == (2, "")
     assert done.err.startswith(f"pcapconv: {option} {name}: ")
-    assert files_below(tmp_path / "in") == {"a.pcap": PCAP, "lab/b.pcap": PCAP}
+    assert files_below(files) == before
     assert (tmp_path / "out" / MANIFEST).read_bytes() == b""
 
 

@@ -1,5 +1,6 @@
 """`pcapconv.diff` of whole captures: whatever wrote them they are the same, and what was changed is found, no more."""
 
+import cProfile
 import io
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -283,3 +284,24 @@ def test_one_open_file_on_both_sides_is_refused() -> None:
     capture = io.BytesIO(capture_with_time(9, [1, 2]))
     with pytest.raises(PcapconvError, match="both captures are the same open file"):
         pcapconv.diff(capture, capture)
+
+
+def test_packets_that_differ_on_interfaces_of_their_own_take_linear_time() -> None:
+    """Counted in calls of functions, since the clock would vary."""
+
+    def calls(packets: int) -> int:
+        captures = [
+            wire.section_header()
+            + b"".join(
+                wire.interface(options=wire.options((wire.IF_NAME, b"%d" % number)))
+                + wire.enhanced_packet(number, number, odd if number % 2 else b"even")
+                for number in range(packets)
+            )
+            for odd in (b"odd", b"other")
+        ]
+        with cProfile.Profile() as profile:
+            compared = pcapconv.diff(*map(io.BytesIO, captures))
+        assert compared.counts == {"changed": packets // 2}
+        return sum(each.callcount for each in profile.getstats())
+
+    assert calls(1200) < 2.2 * calls(600)

@@ -218,8 +218,21 @@ def test_no_capture_is_replaced_by_the_results(captures: Path, capfd: pytest.Cap
     for path in ("captures", name):
         done = checked(capfd, path, "--junit", f"./{name}", "--force")
         assert done.status == 2
-        assert done.err.endswith(f"--junit ./{name}: that is a capture that is checked; give it a name of its own\n")
+        assert done.err.endswith(f"--junit ./{name}: that is a file that is checked; give it a name of its own\n")
     assert (captures / "normal.pcap").read_bytes() == NORMAL
+
+
+@pytest.mark.parametrize("data", [TEXT, NORMAL[:20], NORMAL + b"cut", b""])
+def test_no_file_that_cannot_be_checked_is_replaced_by_the_results(
+    captures: Path, capfd: pytest.CaptureFixture[str], data: bytes
+) -> None:
+    path = captures / "normal.pcap"
+    path.write_bytes(data)
+    for named in ("captures", "captures/normal.pcap"):
+        done = checked(capfd, named, "--junit", "captures/normal.pcap", "--force")
+        assert done.status == 2
+        assert done.err.endswith(": that is a file that is checked; give it a name of its own\n")
+        assert path.read_bytes() == data
 
 
 @pytest.mark.parametrize(

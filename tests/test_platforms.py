@@ -1,10 +1,12 @@
 """Commands on systems that lack names that Linux has: they do the same without them."""
 
+import gzip
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from folders import files_in
 
 TESTS = Path(__file__).parent
 WEB, PLAIN = TESTS / "samples" / "web.pcapng", TESTS / "samples" / "web.pcap"
@@ -63,26 +65,32 @@ def test_a_file_is_replaced_only_with_force(system: str, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "command",
     [
-        "convert own.pcapng own.pcapng --rebase-time 2024-01-01 --force",
-        "normalize --in-place own.pcapng",
-        f"merge own.pcapng {PLAIN} own.pcapng --force",
-        "batch . --in-place --to pcapng --jobs 1 --quiet",
-        f"split {WEB} {{index}}.pcapng --max-packets 20 --force",
-        f"convert {WEB} out.pcap --sidecar --force",
+        "convert web.pcap web.pcap --force --first 3",
+        "convert web.pcap.gz web.pcap.gz --force --first 3",
+        "convert web.pcapng plain.pcap --sidecar --force",
+        "join plain.pcap.meta.json web.pcapng --force",
+        "merge web.pcap web.pcapng web.pcapng --force",
+        "normalize --in-place web.pcap",
+        "split web.pcapng {index}.pcap --max-packets 20 --force",
+        "split web.pcap web.pcap --packets 1-3 --max-packets 10 --force",
+        "table web.pcap table.parquet --force",
+        "batch . --in-place --first 3 --quiet --jobs 1",
     ],
-    ids=lambda command: str(command).partition(" ")[0],
 )
-def test_files_are_replaced_also_those_that_are_read(system: str, command: str, tmp_path: Path) -> None:
-    found = []
-    for name in ("linux", system):
-        folder = tmp_path / name / "captures"
-        folder.mkdir(parents=True)
-        (folder / "own.pcapng").write_bytes(WEB.read_bytes())
-        for _ in range(2):
-            status, _, said = outcome(name, command, folder)
-            assert status == 0, said
-        found.append({path.name: path.read_bytes() for path in folder.glob("*.pcap*") if path.is_file()})
-    assert found[0] == found[1]
+def test_files_are_replaced_by_what_is_made_of_them(system: str, command: str, tmp_path: Path) -> None:
+    for folder in (here := tmp_path / "linux", there := tmp_path / system):
+        folder.mkdir()
+        for each in (WEB, PLAIN):
+            (folder / each.name).write_bytes(each.read_bytes())
+        (folder / "web.pcap.gz").write_bytes(gzip.compress(PLAIN.read_bytes(), mtime=0))
+        assert outcome("linux", "convert web.pcapng plain.pcap --sidecar", folder)[0] == 0
+        for name in ("00001.pcap", "00002.pcap", "web-00001.pcap", "table.parquet"):
+            (folder / name).write_bytes(PLAIN.read_bytes())
+    assert outcome(system, command, there) == (expected := outcome("linux", command, here))
+    assert expected[0] == 0
+    after = {name: data for name, data in files_in(here).items() if not name.startswith("pcapconv-")}
+    assert after == {name: data for name, data in files_in(there).items() if name in after}
+    assert len(files_in(there)) == len(files_in(here))
 
 
 def test_these_systems_lack_names() -> None:

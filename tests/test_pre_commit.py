@@ -100,13 +100,14 @@ def repository(tool: Path, tmp_path_factory: pytest.TempPathFactory) -> Reposito
 def test_check_says_why_and_changes_nothing(repository: Repository) -> None:
     files = {"good.pcapng": NORMAL, "bad one.pcapng": OTHER, "letter.txt": OTHER, "none.pcap": TEXT}
     files |= {"good.pcapng.gz": gzip.compress(NORMAL), "bad.pcapng.gz": gzip.compress(OTHER)}
+    files |= {"--junit=no option.pcapng": OTHER}
     for name, content in files.items():
         (repository.folder / name).write_bytes(content)
     status, said = repository.run("pcapconv-check")
     assert status == 1, said
     assert re.search(r"^check that captures are in their normal form\.+Failed$", said, re.MULTILINE)
     reasons = "it is big-endian; times count in 10^-6 s, not in nanoseconds"
-    for name in ("bad one.pcapng", "bad.pcapng.gz"):
+    for name in ("bad one.pcapng", "bad.pcapng.gz", "--junit=no option.pcapng"):
         assert f"pcapconv: {name}: not in its normal form: {reasons}" in said
     assert "pcapconv: none.pcap: not a pcap or pcapng capture" in said
     assert "good.pcapng" not in said  # nor the compressed one
@@ -115,6 +116,7 @@ def test_check_says_why_and_changes_nothing(repository: Repository) -> None:
     (repository.folder / "bad one.pcapng").unlink()
     (repository.folder / "bad.pcapng.gz").unlink()
     (repository.folder / "none.pcap").unlink()
+    (repository.folder / "--junit=no option.pcapng").unlink()
     status, said = repository.run("pcapconv-check")
     assert status == 0, said
 

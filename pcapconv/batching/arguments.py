@@ -34,7 +34,7 @@ from pcapconv.steps import typed_values
 from pcapconv.steps.argument_values import Moment, parse_moment, parse_timezone, range_text
 from pcapconv.steps.plan import REPEATABLE
 from pcapconv.steps.secrets import parse_secrets
-from pcapconv.wording import argument, current_form
+from pcapconv.wording import argument, current_form, object_text
 
 if TYPE_CHECKING:
     from pcapconv.steps.plan import StepArguments
@@ -121,7 +121,7 @@ def parse_arguments(
     check_salvage(salvage=format_settings.salvage, strict=flags.strict)
     check_flags(**flags._asdict())
     if not isinstance(template, str | None):
-        raise UsageError(f"{template!r:.80} is no template of names", option="template")
+        raise UsageError(f"{object_text(template)} is no template of names", option="template")
     zone = parse_timezone("timezone", step_arguments.get("timezone"))
     parsed_template = None if template is None else parse_template(template, zone)
     if parsed_template is not None:
@@ -234,7 +234,7 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
     UsageError."""
     for location in (source, target):
         if isinstance(location, bytes) or not (location is None or isinstance(location, str | os.PathLike | Iterable)):
-            raise UsageError(f"{location!r:.80} is not a path")
+            raise UsageError(f"{object_text(location)} is not a path")
     root = local_path(os.fspath(source)) if isinstance(source, str | os.PathLike) else None
     if in_place:
         if target is not None:
@@ -251,7 +251,7 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
         instead = argument("in_place", True)
         raise UsageError(f"there is no target directory; name one for the new files, or rewrite them with {instead}")
     if not isinstance(target, str | os.PathLike):
-        raise UsageError(f"{target!r:.80} is not a path")
+        raise UsageError(f"{object_text(target)} is not a path")
     if os.fspath(target) == STDIO:
         raise UsageError("the target is a directory, and - is stdout, which holds one file; name a directory")
     home = local_path(os.fspath(target))

@@ -20,6 +20,7 @@ from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.pool import DeadProcessError
 from pcapconv.batching.settings import Settings
 from pcapconv.errors import FileError, UsageError
+from pcapconv.wording import object_text
 
 CHECK_INTERVAL = 0.2  # seconds between two checks of the progress
 CHUNK_BYTES = 8 * 2**20  # at most, unless the chunk is a single file
@@ -106,7 +107,7 @@ def _submit(
         future = Future()
         future.set_exception(error)
     if not isinstance(future, Future):
-        raise UsageError(f"{future!r:.80} is no future of concurrent.futures, as an executor gives")
+        raise UsageError(f"{object_text(future)} is no future of concurrent.futures, as an executor gives")
     under_way[future] = jobs
 
 

@@ -11,6 +11,7 @@ from pcapconv.batching.locations import real_location, scheme_of
 from pcapconv.batching.manifest_names import PREFIX, is_batch_file
 from pcapconv.batching.sources import is_capture
 from pcapconv.errors import UsageError
+from pcapconv.formats import format_of
 from pcapconv.io.final_names import TEMPORARY
 from pcapconv.wording import argument
 
@@ -59,7 +60,7 @@ def check_conflicts(
         )
     for description, location in other_files.items():
         path = real(location)
-        is_source = path in sources and is_capture(sources[path])
+        is_source = path in sources and (format_of(path) is not None or is_capture(sources[path]))
         if is_source or path in by_target or path in key_logs or _is_file_of_batches(path, home):
             raise UsageError(f"{description} {location}: that is another file of this batch; give it a name of its own")
 

@@ -29,7 +29,7 @@ from pcapconv.batching.stall_detector import StallDetector
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.read_write import reason_of
 from pcapconv.text import counted
-from pcapconv.wording import argument
+from pcapconv.wording import argument, object_text
 
 _LONGEST_PAUSE = 30.0  # seconds before a round of retries; the first pauses are 1, 2 and 4
 
@@ -164,7 +164,7 @@ def _start_workers(
     run = arguments.settings.run
     if executor is not None:
         if not hasattr(executor, "submit"):
-            raise UsageError(f"{executor!r:.80} is not an executor")
+            raise UsageError(f"{object_text(executor)} is not an executor")
         return nullcontext(executors.ExecutorWorkers(executor, executors.core_count(), run))
     if scheduler is not None:
         from pcapconv.batching.cluster import open_cluster  # imports asyncio, which takes as long as a small batch

@@ -13,7 +13,7 @@ from pcapconv.batching.stores import store_of
 from pcapconv.batching.transient_errors import is_transient
 from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError
 from pcapconv.io.final_names import TEMPORARY
-from pcapconv.wording import argument
+from pcapconv.wording import argument, object_text
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -90,7 +90,7 @@ def _path_text(location: object) -> str:
     """Return a path or URL as text. Raises UsageError for anything else."""
     path = os.fspath(location) if isinstance(location, str | os.PathLike) else None
     if not isinstance(path, str):
-        raise UsageError(f"{location!r:.80} is not a path")
+        raise UsageError(f"{object_text(location)} is not a path")
     return local_path(path)
 
 

@@ -49,12 +49,6 @@ class CheckResults:
         self._junit: JUnitFile | None = None
         self._junit_target: Target | None = None
 
-    def check_name(self, path: str) -> None:
-        """Raise UsageError if the file for JUnit XML is this capture."""
-        name = self._junit_name
-        if name is not None and STDIO not in (name, path) and os.path.realpath(name) == os.path.realpath(path):
-            raise UsageError(f"--junit {name}: that is a capture that is checked; give it a name of its own")
-
     def changes_of(self, checked: Checked, path: str, fractions: str | None) -> Changes | None:
         """Return what would change in a capture; None if that is not wanted."""
         if not self._diff:
@@ -70,7 +64,8 @@ class CheckResults:
 
     def add(self, result: CheckResult, seconds: float, changes: Changes | None) -> int:
         """Add the result of a capture, how long the check took, and what would change. Return the exit status. Raises
-        FileError if a temporary file cannot be written."""
+        UsageError if the file for JUnit XML is this capture, and FileError if a temporary file cannot be written."""
+        self._check_name(result.file)
         lines = [] if changes is None else changes.kept_lines()
         if self._lines is not None:
             self._lines.add([next(self._numbers)], result._asdict() | ({"diff": lines} if self._diff else {}))
@@ -83,6 +78,12 @@ class CheckResults:
         status = _STATUSES[result.status]
         self._statuses.add(status)
         return status
+
+    def _check_name(self, path: str) -> None:
+        """Raise UsageError if the file for JUnit XML is the one at this path, damaged or not."""
+        name = self._junit_name
+        if name is not None and STDIO not in (name, path) and os.path.realpath(name) == os.path.realpath(path):
+            raise UsageError(f"--junit {name}: that is a file that is checked; give it a name of its own")
 
     def write(self) -> None:
         """Write JSON and JUnit XML as far as they are wanted. Raises FileError."""

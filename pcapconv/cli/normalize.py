@@ -241,7 +241,6 @@ class _FileProcessor:
         capture cannot be read."""
         options = self._options_for(path)
         with checked(path, **options) as capture:
-            self._results.check_name(path)
             result = capture.result._replace(file=path)
             print_findings(f"warning: {path}", result.damage, result.damage_total, where_all="--json lists them")
             print_findings(f"warning: {path}", result.warnings, result.warnings_total, where_all="--json lists them")

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from pcapconv.argument_types import check_flags, parse_words
+from pcapconv.argument_types import check_flags, is_one_of, parse_words
 from pcapconv.comparing.alignment import PairedRows, RowRanges, align
 from pcapconv.comparing.common_prefix import common_prefix_length
 from pcapconv.comparing.compared_capture import ComparedCapture, interface_options
@@ -77,7 +77,7 @@ def diff(
     check_flags(all=all)
     if isinstance(show, bool) or not isinstance(show, int) or show < 0:
         raise UsageError(f"{argument('show', show)}: must be 0 or more", option="show")
-    if a == STDIO and b == STDIO:
+    if is_one_of(a, [STDIO]) and is_one_of(b, [STDIO]):
         raise UsageError("both captures are - (stdin), which can be read only once")
     tolerance = None if time_tolerance is None else typed_values.duration("time_tolerance", time_tolerance)
     kinds = (frozenset((*STRIP_KINDS, "details")) if all else KEPT) - ignored
@@ -174,6 +174,7 @@ class _PacketComparison:
     ) -> None:
         self._a, self._b = a, b
         self._counterparts = counterparts
+        self._same_interfaces = all(a_index == b_index for b_index, a_index in counterparts.items())
         self._ignored = ignored
         self._tolerance_ns = tolerance_ns
 
@@ -207,7 +208,6 @@ class _PacketComparison:
         """Yield the rows that have to be compared one by one, counted from the first row of `pairs`. Rows with equal
         columns are skipped."""
         a, b = self._a, self._b
-        same_interfaces = all(a_index == b_index for b_index, a_index in self._counterparts.items())
         for begin in range(0, pairs.rows, _STEP):
             rows = min(_STEP, pairs.rows - begin)
             a_row, b_row = pairs.a + begin, pairs.b + begin
@@ -220,7 +220,7 @@ class _PacketComparison:
                 and a.options.part(a_row, a_stop) == b.options.part(b_row, b_stop)
                 and (
                     "interfaces" in self._ignored
-                    or (same_interfaces and a.interfaces.part(a_row, a_stop) == b.interfaces.part(b_row, b_stop))
+                    or (self._same_interfaces and a.interfaces.part(a_row, a_stop) == b.interfaces.part(b_row, b_stop))
                 )
             )
             if not equal:

@@ -27,6 +27,7 @@ from pcapconv.headers.packet_headers import path_text as path_text
 from pcapconv.headers.packet_headers import protocol_name as protocol_name
 from pcapconv.headers.packet_headers import tcp_flag_names as tcp_flag_names
 from pcapconv.kernels import choose
+from pcapconv.wording import object_text
 
 if TYPE_CHECKING:
     from pcapconv.columns import Columns
@@ -52,7 +53,8 @@ def read_headers(
     if into is None or into.capacity < rows or into.names != wanted:
         unknown = next((name for name in wanted if name not in HeaderColumns.FIELDS), None)
         if unknown is not None:
-            raise UsageError(f"{unknown!r} is not a header column; those are {', '.join(HeaderColumns.FIELDS)}")
+            there_are = ", ".join(HeaderColumns.FIELDS)
+            raise UsageError(f"{object_text(unknown)} is not a header column; those are {there_are}")
         into = HeaderColumns(wanted, rows)
     choose().read_headers(buffer, columns, rows, link_types, into, inner)
     return into

@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from pcapconv.io.permissions import copy_permissions
 
 TEMPORARY = re.compile(r"\.pcapconv-[0-9a-f]{16}\.tmp")  # the form of a temporary name
-_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # errors of a file system that has no hard links
+# Errors of a file system that has no hard links; on Windows, this is EINVAL.
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 
 
 def temporary_name(directory: str) -> str:
@@ -71,7 +72,7 @@ def _copy_aside(path: str, aside: str) -> None:
             copy.flush()
             copy_permissions(path, copy.fileno())
             status = os.fstat(old.fileno())
-            os.utime(copy.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+        os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns))  # by name, as on Windows
         os.rename(temporary, aside)
     except BaseException:
         unlink(temporary)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pcapconv.errors import FileError, PcapconvError, UsageError
+from pcapconv.wording import object_text
 
 TEMPORARY_FILE = "a temporary file"  # the name of a nameless file in messages
 RENAMES_OPEN_FILES: bool = os.name != "nt"  # Windows neither renames, replaces nor removes them
@@ -110,7 +111,7 @@ def file_name(file: Any, otherwise: str, mode: str) -> str:
     name = getattr(file, "name", otherwise)
     name = name if isinstance(name, str) else otherwise  # a file opened by its descriptor has a number
     if not hasattr(file, "read" if mode == "rb" else "write"):
-        raise UsageError(f"{file!r:.80} is neither a path nor a file object")
+        raise UsageError(f"{object_text(file)} is neither a path nor a file object")
     if isinstance(file, io.TextIOBase):
         raise UsageError(f"{name} is open as text; open it with mode '{mode}'", path=name)
     return name

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from pcapconv import formats
-from pcapconv.argument_types import check_flags, check_functions
+from pcapconv.argument_types import check_flags, check_functions, is_one_of
 from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, open_secrets, separate_arguments
 from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError, name_in_errors
 from pcapconv.formats import Reader
@@ -30,7 +30,7 @@ from pcapconv.merging.inputs import FurtherSectionError, Inputs
 from pcapconv.report import Report
 from pcapconv.sinks import FileSink
 from pcapconv.steps.plan import Plan
-from pcapconv.wording import argument
+from pcapconv.wording import argument, object_text
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -89,8 +89,8 @@ def merge(
     try:
         sources = list(sources)
     except TypeError:
-        raise UsageError(f"sources is {sources!r:.80}, and no list; give a list of paths") from None
-    if sources.count(STDIO) > 1:
+        raise UsageError(f"sources is {object_text(sources)}, and no list; give a list of paths") from None
+    if sum(is_one_of(each, [STDIO]) for each in sources) > 1:
         raise UsageError("- is stdin, and can be only one of the inputs")
     writer, steps = separate_arguments(formats.target_format(name_of(target), to), options)
     writer = choose_compression(writer, target)

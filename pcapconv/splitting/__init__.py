@@ -29,7 +29,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal
 
 from pcapconv import formats
-from pcapconv.argument_types import check_flags, check_functions, is_one_of
+from pcapconv.argument_types import check_flags, check_functions, is_one_of, parse_path
 from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, open_secrets, separate_arguments
 from pcapconv.errors import UsageError
 from pcapconv.formats.output_compression import choose_compression
@@ -137,7 +137,7 @@ def split(
     zone = argument_values.parse_timezone("timezone", options.get("timezone"))
     fields = (*FIELDS, by) if is_one_of(by, _BY_HEADERS) else FIELDS
     needed = {name: argument("by", name) for name in _BY_HEADERS if name not in fields}
-    naming = Template(os.fspath(template), fields, zone, needed=needed)
+    naming = Template(parse_path("template", template), fields, zone, needed=needed)
     format_name = formats.target_format(naming.text, to)
     make_splitter = _splitter_maker(max_packets, max_bytes, interval, zone if align else None, by)
     most = MOST_PARTS if max_parts is None else argument_values.parse_count("max_parts", max_parts)

@@ -55,7 +55,7 @@ def table_format(target: Writable, to: str | None) -> TableFormat:
     for kind in TABLE_FORMATS:
         if suffix in kind.suffixes:
             return kind
-    shown = name or ("stdout" if target == STDIO else "output")
+    shown = name or ("stdout" if is_one_of(target, [STDIO]) else "output")
     ways = ", ".join(argument("to", each) for each in names[:-1])
     csv = "; CSV is what the command pcapconv show can print" if suffix == ".csv" else ""
     raise UsageError(
