@@ -103,7 +103,8 @@ OF_OTHERS = {  # whole lines of other commands
     "diff a -o b": "diff has no option -o; pcapconv diff --help lists its options",
     "show a -c 3": "show has no option -c; did you mean --first?",
     "show -r a": "show has no option -r; the input is named without an option: pcapconv show IN",
-    "show -nn a": "show has no option -n; names are never looked up, so leave it out",
+    "show -nn a": "show has no option -n; names are never looked up, so leave it out; "
+    "--names shows those of the capture",
     "show a --decapsulate all": "show has no option --decapsulate; did you mean --inner?",
     "show a 'port 53'": "too many names: 'port 53'; write: pcapconv show IN; --filter takes an expression, as in "
     "--filter 'tcp port 443'",

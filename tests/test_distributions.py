@@ -137,5 +137,6 @@ def test_the_version_follows_the_tag(tmp_path: Path) -> None:
         archive.extractall(tmp_path, filter="data")
     assert version(tmp_path / "archive") == "9.8.7"
     run(*git, "commit", "-q", "--allow-empty", "-m", "one more", folder=clone)
+    run("git", "tag", "pages-12.0", folder=clone)  # no version
     commit = run("git", "rev-parse", "HEAD", folder=clone)
     assert version(clone) == f"9.8.8.dev1+g{commit[:9]}"

@@ -150,7 +150,8 @@ def _option_tip(name: str, command: Command) -> str:
     if name == "-r":
         return f"the input is named without an option: {_usage(command)}"
     if name == "-n" and command.name in ("show", "info"):
-        return "names are never looked up, so leave it out"
+        capture_names = "; --names shows those of the capture" if command.name == "show" else ""
+        return f"names are never looked up, so leave it out{capture_names}"
     other_commands = [
         each.name for each in COMMANDS.values() if name in (option.flag for option in options_of_command(each.name))
     ]
