@@ -7,9 +7,9 @@ import email
 import os
 import re
 import shutil
-import site
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import venv
 import zipfile
@@ -62,8 +62,8 @@ def environment(folder: Path, *packages: Path | str) -> Path:
     """Make an environment with these packages; the packages of the tests are there, too, but for pcapconv."""
     venv.create(folder, with_pip=False)
     python = folder / "bin" / "python"
-    there = run(python, "-c", "import site; print(*site.getsitepackages())", folder=folder).strip()
-    (Path(there) / "tests.pth").write_text("\n".join(site.getsitepackages()))
+    there = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", folder=folder).strip()
+    (Path(there) / "tests.pth").write_text(sysconfig.get_path("purelib"))
     pip = (sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--ignore-installed")
     run(*pip, *packages, folder=folder)
     return python
