@@ -7,6 +7,7 @@ from copy import deepcopy
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import protocols
 import wire
 from hypothesis import strategies as st
 from wire import BIG, In
@@ -165,3 +166,14 @@ def rows_near(draw: st.DrawFn, marks: list[int]) -> tuple[Columns, int]:
     room = columns.capacity
     columns.ticks = array("Q", draw(st.lists(near(marks), min_size=room, max_size=room)))
     return columns, draw(st.one_of(st.just(room), st.just(room), st.integers(-1, room + 1)))
+
+
+@st.composite
+def changed_packets(draw: st.DrawFn) -> tuple[int, bytes, int]:
+    """A packet of `protocols` with up to four other bytes, cut anywhere: its link type, bytes and original length."""
+    link_type, packet = draw(st.sampled_from(list(protocols.packets().values())))
+    changed = bytearray(packet)
+    for _ in range(draw(st.integers(1, 4))):
+        changed[draw(st.integers(0, len(packet) - 1))] = draw(st.integers(0, 255))
+    cut = bytes(changed[: draw(st.integers(0, len(packet)))])
+    return link_type, cut, draw(st.integers(0, len(packet) + 10))

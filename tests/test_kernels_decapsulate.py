@@ -9,7 +9,7 @@ import pytest
 import tunnels
 from hypothesis import given
 from hypothesis import strategies as st
-from kernel_rows import BUFFER, MOST, agree, all_columns, packet_rows, table, with_rows
+from kernel_rows import BUFFER, MOST, agree, all_columns, changed_packets, packet_rows, table, with_rows
 
 from pcapconv.kernels.contract import INNER_LINK_TYPES, TARGETS, TUNNEL_COUNTS, UNDECLARED
 from pcapconv.spec.protocols import TUNNEL_NAMES
@@ -94,18 +94,12 @@ def test_each_kind_alone(kernels: ModuleType, kind: str) -> None:
     assert any(mark for *_, mark in out)
 
 
-@given(data=st.data())
-def test_changed_packets_in_both_forms(kernels: ModuleType, data: st.DataObject) -> None:
-    link_type, packet = data.draw(st.sampled_from(list(PACKETS.values())))
-    changed = bytearray(packet)
-    for _ in range(data.draw(st.integers(1, 4))):
-        changed[data.draw(st.integers(0, len(packet) - 1))] = data.draw(st.integers(0, 255))
-    cut = bytes(changed[: data.draw(st.integers(0, len(packet)))])
-    originals = [data.draw(st.integers(0, len(packet) + 10))]
-    names = data.draw(st.lists(st.sampled_from(KINDS), unique=True))
+@given(changed=changed_packets(), names=st.lists(st.sampled_from(KINDS), unique=True))
+def test_changed_packets_in_both_forms(kernels: ModuleType, changed: tuple[int, bytes, int], names: list[str]) -> None:
+    link_type, cut, original = changed
     mask = sum(1 << code for code, name in TUNNEL_NAMES.items() if name in names)
-    out = done(kernels, [(link_type, cut)], originals, mask)
-    assert out == expected([(link_type, cut)], originals, tuple(names))
+    out = done(kernels, [(link_type, cut)], [original], mask)
+    assert out == expected([(link_type, cut)], [original], tuple(names))
 
 
 def test_packets_in_more_tunnels_than_anybody_counts(kernels: ModuleType) -> None:
