@@ -123,6 +123,7 @@ class PageFolder:
             **identity,
             "PATH": programs,
             "HOME": str(home),
+            "PYTEST_DEBUG_TEMPROOT": str(home),  # a pytest of the page does not clean up what others left in /tmp
             "TZ": "UTC",
             "LC_ALL": "C.UTF-8",
             "GIT_CONFIG_NOSYSTEM": "1",
