@@ -1,7 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """The kernels, compiled. The modules of `interpreted` are the reference, which documents them; both must do the same.
 
-What kernels share is here. The kernels are in the `.pxi` files, which are included at the end.
+What kernels share is here. The others are in the `.pxi` files, which are included at the end: `compiled_selecting.pxi` is
+the compiled form of `interpreted/selecting.py`.
 
 Strategy: each kernel gets a raw pointer to each column that it uses, and loops without the GIL. Before every read it
 checks that the bytes are inside the buffer. Offsets are Py_ssize_t; lengths from the file are widened before anything
@@ -422,8 +423,8 @@ include "compiled_comparing.pxi"
 include "compiled_counting.pxi"
 include "compiled_headers.pxi"
 include "compiled_traffic.pxi"
-include "compiled_flows.pxi"
-include "compiled_skip_link_layers.pxi"
+include "compiled_flow_table.pxi"
+include "compiled_link_layers.pxi"
 include "compiled_decapsulating.pxi"
 include "compiled_host_order.pxi"
 include "compiled_chains.pxi"

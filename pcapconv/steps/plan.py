@@ -10,8 +10,8 @@ How to add a selecting or editing argument, in this order:
    `cli/zone_note.py`.
 3. The step: a criterion in `select.Criteria`, which `select.Select` applies; an edit in `edit_packets.PacketEdits` or
    `edit_times.TimeEdits`, which `edit_packets.EditPackets` or `edit_times.EditTimes` carries out; or a new module with
-   a `Step`. Code that looks at every packet belongs in a kernel, in both forms (`kernels/interpreted/`,
-   `kernels/compiled.pyx`).
+   a `Step`. Code that looks at every packet belongs in a kernel, in both forms (a module of
+   `kernels/interpreted/`, and the `.pxi` file of the same name in `kernels/`).
 4. `Plan` here: `__init__` parses and checks the value, `steps` passes it to the step.
 5. `pcapconv/cli/options/selecting_and_editing.py`: the option of the same name. Then run `python docs/generate.py` from
    the repository's root, which writes the option into `docs/reference/` and the manual pages.
