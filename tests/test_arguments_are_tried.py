@@ -10,7 +10,8 @@ from pathlib import Path
 import nonsense
 import pytest
 import wire
-from expected import Request, packets
+from expected_captures import packets
+from expected_request import Request
 from fuzz.choices import STEP_CHOICES
 from fuzz.invariants import EDITING, SELECTING
 from invented_captures import editing_fields, selecting_fields
@@ -23,7 +24,7 @@ NAMES = sorted({option.name for option in OPTIONS})
 
 # The second implementations, and the arguments that each of them has.
 IN_SECOND_IMPLEMENTATIONS = {
-    "expected.py": (
+    "expected_request.py": (
         *("sort", "timezone", "after", "before", "packets", "drop_packets", "first", "last", "interface"),
         *("comment_matches", "direction", "filter", "dedup", "dedup_ignore", "dedup_skip", "invert", "decapsulate"),
         *("only_decapsulated", "chop"),
