@@ -35,12 +35,13 @@ IN_SECOND_IMPLEMENTATIONS = {
 }
 # Where exact bytes or messages are stated for arguments that are too simple for a second implementation.
 STATED = {
-    "test_batch_cli.py": ("junit", "report", "allow_empty", "debug", "quiet"),
+    "test_batch_cli.py": ("allow_empty", "debug", "quiet"),
     "test_batch_cluster.py": ("scheduler",),
     "test_batch_executors.py": ("jobs",),
     "test_batch_failures.py": ("strict",),
     "test_batch_in_place.py": ("in_place",),
     "test_batch_links.py": ("follow_links",),
+    "test_batch_reports.py": ("junit", "report"),
     "test_batch_resume.py": ("resume", "force"),
     "test_batch_shards.py": ("progress", "retries", "shard"),
     "test_batch_sources.py": ("include", "exclude"),
