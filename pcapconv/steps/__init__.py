@@ -20,8 +20,8 @@ the base of all steps, has the rules. A plan (`BasePlan`) makes the steps of a c
 
 How the value of a selecting argument, for example `before`, flows from the command line to the packets:
 
-1. `cli/options/selecting_and_editing.py` has an option of the same name. The command passes its text to a library
-   function (`convert`, `split`, `batch`) as the argument `before`.
+1. `cli/options/selecting.py` has an option of the same name. The command passes its text to a library function
+   (`convert`, `split`, `batch`) as the argument `before`.
 2. `conversion.separate_arguments` separates the arguments of steps (`plan.StepArguments`) from the writer's arguments,
    and `conversion.make_plan` makes the `plan.Plan` (`split` makes its own).
 3. `Plan.__init__` parses and checks the text with `argument_values.parse_moment`; `select.Criteria` keeps the moment.

@@ -13,8 +13,8 @@ How to add a selecting or editing argument, in this order:
    a `Step`. Code that looks at every packet belongs in a kernel, in both forms (a module of
    `kernels/interpreted/`, and the `.pxi` file of the same name in `kernels/`).
 4. `Plan` here: `__init__` parses and checks the value, `steps` passes it to the step.
-5. `pcapconv/cli/options/selecting_and_editing.py`: the option of the same name. Then run `python docs/generate.py` from
-   the repository's root, which writes the option into `docs/reference/` and the manual pages.
+5. `pcapconv/cli/options/selecting.py` or `editing.py`: the option of the same name. Then run `python docs/generate.py`
+   from the repository's root, which writes the option into `docs/reference/` and the manual pages.
 6. The tests that hold for every argument; `CONTRIBUTING.md` lists them ("a selecting or editing argument").
 
 `steps/__init__.py` describes how a value flows from the command line to the packets.
