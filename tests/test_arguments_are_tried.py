@@ -17,7 +17,7 @@ from fuzz.invariants import EDITING, SELECTING
 from invented_captures import editing_fields, selecting_fields
 
 from pcapconv.cli.options import OPTIONS
-from pcapconv.steps.plan import StepArguments
+from pcapconv.steps.step_arguments import StepArguments
 
 ROOT = Path(__file__).parent.parent
 NAMES = sorted({option.name for option in OPTIONS})
