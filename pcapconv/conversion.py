@@ -67,8 +67,9 @@ if TYPE_CHECKING:
     from pcapconv.formats.settings import WriterArguments
     from pcapconv.io.source_digest import Digest
     from pcapconv.sidecar import Sidecars
-    from pcapconv.steps.plan import Plan, StepArguments
+    from pcapconv.steps.plan import Plan
     from pcapconv.steps.select import OrderBreach
+    from pcapconv.steps.step_arguments import StepArguments
 
     class ConvertArguments(StepArguments, WriterArguments, total=False):
         """The arguments of steps and of writers, which `convert`, `split` and `batch` take."""

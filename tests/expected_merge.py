@@ -2,10 +2,10 @@
 
 Strategy
 --------
-A `_Part` is one section of an input: what it states, as `expected.py` reads it. `merged` sorts the packets of all parts
-by exact time in one go. Each block has its place behind the packet before it, or, where there is none, before the first
-packet of its part. Then it goes through all of that once, and gives interfaces and processes their new numbers.
-`written` selects and edits with `expected.py`.
+A `_Part` is one section of an input: what it states, as `expected_captures` reads it. `merged` sorts the packets of all
+parts by exact time in one go. Each block has its place behind the packet before it, or, where there is none, before the
+first packet of its part. Then it goes through all of that once, and gives interfaces and processes their new numbers.
+`written` selects and edits as `expected_output` does.
 
 Only for captures without damage: a ValueError, or struct.error, for those, and for what cannot be done.
 """
@@ -16,9 +16,27 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-import expected
+import expected_captures
+import expected_decapsulation
+import expected_edits
+import expected_output
+import expected_selection
 import wire
-from expected import Entry, Packet, Request
+from expected_captures import (
+    CUSTOM_BLOCKS,
+    NO_LIMIT,
+    PACKET_BLOCKS,
+    Entry,
+    Interface,
+    Packet,
+    fcs_bits,
+    interface_of,
+    is_pcapng,
+    options_at,
+    packet_block,
+    without,
+)
+from expected_request import Request
 from host_order import HOST_ORDER, swapped
 from wire import ByteOrder, In
 
@@ -81,13 +99,13 @@ def merged(captures: Sequence[bytes], *, separate: bool = False) -> bytes:
 def written(captures: Sequence[bytes], request: Request, *, separate: bool = False, pipe: bool = False) -> Output:
     """The pcapng output of `merge` with a request."""
     entries, losses = merged_entries(captures, separate=separate, sort=request.sort)
-    found = expected.in_order(entries, request)
-    stay, timeless = expected.chosen(found, request)
+    found = expected_selection.in_order(entries, request)
+    stay, timeless = expected_selection.chosen(found, request)
     lost = Counter({"packets-without-time": timeless})
     if request.tunnels:
-        found, stay = expected.out_of_tunnels(found, stay, request, lost)
-    request = expected.moving(stay, request)
-    out = expected.written_pcapng(found, stay, lost, request, pipe)
+        found, stay = expected_decapsulation.out_of_tunnels(found, stay, request, lost)
+    request = expected_edits.moving(stay, request)
+    out = expected_output.written_pcapng(found, stay, lost, request, pipe)
     raised, count = (out.capture, 0) if pipe else _with_snaplens(out.capture)
     losses["header-fields"] += count
     losses["packets-without-time"] += sum(each.ticks is None and each.interface.interface > 0 for each in out.packets)
@@ -104,7 +122,7 @@ def _with_snaplens(capture: bytes) -> tuple[bytes, int]:
         if block.block_type == wire.SIMPLE_PACKET and packet.captured_length < packet.original_length:
             longest[snaplen] = -1
         elif 0 < snaplen < packet.captured_length and longest[snaplen] >= 0:
-            longest[snaplen] = max(expected.NO_LIMIT, packet.captured_length, longest[snaplen])
+            longest[snaplen] = max(NO_LIMIT, packet.captured_length, longest[snaplen])
     longest = +longest
     out = []
     for block in wire.read_blocks(capture):
@@ -117,7 +135,7 @@ def _with_snaplens(capture: bytes) -> tuple[bytes, int]:
 
 
 def _packet_blocks(capture: bytes) -> list[wire.Block]:
-    return [block for block in wire.read_blocks(capture) if block.block_type in expected.PACKET_BLOCKS]
+    return [block for block in wire.read_blocks(capture) if block.block_type in PACKET_BLOCKS]
 
 
 # ---------------------------------------------------------------- parts
@@ -126,8 +144,8 @@ def _packet_blocks(capture: bytes) -> list[wire.Block]:
 def _parts(captures: Sequence[bytes]) -> list[_Part]:
     parts = []
     for capture in captures:
-        found = expected.entries(capture)
-        if not expected.is_pcapng(capture):
+        found = expected_captures.entries(capture)
+        if not is_pcapng(capture):
             header = wire.read_pcap_header(capture)
             parts.append(_Part(header.byte_order, b"", list(found), header))
             continue
@@ -143,7 +161,7 @@ def _with_interfaces(part: _Part) -> list[Entry]:
         return part.entries
     header, write = part.header, In(part.order)
     stated = [(wire.IF_TSRESOL, b"\t")] if header.units == 10**9 else []
-    bits = expected.fcs_bits(header)
+    bits = fcs_bits(header)
     stated += [] if bits is None else [(wire.IF_FCSLEN, bytes([bits]))]
     raw = write.interface(header.link_type_word & 0xFFFF, header.snaplen, options=write.options(*stated))
     described = Entry(0, part.order, wire.INTERFACE_DESCRIPTION, raw, None)
@@ -205,7 +223,7 @@ def _body_in(order: ByteOrder, entry: Entry, losses: Counter[str]) -> bytes | No
     if entry.block_type == wire.DECRYPTION_SECRETS:
         return body[:4][::-1] + body[4:8][::-1] + body[8:at] + options
     if entry.block_type == wire.NAME_RESOLUTION:
-        records = [(kind, value) for kind, value, _ in expected.listed(body, old)]
+        records = [(kind, value) for kind, value, _ in expected_captures.listed(body, old)]
         return (write.options(*records) or bytes(4)) + options
     if entry.block_type == wire.SYSTEMD_JOURNAL:
         return body
@@ -220,14 +238,14 @@ def _options_at(entry: Entry) -> int:
     if _is_process(entry):
         (length,) = struct.unpack_from("<I", body, 8)
         return int(12 + length + -length % 4)
-    at = expected.options_at(entry)
+    at = options_at(entry)
     return len(body) if at is None else at
 
 
 def _is_process(entry: Entry) -> bool:
     body = entry.raw[8:-4]
     wireshark = struct.pack(entry.byte_order + "I", WIRESHARK) + b"\3\0\0\0"
-    return entry.block_type == PROCESS or (entry.block_type in expected.CUSTOM_BLOCKS and body[:8] == wireshark)
+    return entry.block_type == PROCESS or (entry.block_type in CUSTOM_BLOCKS and body[:8] == wireshark)
 
 
 # ---------------------------------------------------------------- merging
@@ -264,12 +282,12 @@ def _places(rank: int, entries: Sequence[Entry]) -> list[tuple[_Place, Entry]]:
 def _header(parts: Sequence[_Part], losses: Counter[str]) -> tuple[bytes, list[list[tuple[int, bytes]]]]:
     """The options of the one section, and what else each part says of its host."""
     order = parts[0].order
-    known = {(code, value) for code, value, _ in expected.listed(parts[0].options, order)}
+    known = {(code, value) for code, value, _ in expected_captures.listed(parts[0].options, order)}
     added, hosts = b"", [list[tuple[int, bytes]]()]
     for part in parts[1:]:
         hosts.append([])
         options = _options_in(order, part.options, part.order, wire.SECTION_HEADER, losses, "section-options")
-        for code, value, _ in expected.listed(options, order):
+        for code, value, _ in expected_captures.listed(options, order):
             if (code, value) in known:
                 continue
             if code in (wire.OPT_COMMENT, *CUSTOM):
@@ -279,7 +297,7 @@ def _header(parts: Sequence[_Part], losses: Counter[str]) -> tuple[bytes, list[l
                 hosts[-1].append((HOST[code], value))
             else:
                 losses["section-options"] += 1
-    return expected.without(parts[0].options, order, [], added)[0], hosts
+    return without(parts[0].options, order, [], added)[0], hosts
 
 
 def merged_entries(captures: Sequence[bytes], *, separate: bool = False, sort: bool = False) -> _Merged:
@@ -328,7 +346,7 @@ def _losses_of_pcap(part: _Part) -> Mapping[str, int]:
         records_length=0 if header.size > 24 else None,
     )
     capture = raw + b"".join(entry.raw for entry in part.entries)
-    return expected.losses_of_pcap(capture, range(1, len(part.entries) + 1))
+    return expected_output.losses_of_pcap(capture, range(1, len(part.entries) + 1))
 
 
 class _State:
@@ -341,7 +359,7 @@ class _State:
         self.out: list[Entry] = []
         self.without_place = [set(host) for host in hosts]
         self.packets = 0
-        self.interfaces: list[expected.Interface] = []
+        self.interfaces: list[Interface] = []
         self.known: dict[tuple[bytes, int], int] = {}
         self.alike = Counter[tuple[int, bytes]]()
         self.ids: dict[int, list[int]] = {rank: [] for rank in range(len(hosts))}
@@ -364,11 +382,11 @@ class _State:
     def interface(self, rank: int, entry: Entry) -> None:
         old, body = entry.byte_order, entry.raw[8:-4]
         options = _options_in(self.order, body[8:], old, wire.INTERFACE_DESCRIPTION, self.losses, "interface-options")
-        stated = {code for code, _, _ in expected.listed(options, self.order)}
+        stated = {code for code, _, _ in expected_captures.listed(options, self.order)}
         added = [(code, value) for code, value in self.hosts[rank] if code not in stated]
         new = b"".join(wire.option(code, value, byte_order=self.order) for code, value in added)
-        options = expected.without(options, self.order, [], new)[0]
-        self.without_place[rank] -= {(code, value) for code, value, _ in expected.listed(options, self.order)}
+        options = without(options, self.order, [], new)[0]
+        self.without_place[rank] -= {(code, value) for code, value, _ in expected_captures.listed(options, self.order)}
         fixed = body[:8] if old == self.order else body[:2][::-1] + body[2:4][::-1] + body[4:8][::-1]
         key = fixed + options, self.alike[rank, fixed + options]
         self.alike[rank, fixed + options] += 1
@@ -376,7 +394,7 @@ class _State:
             self.known[key] = len(self.interfaces)
             raw = wire.block(wire.INTERFACE_DESCRIPTION, fixed + options, byte_order=self.order)
             (block,) = wire.read_blocks(In(self.order).section_header() + raw)[1:]
-            self.interfaces.append(expected.interface_of(0, len(self.interfaces), block))
+            self.interfaces.append(interface_of(0, len(self.interfaces), block))
             self.add(Entry(0, self.order, wire.INTERFACE_DESCRIPTION, raw, None))
         self.ids[rank].append(self.known[key])
 
@@ -417,7 +435,7 @@ class _State:
         self.packets += 1
         new = packet._replace(number=self.packets, interface=interface, data=data, options=options)
         if changed or (block_type == wire.SIMPLE_PACKET and new_id):
-            raw = expected.packet_block(new, order)
+            raw = packet_block(new, order)
             new = new._replace(options=_options_of(raw, order), drops_count=None)
             block_type = wire.SIMPLE_PACKET if packet.ticks is None else wire.ENHANCED_PACKET
         else:
@@ -432,7 +450,7 @@ class _State:
         """The options with the new numbers of processes; a reference that leads nowhere is left out."""
         if len(self.ids) == 1:
             return raw
-        pairs, old = [], [(code, value) for code, value, _ in expected.listed(raw, self.order)]
+        pairs, old = [], [(code, value) for code, value, _ in expected_captures.listed(raw, self.order)]
         for code, value in old:
             if code in PROCESS_REFERENCES and len(value) == 4:
                 (number,) = struct.unpack(self.order + "I", value)

@@ -15,9 +15,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-import expected
+import expected_captures
 import wire
-from expected import Entry
+from expected_captures import PACKET_BLOCKS, Entry, entries, fcs_bits, is_pcapng
+from expected_request import decimal
 from host_order import little
 from wire import BIG, LITTLE, ByteOrder
 
@@ -63,7 +64,7 @@ class Request(NamedTuple):
             "keep": sorted(self.keep),
             "strip": [",".join(sorted(self.strip))] if self.strip else [],
             "sort": self.sort,
-            "rebase_time": None if self.rebase is None else expected.decimal(Fraction(self.rebase, SECOND)),
+            "rebase_time": None if self.rebase is None else decimal(Fraction(self.rebase, SECOND)),
             "mask_time": self.mask,
             "on_loss": "ignore" if self.cut else "warn",
         }
@@ -113,7 +114,7 @@ class _Time(NamedTuple):
 def listed(raw: bytes, order: ByteOrder) -> Pairs:
     """Options as far as they can be read; the enterprise numbers of custom ones are little-endian already."""
     pairs = []
-    for code, value, _ in expected.listed(raw, order):
+    for code, value, _ in expected_captures.listed(raw, order):
         little = order == LITTLE or code not in CUSTOM_OPTIONS
         value = value if little else value[:4][::-1] + value[4:]
         pairs.append((code, value.split(b"\0")[0] if code == wire.OPT_COMMENT else value))
@@ -170,7 +171,7 @@ def first(pairs: Pairs, code: int, size: int) -> bytes | None:
 def normal_form(capture: bytes, request: Request | None = None) -> Normal:
     """The normal form as pcapng. ValueError for times that it does not hold."""
     request = request or Request()
-    found = expected.entries(capture)
+    found = entries(capture)
     lost: Counter[str] = Counter()
     interfaces = _interfaces(capture, found, request.kinds)
     packets = _packets(found, {key: each for key, (each, _) in interfaces.items()}, request, lost)
@@ -246,9 +247,9 @@ def _interfaces(
 ) -> dict[tuple[int, int], tuple[Interface, _Time]]:
     """By section and id."""
     every = {}
-    if not expected.is_pcapng(capture):
+    if not is_pcapng(capture):
         header = wire.read_pcap_header(capture)
-        fcs = expected.fcs_bits(header)
+        fcs = fcs_bits(header)
         pairs = [(wire.IF_TSRESOL, b"\x09")] + ([] if fcs is None else [(wire.IF_FCSLEN, bytes([fcs]))])
         only = Interface(header.link_type_word & 0xFFFF, header.snaplen, in_order(pairs))
         numbers = {entry.packet.interface.interface for entry in found if entry.packet is not None} or {0}
@@ -348,7 +349,7 @@ def _process(entry: Entry, kinds: frozenset[str]) -> bytes:
         entry_size = int.from_bytes(body[8:12], "little")
         at = 12 + entry_size + -entry_size % 4
     number, head, stated = struct.unpack(order + "I", body[:4])[0] if body else None, body[4:at], body[at:]
-    whole = sum(len(raw) for _, _, raw in expected.listed(stated, order))
+    whole = sum(len(raw) for _, _, raw in expected_captures.listed(stated, order))
     if whole == len(stated) or stated[whole : whole + 2] == bytes(2):
         pairs = kept(listed(stated, order), own, kinds)
         text = (2, 3) if own else ()
@@ -370,7 +371,7 @@ def _names(found: Sequence[Entry], kinds: frozenset[str]) -> bytes:
         if entry.block_type != wire.NAME_RESOLUTION or "names" not in kinds:
             continue
         body, order = entry.raw[8:-4], entry.byte_order
-        there = expected.listed(body, order)
+        there = expected_captures.listed(body, order)
         for kind, value, _ in there:
             size = ADDRESS_SIZES.get(kind)
             if size is None or len(value) < size:
@@ -404,7 +405,7 @@ def _others(found: Sequence[Entry], kinds: frozenset[str]) -> list[tuple[int, by
     known = {
         wire.SECTION_HEADER,
         wire.INTERFACE_DESCRIPTION,
-        *expected.PACKET_BLOCKS,
+        *PACKET_BLOCKS,
         wire.NAME_RESOLUTION,
         wire.INTERFACE_STATISTICS,
         wire.DECRYPTION_SECRETS,

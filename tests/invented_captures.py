@@ -10,7 +10,8 @@ from typing import Any
 
 import protocols
 import wire
-from expected import NO_LIMIT, Packet, Request, decimal, names_of, packets
+from expected_captures import NO_LIMIT, Packet, packets
+from expected_request import Request, decimal, names_of
 from hypothesis import strategies as st
 from wire import BIG, LITTLE, ByteOrder, In
 

@@ -10,20 +10,21 @@ from pathlib import Path
 import nonsense
 import pytest
 import wire
-from expected import Request, packets
+from expected_captures import packets
+from expected_request import Request
 from fuzz.choices import STEP_CHOICES
 from fuzz.invariants import EDITING, SELECTING
 from invented_captures import editing_fields, selecting_fields
 
 from pcapconv.cli.options import OPTIONS
-from pcapconv.steps.plan import StepArguments
+from pcapconv.steps.step_arguments import StepArguments
 
 ROOT = Path(__file__).parent.parent
 NAMES = sorted({option.name for option in OPTIONS})
 
 # The second implementations, and the arguments that each of them has.
 IN_SECOND_IMPLEMENTATIONS = {
-    "expected.py": (
+    "expected_request.py": (
         *("sort", "timezone", "after", "before", "packets", "drop_packets", "first", "last", "interface"),
         *("comment_matches", "direction", "filter", "dedup", "dedup_ignore", "dedup_skip", "invert", "decapsulate"),
         *("only_decapsulated", "chop"),
@@ -34,12 +35,13 @@ IN_SECOND_IMPLEMENTATIONS = {
 }
 # Where exact bytes or messages are stated for arguments that are too simple for a second implementation.
 STATED = {
-    "test_batch_cli.py": ("junit", "report", "allow_empty", "debug", "quiet"),
+    "test_batch_cli.py": ("allow_empty", "debug", "quiet"),
     "test_batch_cluster.py": ("scheduler",),
     "test_batch_executors.py": ("jobs",),
     "test_batch_failures.py": ("strict",),
     "test_batch_in_place.py": ("in_place",),
     "test_batch_links.py": ("follow_links",),
+    "test_batch_reports.py": ("junit", "report"),
     "test_batch_resume.py": ("resume", "force"),
     "test_batch_shards.py": ("progress", "retries", "shard"),
     "test_batch_sources.py": ("include", "exclude"),
@@ -49,7 +51,8 @@ STATED = {
     "test_cli_statuses.py": ("on_loss", "to"),
     "test_compressed_output.py": ("compress", "compress_level"),
     "test_early_end.py": ("in_order", "stop_early"),
-    "test_diff.py": ("all", "as_json", "ignore", "show", "time_tolerance"),
+    "test_diff.py": ("all", "ignore", "show", "time_tolerance"),
+    "test_diff_cli.py": ("as_json",),
     "test_fractions.py": ("fractions",),
     "test_merge_cli.py": ("append", "separate_interfaces"),
     "test_normalize_cli.py": ("check",),

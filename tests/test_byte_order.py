@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import expected
 import expected_normal_form
 import pytest
 import wire
 from conversions import converted
+from expected_captures import is_pcapng
 from host_order import (
     BUILDERS,
     CAN,
@@ -63,7 +63,7 @@ def normalized(source: bytes, **options: Any) -> bytes:
 
 
 def data_of(written: bytes) -> list[bytes]:
-    read = wire.read_pcapng if expected.is_pcapng(written) else wire.read_pcap
+    read = wire.read_pcapng if is_pcapng(written) else wire.read_pcap
     return [packet.data for packet in read(written)]
 
 

@@ -20,7 +20,7 @@ from pcapconv.cli.options import OPTIONS, options_of_command
 from pcapconv.cli.parse import parse
 from pcapconv.cli.suggestions import _OPTIONS_OF_OTHERS
 from pcapconv.errors import UsageError
-from pcapconv.steps.plan import StepArguments
+from pcapconv.steps.step_arguments import StepArguments
 
 CONVERT, NORMALIZE, SPLIT = COMMANDS["convert"], COMMANDS["normalize"], COMMANDS["split"]
 Parsed = tuple[list[str], dict[str, Any]]

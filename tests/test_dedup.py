@@ -4,14 +4,16 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
-import expected
+import expected_captures
+import expected_output
+import expected_selection
 import protocols
 import pytest
 import wire
 from agreement import check_agreement, check_on_pipes, count_same_packets, needs_editcap, written_by_editcap
 from command_line import run_command
 from conversions import Pipe, Sink, converted
-from expected import Request
+from expected_request import Request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented_captures import WINDOWS, invented_pcap, invented_pcapng, selections
@@ -41,7 +43,7 @@ def pcap(write: In, packets: str, times: tuple[int, ...] = ()) -> bytes:
 def kept(capture: bytes, **options: Any) -> tuple[str, list[tuple[int, int]], int | None]:
     """The letters that stay, the pairs in the report, and the count."""
     out, report = converted(capture, "pcapng", **options)
-    letters = b"".join(packet.data for packet in expected.packets(out)).decode()
+    letters = b"".join(packet.data for packet in expected_captures.packets(out)).decode()
     return letters, [(each.number, each.repeats) for each in report.repeats], report.repeats_total
 
 
@@ -59,9 +61,11 @@ def test_any_selection_with_dedup(data: st.DataObject) -> None:
     report = converted(capture, "pcapng", **request.as_arguments())[1] if not_refused(capture, request) else None
     if report is not None and request.first is None:
         whole = request._replace(last=None, invert=False)
-        entries = expected.in_order(expected.entries(capture), request)
-        found = expected.without_repeats(expected.chosen(entries, whole._replace(dedup=None))[0], Request())
-        numbers = [packet.number for packet in expected.without_repeats(found, whole)]
+        entries = expected_selection.in_order(expected_captures.entries(capture), request)
+        found = expected_selection.without_repeats(
+            expected_selection.chosen(entries, whole._replace(dedup=None))[0], Request()
+        )
+        numbers = [packet.number for packet in expected_selection.without_repeats(found, whole)]
         assert [each.number for each in report.repeats] == [
             packet.number for packet in found if packet.number not in numbers
         ]
@@ -71,12 +75,12 @@ def test_any_selection_with_dedup(data: st.DataObject) -> None:
             assert by_number[other] < by_number[number]
             if isinstance(request.dedup, int):
                 assert by_number[number] - by_number[other] <= request.dedup
-            assert expected.without_repeats([pair[1], pair[0]], whole) == [pair[1]]
+            assert expected_selection.without_repeats([pair[1], pair[0]], whole) == [pair[1]]
 
 
 def not_refused(capture: bytes, request: Request) -> bool:
     try:
-        expected.written(capture, "pcapng", request)
+        expected_output.written(capture, "pcapng", request)
     except ValueError:
         return False
     return True

@@ -9,12 +9,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-import expected
+import expected_captures
+import expected_selection
 import pytest
 import wire
 from command_line import COMMAND, run_in_process
 from conversions import Pipe, Sink, converted
-from expected import Request
+from expected_captures import entries, is_pcapng
+from expected_request import Request, alone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented_captures import invented_pcap, invented_pcapng, selections
@@ -48,7 +50,7 @@ def pcapng(write: In, *times: int) -> list[bytes]:
 
 
 def numbers(capture: bytes) -> list[int]:
-    return [int(packet.data.split()[-1]) for packet in expected.packets(capture)]
+    return [int(packet.data.split()[-1]) for packet in expected_captures.packets(capture)]
 
 
 # ---------------------------------------------------------------- where reading ends
@@ -202,7 +204,7 @@ def test_an_early_end_is_as_if_nothing_followed(data: st.DataObject) -> None:
 
 def compare_with_the_beginning(capture: bytes, request: Request, slack: dict[str, Any], size: int) -> None:
     """Check that a capture gives what its beginning up to the early end gives, as a file and in pieces of this size."""
-    to = "pcapng" if expected.is_pcapng(capture) else "pcap"
+    to = "pcapng" if is_pcapng(capture) else "pcap"
     options: dict[str, Any] = {**request.as_arguments(), **slack, "on_loss": "ignore"}
     try:
         early: dict[str, Any] = {"stop_early": True} if to == "pcapng" else {}
@@ -226,8 +228,8 @@ def found(report: Report) -> tuple[int, Any, Any, Any]:
 def test_the_second_implementation_knows_the_last_packet(write: In) -> None:
     header, *records = pcap(write, *range(1, 7))
     capture = header + b"".join(records)
-    for request in expected.alone(expected.packets(capture)):
-        last = expected.last_needed(expected.entries(capture), request)
+    for request in alone(expected_captures.packets(capture)):
+        last = expected_selection.last_needed(entries(capture), request)
         report = converted(capture, "pcap", on_loss="ignore", **request.as_arguments())[1]
         assert report.packets_read == (last or 6)
         assert (report.read_until is None) == (last is None)

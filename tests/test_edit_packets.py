@@ -5,7 +5,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import expected
+import expected_output
+import expected_selection
 import pytest
 import wire
 from agreement import (
@@ -18,7 +19,8 @@ from agreement import (
     written_by_editcap,
 )
 from conversions import DAMAGED, SAMPLES, converted, every_sample, stem
-from expected import Request
+from expected_captures import entries, is_pcapng, packets
+from expected_request import EDITING_FIELDS, Request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented_captures import edits, invented_pcap, invented_pcapng, selections
@@ -38,11 +40,11 @@ def draw_asked(data: st.DataObject, capture: bytes) -> Request:
     """Edits of what is selected, or of everything."""
     request = data.draw(selections(capture)) if data.draw(st.booleans()) else Request()
     try:
-        kept, _ = expected.chosen(expected.entries(capture), request)
+        kept, _ = expected_selection.chosen(entries(capture), request)
     except ValueError:
         kept = []
     edit = data.draw(edits(kept))
-    return request._replace(**{name: getattr(edit, name) for name in expected.EDITING_FIELDS})
+    return request._replace(**{name: getattr(edit, name) for name in EDITING_FIELDS})
 
 
 @settings(max_examples=70)
@@ -101,7 +103,7 @@ def test_each_edit_on_a_sample(path: Path) -> None:
     if stem(path) in DAMAGED:
         pytest.skip("damaged")
     capture = path.read_bytes()
-    count = len(expected.packets(capture))
+    count = len(packets(capture))
     done = [
         check_agreement(capture, request)
         for request in EDITS
@@ -112,20 +114,20 @@ def test_each_edit_on_a_sample(path: Path) -> None:
 
 def test_each_edit_on_a_corpus_file(corpus_file: Path) -> None:
     capture = undamaged_bytes(corpus_file)
-    found = expected.packets(capture)
+    found = packets(capture)
     for request in EDITS[:: 3 if len(found) < 100 else 5]:
         if all(number <= len(found) for number, _ in (*request.comments, *request.moments)):
-            check_bytes(capture, "pcapng" if expected.is_pcapng(capture) else "pcap", request)
+            check_bytes(capture, "pcapng" if is_pcapng(capture) else "pcap", request)
 
 
 @pytest.mark.parametrize("path", [path for path in SAMPLES if path.suffix == ".pcap"], ids=lambda path: path.name)
 def test_losses_are_counted_of_the_pcap_records_that_are_written_anew(path: Path) -> None:
     capture = path.read_bytes()
-    count = len(expected.packets(capture))
+    count = len(packets(capture))
     for first, last in ((1, None), (2, None), (1, 1), (count + 1, None)):
         request = Request(packets=[(first, last)], front=1)
         kept = range(first, 1 + min(count, last or count))
-        losses = expected.losses_of_pcap(capture, kept)
+        losses = expected_output.losses_of_pcap(capture, kept)
         assert converted(capture, "pcapng", keep_snaplen=True, **request.as_arguments())[1].losses == losses
         indices = {packet.interface for packet in wire.read_pcap(capture)[:last]}  # what follows is not read
         lost = {"interfaces": len(indices)} if len(indices) > 1 else {}
@@ -183,7 +185,7 @@ def test_what_is_left_of_a_packet(write: In, options: dict[str, Any], left: byte
     capture = write.section_header() + write.interface(snaplen=0)
     capture += write.enhanced_packet(0, 1, b"abcdefghij", original_length=25)
     for to in ("pcapng", "pcap"):
-        (packet,) = expected.packets(converted(capture, to, **options)[0])
+        (packet,) = packets(converted(capture, to, **options)[0])
         assert (packet.data, packet.original_length) == (left, 25)
 
 
@@ -206,10 +208,10 @@ def test_original_lengths_follow_what_is_chopped(write: In, options: dict[str, A
     capture = write.section_header() + write.interface(snaplen=0)
     capture += write.enhanced_packet(0, 1, b"abcdefghij", original_length=original)
     for to in ("pcapng", "pcap"):
-        (packet,) = expected.packets(converted(capture, to, adjust_length=True, **options)[0])
+        (packet,) = packets(converted(capture, to, adjust_length=True, **options)[0])
         assert packet.original_length == now
     record = write.pcap_header() + write.pcap_record(1, 2, b"abcdefghij", original_length=original)
-    (packet,) = expected.packets(converted(record, "pcap", adjust_length=True, **options)[0])
+    (packet,) = packets(converted(record, "pcap", adjust_length=True, **options)[0])
     assert packet.original_length == now
 
 
@@ -265,7 +267,7 @@ def test_bytes_from_the_middle_of_few_long_packets(write: In, numbers: list[int]
         selected = ",".join(map(str, numbers))
         out, _ = converted(capture, to, packets=selected, chop=["19990:20", "-100:50"], on_loss="ignore")
         left = [each[:19_990] + each[20_010:-100] + each[-50:] for each in data]
-        found = [packet.data for packet in expected.packets(out)]
+        found = [packet.data for packet in packets(out)]
         assert found == [left[number - 1] for number in numbers]
     (fifth,) = wire.read_pcapng(converted(capture, "pcapng", packets="5", chop=["9:9"])[0])
     assert fifth.options == write.options((wire.EPB_DROPCOUNT, write.number(3, 8)))

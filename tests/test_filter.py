@@ -14,7 +14,7 @@ import wire
 from agreement import check_agreement, check_on_pipes, undamaged_bytes
 from command_line import FOLDER, run_command
 from conversions import DAMAGED, SAMPLES, converted, stem
-from expected import packets
+from expected_captures import packets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented_captures import invented_pcap, invented_pcapng, selecting_fields, selections

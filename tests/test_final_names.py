@@ -24,8 +24,9 @@ from pcapconv.cli import run
 from pcapconv.cli.signals import Terminated, raise_on_signals
 from pcapconv.io.held_signals import HeldSignals, hold_signals
 from pcapconv.io.recovery_journal import RecoveryJournal
-from pcapconv.io.source import open_source, temporary_file
+from pcapconv.io.source import open_source
 from pcapconv.io.target import open_target
+from pcapconv.io.temporary_file import temporary_file
 
 HEADER = wire.pcap_header()
 RECORDS = [wire.pcap_record(number, 0, bytes([number])) for number in range(3)]

@@ -5,11 +5,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import expected
+import expected_output
 import pytest
 import wire
 from command_line import run_in_process
-from expected import Request
+from expected_captures import packets
+from expected_request import Request
 from hypothesis import given
 from hypothesis import strategies as st
 from invented_captures import invented_pcap, invented_pcapng
@@ -80,7 +81,7 @@ def plainly(capture: bytes) -> dict[str, Any]:
     """The same in the plainest way."""
     places, most = [], Fraction(0)
     times: list[Fraction] = []
-    for packet in expected.packets(capture):
+    for packet in packets(capture):
         if packet.time is None:
             continue
         if times and packet.time < times[-1]:
@@ -97,10 +98,10 @@ def test_in_the_plainest_way(capture: bytes) -> None:
     for name, value in order_of(capture).items():
         assert plainly(capture)[name] == (value if isinstance(value, bool) or value is None else int(value))
     try:
-        by_time = expected.written(capture, "pcapng", Request(sort=True)).capture
+        by_time = expected_output.written(capture, "pcapng", Request(sort=True)).capture
     except ValueError:
         return
-    if len({packet.interface.section for packet in expected.packets(capture)}) < 2:  # each is sorted by itself
+    if len({packet.interface.section for packet in packets(capture)}) < 2:  # each is sorted by itself
         assert order_of(by_time)["in_order"]
 
 

@@ -4,10 +4,11 @@ import random
 import struct
 from typing import Any
 
-import expected
+import expected_captures
 import pytest
 import wire
 from compressing import compressed
+from expected_captures import PACKET_BLOCKS, is_pcapng, listed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented_merges import EFFECTIVE_PROCESS, OWN_PROCESS, PROCESS, invented_inputs
@@ -30,11 +31,11 @@ def in_groups(captures: list[bytes], most: int, **options: Any) -> tuple[bytes, 
 def comes_late(capture: bytes) -> bool:
     """Whether an interface, or another block that explains packets, comes behind packets."""
     seen = False
-    for block in wire.read_blocks(capture) if expected.is_pcapng(capture) else []:
-        seen = (seen or block.block_type in expected.PACKET_BLOCKS) and block.block_type != wire.SECTION_HEADER
+    for block in wire.read_blocks(capture) if is_pcapng(capture) else []:
+        seen = (seen or block.block_type in PACKET_BLOCKS) and block.block_type != wire.SECTION_HEADER
         if seen and (block.block_type in EXPLAINING or block.body[:4] in (b"n\x7f\0\0", b"\0\0\x7fn")):
             return True
-    return len({packet.interface for packet in expected.packets(capture)}) > 1 and not expected.is_pcapng(capture)
+    return len({packet.interface for packet in expected_captures.packets(capture)}) > 1 and not is_pcapng(capture)
 
 
 def with_meaning(capture: bytes) -> list[Any]:
@@ -50,14 +51,14 @@ def with_meaning(capture: bytes) -> list[Any]:
             interfaces.append(block.body)
         elif block.block_type == PROCESS:
             processes.append(block.body)
-        elif block.block_type in expected.PACKET_BLOCKS:
+        elif block.block_type in PACKET_BLOCKS:
             (packet,) = wire.read_pcapng(
                 wire.section_header(byte_order=order)
                 + b"".join(wire.block(wire.INTERFACE_DESCRIPTION, body, byte_order=order) for body in interfaces)
                 + block.raw
             )
             said: list[Any] = []
-            for code, value, raw in expected.listed(packet.options, order):
+            for code, value, raw in listed(packet.options, order):
                 is_process = code in (OWN_PROCESS, EFFECTIVE_PROCESS) and len(value) == 4 and processes
                 number = int.from_bytes(value, "little" if order == wire.LITTLE else "big")
                 said.append((processes[number],) if is_process else raw)
@@ -78,7 +79,7 @@ def packet_blocks(capture: bytes) -> list[bytes]:
 def lengths_of_others(capture: bytes) -> list[int]:
     """The lengths of all blocks that are no packets, in no order."""
     blocks = wire.read_blocks(capture)
-    return sorted(len(block.raw) for block in blocks if block.block_type not in expected.PACKET_BLOCKS)
+    return sorted(len(block.raw) for block in blocks if block.block_type not in PACKET_BLOCKS)
 
 
 @settings(max_examples=25)

@@ -4,9 +4,9 @@ from fractions import Fraction
 from itertools import groupby
 from typing import Any
 
-import expected
 import pytest
 import wire
+from expected_captures import packets
 from merging import merged
 from wire import BIG, LITTLE, In
 
@@ -129,7 +129,7 @@ def test_a_byte_order_is_that_of_the_first_input(write: In) -> None:
     out, report = merged([start(write), pcap])
     second = write.interface(snaplen=65535, options=write.options((wire.IF_TSRESOL, b"\t")))
     assert out == start(write) + second + write.enhanced_packet(1, 10**9 + 2, b"data")
-    assert expected.packets(out)[0].time == 1 + Fraction(2, 10**9)
+    assert packets(out)[0].time == 1 + Fraction(2, 10**9)
     assert report.losses == {}
 
 

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import expected
+import expected_captures
 import expected_merge
+import expected_output
 import pytest
 import wire
 from conversions import DAMAGED, SAMPLES, stem
-from expected import Request
+from expected_captures import is_pcapng
+from expected_request import Request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented_captures import edits, invented_pcapng, selections
@@ -45,7 +47,7 @@ def check_merge(captures: Sequence[bytes], request: Request = ALL, **options: An
 
 def same_pcap_headers(captures: Sequence[bytes]) -> bool:
     """What is lost of such files counts once."""
-    return len({capture[:24] for capture in captures}) == 1 and not expected.is_pcapng(captures[0])
+    return len({capture[:24] for capture in captures}) == 1 and not is_pcapng(captures[0])
 
 
 @settings(max_examples=80)
@@ -65,7 +67,7 @@ def test_any_selection(data: st.DataObject) -> None:
 @given(st.data())
 def test_any_edit(data: st.DataObject) -> None:
     captures = data.draw(invented_inputs())
-    kept = [packet for packet in expected.packets(expected_merge.merged(captures)) if packet.ticks is not None]
+    kept = [packet for packet in expected_captures.packets(expected_merge.merged(captures)) if packet.ticks is not None]
     check_merge(captures, data.draw(edits(kept)))
 
 
@@ -83,7 +85,9 @@ def test_any_merge_to_pcap(captures: list[bytes]) -> None:
     try:
         entries = expected_merge.merged_entries(captures).entries
         packets = [entry.packet for entry in entries if entry.packet is not None]
-        told, lost = expected.held_by_pcap(packets, expected.pcap_units(b"".join(entry.raw for entry in entries)))
+        told, lost = expected_output.held_by_pcap(
+            packets, expected_output.pcap_units(b"".join(entry.raw for entry in entries))
+        )
     except ValueError:
         with pytest.raises(PcapconvError):
             merged(captures, "pcap", on_loss="ignore")
@@ -109,11 +113,11 @@ def test_appended_captures_of_any_format_keep_their_packets(captures: list[bytes
     parts = []
     for capture in captures:
         alone = capture
-        if not expected.is_pcapng(capture):
+        if not is_pcapng(capture):
             alone, _ = merged([capture], append=True, keep_snaplen=True)
-            assert expected.is_pcapng(alone)
-            assert [packet.data for packet in expected.packets(alone)] == [
-                packet.data for packet in expected.packets(capture)
+            assert is_pcapng(alone)
+            assert [packet.data for packet in expected_captures.packets(alone)] == [
+                packet.data for packet in expected_captures.packets(capture)
             ]
         parts.append(alone)
     assert out == b"".join(parts)
@@ -126,7 +130,7 @@ def test_any_selection_of_appended_captures(data: st.DataObject) -> None:
     captures = data.draw(st.lists(invented_pcapng(), min_size=1, max_size=3))
     request = data.draw(selections(b"".join(captures)))
     try:
-        told = expected.written(b"".join(captures), "pcapng", request)
+        told = expected_output.written(b"".join(captures), "pcapng", request)
     except ValueError:
         with pytest.raises(PcapconvError):
             merged(captures, append=True, **request.as_arguments())
@@ -177,5 +181,5 @@ def test_a_corpus_file(corpus_file: Path) -> None:
 
     capture = undamaged_bytes(corpus_file)
     check_merge([capture, capture])
-    if expected.is_pcapng(capture):
+    if is_pcapng(capture):
         assert merged([capture, capture], append=True)[0] == capture * 2

@@ -8,10 +8,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import expected
 import pytest
 import wire
 from conversions import DAMAGED, SAMPLES, stem
+from expected_captures import PACKET_BLOCKS, packets
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from invented_captures import invented_pcapng
@@ -29,7 +29,7 @@ START = 1_714_564_800
 
 def times(capture: bytes) -> list[Fraction]:
     """The times of packets. Ticks of 0 are those of a packet that had no time."""
-    return [packet.time for packet in expected.packets(capture) if packet.ticks and packet.time is not None]
+    return [packet.time for packet in packets(capture) if packet.ticks and packet.time is not None]
 
 
 def is_in_order(capture: bytes) -> bool:
@@ -39,8 +39,7 @@ def is_in_order(capture: bytes) -> bool:
 def contents(capture: bytes) -> list[tuple[Any, ...]]:
     """The packets, with their times and the link types of their interfaces."""
     return [
-        (packet.time, packet.original_length, packet.data, packet.interface.link_type)
-        for packet in expected.packets(capture)
+        (packet.time, packet.original_length, packet.data, packet.interface.link_type) for packet in packets(capture)
     ]
 
 
@@ -50,7 +49,7 @@ def test_the_parts_of_a_split_come_together_again(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     """All packets, in the order of the whole if that is in order, and ties are not between parts of interfaces."""
-    capture = data.draw(invented_pcapng(finest=False).filter(lambda each: len(expected.packets(each)) > 1))
+    capture = data.draw(invented_pcapng(finest=False).filter(lambda each: len(packets(each)) > 1))
     way: dict[str, Any] = data.draw(st.sampled_from([{"max_packets": 2}, {"by": "interface"}, {"max_packets": 1}]))
     folder = tmp_path_factory.mktemp("parts")
     (folder / "in.pcapng").write_bytes(capture)
@@ -62,7 +61,7 @@ def test_the_parts_of_a_split_come_together_again(
     key = lambda each: (each[1], each[2], each[3])  # noqa: E731 - a packet without a time may get another place
     assert sorted(map(key, contents(out))) == sorted(map(key, contents(whole)))
     sections = capture.count(b"\n\r\r\n")
-    found = [packet.time for packet in expected.packets(capture) if packet.time is not None]
+    found = [packet.time for packet in packets(capture) if packet.time is not None]
     in_order = len(found) == told.packets_written and found == sorted(found)
     if in_order and "max_packets" in way and sections == 1:
         assert contents(out) == contents(whole)
@@ -83,7 +82,7 @@ def test_one_section_keeps_the_blocks_of_all_packets(capture: bytes) -> None:
     """But for what must not be copied."""
     assume(b"do not" not in capture)
     out, _ = merged([capture], keep_snaplen=True)
-    kinds = expected.PACKET_BLOCKS
+    kinds = PACKET_BLOCKS
     stated, found = (
         [block.raw for block in wire.read_blocks(each) if block.block_type in kinds] for each in (capture, out)
     )
@@ -108,7 +107,7 @@ def test_packets_are_in_order_if_they_are_in_all_inputs(captures: list[bytes]) -
 def section_is_in_order(capture: bytes) -> bool:
     """Whether each section is in order."""
     found: dict[int, list[Fraction]] = {}
-    for packet in expected.packets(capture):
+    for packet in packets(capture):
         if packet.time is not None:
             found.setdefault(packet.interface.section, []).append(packet.time)
     return all(first <= second for each in found.values() for first, second in pairwise(each))
@@ -184,8 +183,8 @@ def test_times_of_all_resolutions_are_compared_exactly(write: In, most: int) -> 
         patch.setattr("pcapconv.merging.by_time.MOST_OPEN", most)
         out, report = merged(captures)
     assert report.warnings == []
-    found = [(packet.time, packet.data) for packet in expected.packets(out)]
-    every = [(packet.time, packet.data) for capture in captures for packet in expected.packets(capture)]
+    found = [(packet.time, packet.data) for packet in packets(out)]
+    every = [(packet.time, packet.data) for capture in captures for packet in packets(capture)]
     assert found == sorted(every, key=lambda each: each[0] or Fraction(0))
 
 
@@ -219,7 +218,7 @@ def by_mergecap(folder: Path, *captures: bytes) -> list[tuple[int, int, bytes]]:
 def in_nanoseconds(capture: bytes) -> list[tuple[int, int, bytes]]:
     return [
         (int((packet.time or Fraction(0)) * 10**9 // 1), packet.original_length, packet.data)
-        for packet in expected.packets(capture)
+        for packet in packets(capture)
     ]
 
 

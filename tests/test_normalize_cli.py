@@ -1,50 +1,23 @@
-"""`pcapconv normalize` on the command line: statuses, messages, --check and --in-place, options in pyproject.toml."""
+"""`pcapconv normalize` on the command line: statuses, messages, --check and --in-place."""
 
-import io
 import json
 import os
 import subprocess
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import wire
 from command_line import COMMAND, error_lines
+from normalize_command import FINE, NORMAL, OTHER, CommandResult, Here
+from normalize_command import here as here
 from wire import BIG, In
 
-import pcapconv
-from pcapconv import cli
-
-NANO = (wire.IF_TSRESOL, b"\x09")
-NORMAL = (
-    wire.section_header()
-    + wire.interface(options=wire.options(NANO))
-    + wire.enhanced_packet(0, 2000, b"one", options=wire.options((wire.OPT_COMMENT, b"c")))
-)
-OTHER = (
-    In(BIG).section_header()
-    + In(BIG).interface()
-    + In(BIG).enhanced_packet(0, 2, b"one", options=In(BIG).options((wire.OPT_COMMENT, b"c")))
-)
 REASONS = "it is big-endian; times count in 10^-6 s, not in nanoseconds"
 PCAP = wire.pcap_header(wire.NANOSECONDS, snaplen=262144) + wire.pcap_record(0, 2000, b"one")
 MICROSECONDS = wire.pcap_header(snaplen=262144) + wire.pcap_record(0, 2, b"one")
 SIMPLE = wire.section_header() + wire.interface() + wire.simple_packet(b"one")
-FINE = (
-    wire.section_header()
-    + wire.interface(options=wire.options((wire.IF_TSRESOL, b"\x0c")))
-    + wire.enhanced_packet(0, 2_000_001, b"one")
-)
 LAST = wire.enhanced_packet(0, 3000, b"last!")
 TEXT = b"Dear reader, this is text\n"
-
-
-class CommandResult(NamedTuple):
-    """The exit status of a command, its stdout and its stderr."""
-
-    status: int
-    out: str
-    err: str
 
 
 def run_normalize(*arguments: str | Path, stdin: bytes = b"", folder: Path | None = None) -> tuple[int, bytes, str]:
@@ -58,37 +31,6 @@ def run_normalize(*arguments: str | Path, stdin: bytes = b"", folder: Path | Non
         env=os.environ | {"PYTHONWARNINGS": "default::ResourceWarning"},
     )
     return done.returncode, done.stdout, done.stderr.decode()
-
-
-class Here:
-    """The command in this process, in a folder of its own."""
-
-    def __init__(self, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-        self.folder = folder
-        self._capfd = capfd
-
-    def __call__(self, *arguments: str | Path) -> CommandResult:
-        try:
-            status = cli.run(["normalize", *(os.fspath(each) for each in arguments)])
-        except SystemExit as end:
-            status = int(end.code or 0)
-        return CommandResult(status, *self._capfd.readouterr())
-
-    def file(self, name: str, data: bytes) -> Path:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        return path
-
-    def configured(self, text: str, folder: str = ".") -> Path:
-        return self.file(f"{folder}/pyproject.toml", text.encode())
-
-
-@pytest.fixture
-def here(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Here:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "pyproject.toml").write_text("")  # nobody's above counts
-    return Here(tmp_path, capfd)
 
 
 def is_untouched(path: Path) -> tuple[int, int, bytes]:
@@ -496,157 +438,3 @@ def test_a_directory_that_cannot_be_read_is_no_success(here: Here, monkeypatch: 
 def test_names_are_shown_without_control_characters(here: Here) -> None:
     here.file("a\n\x1b[31m.pcapng", OTHER)
     assert here("--check", ".").err == error_lines(f"./a\\x0a\\x1b[31m.pcapng: not in its normal form: {REASONS}")
-
-
-# ---------------------------------------------------------------- pyproject.toml
-
-
-def test_options_from_the_nearest_pyproject(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    here.configured(
-        "[tool.pcapconv.normalize]\n"
-        'strip = ["comments", "names,secrets"]\nkeep = ["host"]\nsort = true\nmask-time = true\n'
-        'rebase-time = "1"\nto = "pcap"\non-loss = "ignore"\nstrict = true\n'
-    )
-    source = here.file("deep/er/in.pcapng", OTHER)
-    monkeypatch.chdir(source.parent)
-    assert here("in.pcapng", "out") == CommandResult(0, "", "")
-    wanted = wire.pcap_header(wire.NANOSECONDS, snaplen=262144) + wire.pcap_record(1, 10**6, b"one")
-    assert Path("out").read_bytes() == wanted
-    assert here("--check", "out") == CommandResult(0, "", "")
-    cut = here.file("deep/er/cut.pcapng", OTHER + b"cut")
-    assert here(cut.name, "strict.pcapng").status == 1
-    here.configured("[tool.other]\n", "deep")  # which is nearer
-    assert here("in.pcapng", "again.pcapng") == CommandResult(0, "", "")
-    assert Path("again.pcapng").read_bytes() == NORMAL
-
-
-def test_the_suffix_of_a_file_wins_over_the_format_in_pyproject(here: Here) -> None:
-    here.configured('[tool.pcapconv.normalize]\nto = "pcap"\n')
-    source = here.file("in.pcapng", OTHER)
-    Path("folder").mkdir()
-    formats = {"out.pcapng": NORMAL[:4], "out.ntar": NORMAL[:4], "out.pcap": wire.pcap_header(wire.NANOSECONDS)[:4]}
-    formats |= {"out": formats["out.pcap"], "folder/in.pcap": formats["out.pcap"]}
-    for name, magic in formats.items():
-        target = "folder" if name.startswith("folder") else name
-        assert here(source, target, "--on-loss", "ignore") == CommandResult(0, "", "")
-        assert Path(name).read_bytes()[:4] == magic, name
-        assert here("--check", name) == CommandResult(0, "", "")
-    assert here("--in-place", source) == CommandResult(0, "", error_lines(f"{source}: rewritten"))
-    assert source.read_bytes() == NORMAL
-    assert here(source, "given.pcapng", "--to", "pcap", "--on-loss", "ignore").status == 0
-    assert Path("given.pcapng").read_bytes()[:4] == formats["out.pcap"]
-    assert here("--check", "given.pcapng", "--to", "pcap") == CommandResult(0, "", "")
-
-
-def test_the_command_line_wins(here: Here) -> None:
-    here.configured('[tool.pcapconv.normalize]\nstrip = ["comments"]\nto = "pcap"\nrebase-time = "5"\nsort = false\n')
-    source = here.file("in.pcapng", OTHER)
-    options = ["--strip", "names", "--to", "pcapng", "--rebase-time", "0.000002"]
-    assert here(source, "out", *options) == CommandResult(0, "", "")
-    assert Path("out").read_bytes() == NORMAL
-
-
-@pytest.mark.parametrize("more", [[], ["--check"]])
-def test_what_is_not_said_on_the_command_line_stays_as_configured(here: Here, more: list[str]) -> None:
-    here.configured('[tool.pcapconv.normalize]\non-loss = "ignore"\n')
-    source = here.file("in.pcapng", FINE)
-    words: list[str | Path] = [*more, source] if more else [source, "out", "--to=pcapng"]
-    assert here(*words).status == len(more)  # not in its normal form, but not refused
-
-
-def test_kinds_on_the_command_line_win(here: Here) -> None:
-    here.configured('[tool.pcapconv.normalize]\nstrip = ["secrets,comments"]\nkeep = ["host", "statistics"]\n')
-    source = here.file("in.pcapng", OTHER)
-    assert here(source, "out", "--keep", "secrets,comments") == CommandResult(0, "", "")
-    assert Path("out").read_bytes() == NORMAL
-    assert here(source, "none", "--strip", "host") == CommandResult(0, "", "")
-    assert here(source, "both", "--strip", "host", "--keep", "host").status == 2
-
-
-def test_a_pyproject_that_nobody_can_read(here: Here) -> None:
-    path = here.configured("x = " + "[" * 5000 + "]" * 5000)
-    done = here(here.file("in.pcapng", OTHER), "out")
-    assert done.status == 2
-    assert done.err.startswith(f"pcapconv: {path}: ")
-
-
-def test_switches_are_turned_off(here: Here) -> None:
-    here.configured("[tool.pcapconv.normalize]\nsort = true\nmask-time = true\nstrict = true\n")
-    source = here.file("in.pcapng", OTHER + b"cut")
-    assert here(source, "out", "--no-mask-time", "--no-sort", "--no-strict").status == 3
-    assert Path("out").read_bytes() == NORMAL
-
-
-def test_check_and_in_place_go_by_it_too(here: Here) -> None:
-    here.configured('[tool.pcapconv.normalize]\nstrip = ["comments"]\n')
-    path = here.file("a.pcapng", NORMAL)
-    assert here("--check", path) == CommandResult(
-        1, "", error_lines(f"{path}: not in its normal form: it has 1 comment")
-    )
-    assert here("--in-place", path) == CommandResult(0, "", error_lines(f"{path}: rewritten"))
-    assert here("--check", path) == CommandResult(0, "", "")
-
-
-KEYS = "keep, keep-snaplen, mask-time, on-loss, rebase-time, sort, strict, strip, timezone, to"
-
-
-@pytest.mark.parametrize(
-    ("line", "says"),
-    [
-        ("hosts = 1", f"hosts: not allowed here; allowed are {KEYS}"),
-        ("mask_time = true", f"mask_time: not allowed here; allowed are {KEYS}"),
-        ("check = true", f"check: not allowed here; allowed are {KEYS}"),
-        ('sort = "yes"', "sort = 'yes': must be true or false"),
-        ("sort = 1", "sort = 1: must be true or false"),
-        ("rebase-time = 5", "rebase-time = 5: must be a string"),
-        ("rebase-time = 2024-05-01", "rebase-time = datetime.date(2024, 5, 1): must be a string"),
-        ('keep = "host"', "keep = 'host': must be a list of strings"),
-        ("strip = [1]", "strip = [1]: must be a list of strings"),
-        ('to = "pcapx"', "to: must be one of pcap, pcapng"),
-        ('on-loss = "perhaps"', "on-loss: must be one of warn, ignore, fail"),
-    ],
-)
-def test_status_2_for_what_is_no_option(here: Here, line: str, says: str) -> None:
-    path = here.configured(f"[tool.pcapconv.normalize]\n{line}\n")
-    source = here.file("in.pcapng", OTHER)
-    for first, second in ((source, "out"), ("--check", source)):
-        assert here(first, second) == CommandResult(2, "", error_lines(f"{path}: [tool.pcapconv.normalize] {says}"))
-    assert not Path("out").exists()
-
-
-def test_a_kind_that_is_none(here: Here) -> None:
-    here.configured('[tool.pcapconv.normalize]\nkeep = ["hosts"]\n')
-    done = here(here.file("in.pcapng", OTHER), "out")
-    assert (done.status, done.err.split(":")[1]) == (2, " --keep hosts")
-    assert here("--check", "in.pcapng") == done
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"[tool.pcapconv\n",
-        b"tool = 3\n",
-        b"[tool]\npcapconv = []\n",
-        b"[tool.pcapconv]\nnormalize = 3\n",
-        b"[tool.pcapconv]\nnormalize = ['sort']\n",
-        b'[tool.pcapconv.normalize]\nto = "\xff"\n',
-    ],
-)
-def test_status_2_for_what_is_no_table(here: Here, text: bytes) -> None:
-    path = here.file("pyproject.toml", text)
-    done = here(here.file("in.pcapng", OTHER), "out")
-    assert (done.status, done.out) == (2, "")
-    assert done.err.startswith(f"pcapconv: {path}: ")
-    assert done.err.count("\n") == 1
-    assert "object has no attribute" not in done.err
-
-
-def test_other_commands_do_not_go_by_it(here: Here, capfd: pytest.CaptureFixture[str]) -> None:
-    here.configured("[tool.pcapconv.normalize]\nnonsense = 1\n[tool.pcapconv.convert]\nnonsense = 1\n")
-    source = here.file("in.pcapng", OTHER)
-    assert cli.run(["convert", os.fspath(source), "out.pcapng"]) == 0
-    assert Path("out.pcapng").read_bytes() == OTHER
-    target = io.BytesIO()
-    pcapconv.normalize(source, target)
-    assert target.getvalue() == NORMAL
-    assert capfd.readouterr() == ("", "")

@@ -4,11 +4,11 @@ import io
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-import expected
 import pytest
 import wire
 from conversions import Pipe, Sink, converted, damage_of, every_sample
 from equivalent_captures import comment
+from expected_captures import is_pcapng, packets
 from expected_normal_form import KINDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -140,7 +140,7 @@ def test_the_format_is_pcapng_unless_the_name_says_pcap(
     path = tmp_path / name
     report = pcapconv.normalize(io.BytesIO(SHB + IDB + ONE), path, to=to)
     assert report.target_format == format_name
-    assert expected.is_pcapng(path.read_bytes()) == (format_name == "pcapng")
+    assert is_pcapng(path.read_bytes()) == (format_name == "pcapng")
     assert check(path, to=to).reasons == []
 
 
@@ -234,7 +234,7 @@ def test_pipes_carry_the_same_bytes(write: In, options: dict[str, Any], to: str)
         pieces, sink = Pipe(capture[at : at + 97] for at in range(0, len(capture), 97)), Sink()
         report = pcapconv.normalize(cast(BinaryIO, pieces), cast(BinaryIO, sink), to=to, **options)
         assert bytes(sink.taken) == normalized(capture, to=to, **options)
-        assert report.packets_written == len(expected.packets(capture))
+        assert report.packets_written == len(packets(capture))
 
 
 def test_check_of_a_pipe() -> None:

@@ -2,10 +2,10 @@
 
 from fractions import Fraction
 
-import expected
 import pytest
 import wire
 from equivalent_captures import Option
+from expected_request import decimal
 from hypothesis import given
 from hypothesis import strategies as st
 from normalizing import (
@@ -236,9 +236,9 @@ def test_mask_goes_on_through_sections_and_batches(write: In) -> None:
 def test_mask_does_not_lead_out_of_range(write: In) -> None:
     last = Fraction(LARGEST - 2 * 10**6, 10**9)
     capture = three_packets(write, 1, 2)
-    fits = normalized(capture, mask_time=True, rebase_time=expected.decimal(last))
+    fits = normalized(capture, mask_time=True, rebase_time=decimal(last))
     assert [packet.ticks for packet in wire.read_pcapng(fits)] == [LARGEST - 10**6, LARGEST]
-    beyond = expected.decimal(last + Fraction(1, 10**9))
+    beyond = decimal(last + Fraction(1, 10**9))
     assert refusal_of(capture, TargetError, mask_time=True, rebase_time=beyond) == (
         "input: packet 1: mask_time=True leads beyond what nanoseconds can hold"
     )

@@ -14,7 +14,7 @@ import pcapconv
 from pcapconv import testing
 from pcapconv.formats.settings import WriterArguments
 from pcapconv.normalizing.arguments import NormalizeArguments
-from pcapconv.steps.plan import StepArguments
+from pcapconv.steps.step_arguments import StepArguments
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")

@@ -9,7 +9,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-import expected
+import expected_captures
+import expected_output
+import expected_selection
 import pytest
 import wire
 from agreement import (
@@ -22,6 +24,8 @@ from agreement import (
     written_by_editcap,
 )
 from conversions import DAMAGED, SAMPLES, Sink, converted, every_sample, stem
+from expected_captures import entries, is_pcapng
+from expected_request import alone, decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented_captures import START, invented_pcap, invented_pcapng, selections
@@ -40,7 +44,7 @@ NANOSECONDS = 10**9
 def numbers(capture: bytes, **options: Any) -> list[int]:
     """The numbers, in the input, of the packets that stay; each packet's first byte has to be its number."""
     out, _ = converted(capture, "pcapng", **options)
-    return [packet.data[0] for packet in expected.packets(out)]
+    return [packet.data[0] for packet in expected_captures.packets(out)]
 
 
 # ---------------------------------------------------------------- against the second implementation
@@ -79,28 +83,28 @@ def test_each_option_on_a_sample(path: Path) -> None:
     if stem(path) in DAMAGED:
         pytest.skip("damaged; another test has it")
     capture = path.read_bytes()
-    found = expected.packets(capture)
-    every = expected.alone(found)[:: 7 if path.stem.endswith("-be") else 3]  # odd steps: every other one is inverted
+    found = expected_captures.packets(capture)
+    every = alone(found)[:: 7 if path.stem.endswith("-be") else 3]  # odd steps: every other one is inverted
     done = [check_agreement(capture, request) for request in every]
     assert "written" in done
 
 
 def test_each_option_on_a_corpus_file(corpus_file: Path) -> None:
     capture = undamaged_bytes(corpus_file)
-    found = expected.packets(capture)
-    for request in expected.alone(found)[:: 5 if len(found) < 100 else 11]:
-        check_bytes(capture, "pcapng" if expected.is_pcapng(capture) else "pcap", request)
+    found = expected_captures.packets(capture)
+    for request in alone(found)[:: 5 if len(found) < 100 else 11]:
+        check_bytes(capture, "pcapng" if is_pcapng(capture) else "pcap", request)
 
 
 @pytest.mark.parametrize("path", [path for path in SAMPLES if path.suffix == ".pcap"], ids=lambda path: path.name)
 def test_losses_are_counted_of_the_pcap_records_that_stay(path: Path) -> None:
     capture = path.read_bytes()
-    found = expected.entries(capture)
-    for request in expected.alone(expected.packets(capture))[::3]:
-        kept = [packet.number for packet in expected.chosen(found, request)[0]]
+    found = entries(capture)
+    for request in alone(expected_captures.packets(capture))[::3]:
+        kept = [packet.number for packet in expected_selection.chosen(found, request)[0]]
         assert converted(capture, "pcap", **request.as_arguments())[1].losses == {}
         losses = converted(capture, "pcapng", keep_snaplen=True, **request.as_arguments())[1].losses
-        assert losses == expected.losses_of_pcap(capture, kept)
+        assert losses == expected_output.losses_of_pcap(capture, kept)
 
 
 # ---------------------------------------------------------------- more than one window
@@ -244,8 +248,8 @@ def test_time_is_exact_across_resolutions(write: In) -> None:
                 capture += write.enhanced_packet(2 * place + also, ticks, bytes([number]))
                 stay += [number] if Fraction(ticks, per_second) + offset >= instant else []
                 number += 1
-    assert numbers(capture, after=expected.decimal(instant)) == stay
-    assert numbers(capture, before=expected.decimal(instant)) == [each for each in range(number) if each not in stay]
+    assert numbers(capture, after=decimal(instant)) == stay
+    assert numbers(capture, before=decimal(instant)) == [each for each in range(number) if each not in stay]
     assert len(stay) == 2 * (len(units) - 1) + 1 + 2  # of 2^-20 the tick itself, too
 
 
@@ -265,7 +269,7 @@ def test_relative_times_without_a_packet_that_has_one(write: In) -> None:
     capture = write.section_header() + write.interface() + write.simple_packet(b"\0") * 3
     for options in ({"after": "+0s"}, {"before": "+1s"}):
         out, report = converted(capture, "pcapng", **options)
-        assert expected.packets(out) == []
+        assert expected_captures.packets(out) == []
         assert report.left_out == {"packets-without-time": 3}
 
 
@@ -488,7 +492,7 @@ def utc(time: Fraction) -> str:
 @pytest.mark.parametrize("name", JUDGED)
 def test_times_are_editcap_s(name: str, tmp_path: Path) -> None:
     path = FOLDER / name
-    times = sorted({packet.time for packet in expected.packets(path.read_bytes()) if packet.time is not None})
+    times = sorted({packet.time for packet in expected_captures.packets(path.read_bytes()) if packet.time is not None})
     low, high = times[len(times) // 3], times[2 * len(times) // 3]
     kept = set()
     for after, before in ((low, high), (low + Fraction(1, 10**9), high), (low, times[-1] + 1), (times[0], low)):
@@ -504,7 +508,7 @@ def test_times_are_editcap_s(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", JUDGED)
 def test_ranges_are_editcap_s(name: str, tmp_path: Path) -> None:
     path = FOLDER / name
-    count = len(expected.packets(path.read_bytes()))
+    count = len(expected_captures.packets(path.read_bytes()))
     for ranges in (["1"], ["2-3"], [f"{count}"], ["1", "3-5"], ["4-5", "2"], ["1-2", "2-3"]):
         told = [each for each in ranges if int(each.split("-")[0]) <= count]
         if told:
@@ -517,7 +521,7 @@ def test_ranges_are_editcap_s(name: str, tmp_path: Path) -> None:
 @needs_editcap
 def test_times_of_a_corpus_file_are_editcap_s(corpus_file: Path, tmp_path: Path) -> None:
     capture = undamaged_bytes(corpus_file)
-    times = sorted({packet.time for packet in expected.packets(capture) if packet.time is not None})
+    times = sorted({packet.time for packet in expected_captures.packets(capture) if packet.time is not None})
     if not times or times[-1] >= 2**32:
         pytest.skip("no packet has a time, or pcap cannot hold it")
     limits = utc(times[len(times) // 3]), utc(times[2 * len(times) // 3] + 1)

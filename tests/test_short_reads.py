@@ -14,7 +14,7 @@ import pytest
 import wire
 
 import pcapconv
-from pcapconv.io import read_write, source
+from pcapconv.io import read_write, source, temporary_file
 from pcapconv.steps import packet_sorter
 
 PLAIN = wire.pcap_header() + wire.pcap_record(1, 2, bytes(984)) * 300
@@ -212,5 +212,5 @@ def test_files_that_give_and_take_little_at_a_time(most: int, tmp_path: Path, mo
     assert plain["b.pcapng"] == FALLING
     monkeypatch.setattr(Short, "most", most)
     monkeypatch.setattr(io, "FileIO", Short)
-    monkeypatch.setattr(source, "_NamelessFile", Short)
+    monkeypatch.setattr(temporary_file, "_NamelessFile", Short)
     assert written_by_all_commands(tmp_path / "short") == plain

@@ -9,13 +9,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-import expected
 import pytest
 import wire
 from agreement import check_agreement, check_on_pipes
 from compressing import compressed
 from conversions import Pipe, Sink, converted
-from expected import Request
+from expected_captures import is_pcapng
+from expected_request import Request
 from hypothesis import given
 from hypothesis import strategies as st
 from invented_captures import invented_pcap, invented_pcapng
@@ -32,7 +32,7 @@ OVERLAP = "sections are sorted each by itself, and they overlap in time; pcapcon
 
 
 def in_packets(capture: bytes) -> list[bytes]:
-    read = wire.read_pcapng if expected.is_pcapng(capture) else wire.read_pcap
+    read = wire.read_pcapng if is_pcapng(capture) else wire.read_pcap
     return [packet.data for packet in read(capture)]
 
 

@@ -16,7 +16,7 @@ from tabling import looped, rows
 
 from pcapconv.cli.options import options_of_command
 from pcapconv.cli.options.groups import SELECTED
-from pcapconv.steps.plan import SelectingArguments
+from pcapconv.steps.step_arguments import SelectingArguments
 
 COLUMNS = ("number", "interface", "data")
 

@@ -49,7 +49,7 @@ from pcapconv.header_columns import HeaderColumns
 from pcapconv.headers import Headers
 from pcapconv.normalizing.arguments import NormalizeArguments
 from pcapconv.spec.decoded_options import Options
-from pcapconv.steps.plan import StepArguments
+from pcapconv.steps.step_arguments import StepArguments
 
 # Headings of the page, and the public names below each.
 SECTIONS = {

@@ -32,12 +32,12 @@ from pcapconv.sidecar import SidecarSettings
 from pcapconv.spec.given_values import whole_number
 from pcapconv.steps import typed_values
 from pcapconv.steps.argument_values import Moment, parse_moment, parse_timezone, range_text
-from pcapconv.steps.plan import REPEATABLE
 from pcapconv.steps.secrets import parse_secrets
+from pcapconv.steps.step_arguments import REPEATABLE
 from pcapconv.wording import argument, current_form, object_text
 
 if TYPE_CHECKING:
-    from pcapconv.steps.plan import StepArguments
+    from pcapconv.steps.step_arguments import StepArguments
     from pcapconv.steps.typed_values import LengthOfTime
 
 _TIMES = {"after", "before", "rebase_time"}  # the arguments of steps that are times

@@ -20,8 +20,8 @@ from pcapconv.batching.upload_notes import MARK, Note, abort_upload, mark_of
 from pcapconv.io.final_names import temporary_name
 from pcapconv.io.held_signals import hold_signals
 from pcapconv.io.read_write import TEMPORARY_FILE, read_at, writing
-from pcapconv.io.source import temporary_file
 from pcapconv.io.target import Target
+from pcapconv.io.temporary_file import temporary_file
 
 _UPLOAD = "pcapconv-upload"  # the name of the upload's id in an object's metadata
 PART_SIZE = 8 * 2**20  # bytes that are read or sent at a time

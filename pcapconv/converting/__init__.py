@@ -89,7 +89,7 @@ def convert(
     * `in_order`: a promise that times go back by no more than 1 s (True), or by another length of time (`"5s"`, a
       `timedelta`). Then
       `before` ends the reading, too. A packet that breaks the promise counts as damage, and the capture is read on.
-    * `options`: `pcapconv.steps.plan.StepArguments` and `pcapconv.formats.settings.WriterArguments`.
+    * `options`: `pcapconv.steps.step_arguments.StepArguments` and `pcapconv.formats.settings.WriterArguments`.
 
     The whole capture is read in any case with `strict`, `last`, `invert`, `interface` or `set_interface`, with a
     sidecar, and if the target replaces the source.

@@ -19,7 +19,8 @@ from pcapconv.io.compression import HEAD_SIZE, Compression, recognise_compressio
 from pcapconv.io.decompressed_stream import DecompressedStream
 from pcapconv.io.decompression import Decompressed, Decompression, StreamDamage
 from pcapconv.io.read_write import TEMPORARY_FILE, write_all, writing
-from pcapconv.io.source import Source, spool, temporary_file
+from pcapconv.io.source import Source, spool
+from pcapconv.io.temporary_file import temporary_file
 from pcapconv.model import Damage, Item, PacketBatch, Section
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ An output is a `Target`. It gets its final name at the end, and four modules do 
 
 | file | what it is for |
 |---|---|
-| `source.py` | an open input: a path, stdin or a file object (`Source`); makes nameless temporary files |
+| `source.py` | an open input: a path, stdin or a file object (`Source`) |
 | `pipe_reading.py` | what happens before a read of a pipe that has to wait: what was read goes to the output |
 | `interruption.py` | the first Ctrl-C while a pipe is read: the pipe ends, and the output is finished |
 | `source_digest.py` | the SHA-256 of an input, computed in a thread while it is read |
@@ -32,6 +32,7 @@ An output is a `Target`. It gets its final name at the end, and four modules do 
 | `permissions.py` | copies owner, mode, ACL and attributes to the file that replaces another |
 | `paths.py` | which file a path leads to, and whether two paths mean the same file |
 | `name_template.py` | templates such as `{stem}-{index}.pcap`, for parts of a split and targets of a batch |
+| `temporary_file.py` | nameless temporary files |
 | `scratch_file.py` | bytes that are written, then read again: in memory while few, then in a nameless temporary file |
 | `scratch_log.py` | bytes that are appended, read at any place and thrown away from the beginning, in such files |
 | `read_write.py` | reads and writes in full, and turns the errors of the system into a FileError |

@@ -1,5 +1,4 @@
-"""Bytes that are written, then read again: in memory while they are few, then in a nameless temporary file (made by
-`source.temporary_file`)."""
+"""Bytes that are written, then read again: in memory while they are few, then in a nameless temporary file."""
 
 from __future__ import annotations
 
@@ -8,7 +7,7 @@ import io
 from typing import Self
 
 from pcapconv.io.read_write import TEMPORARY_FILE, reading, writing
-from pcapconv.io.source import temporary_file
+from pcapconv.io.temporary_file import temporary_file
 
 _IN_MEMORY = 2**20  # bytes
 

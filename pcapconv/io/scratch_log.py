@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pcapconv.errors import FileError
 from pcapconv.io.read_write import TEMPORARY_FILE, reading, write_all, writing
-from pcapconv.io.source import temporary_file
+from pcapconv.io.temporary_file import temporary_file
 
 if TYPE_CHECKING:
     import io

@@ -1,5 +1,4 @@
-"""An open input, which may be a path, stdin or a file object; and the nameless temporary files that inputs, outputs and
-`scratch_file` use."""
+"""An open input, which may be a path, stdin or a file object."""
 
 from __future__ import annotations
 
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from pcapconv.argument_types import check_flags, is_one_of
 from pcapconv.errors import FileError, UsageError
-from pcapconv.io.held_signals import hold_signals
 from pcapconv.io.paths import STDIO, Readable, open_error, real_path
 from pcapconv.io.pipe_reading import PipeReading
 from pcapconv.io.read_write import (
@@ -24,6 +22,7 @@ from pcapconv.io.read_write import (
     write_all,
     writing,
 )
+from pcapconv.io.temporary_file import temporary_file
 from pcapconv.wording import argument
 
 try:
@@ -418,20 +417,3 @@ def spool(source: Source) -> Source:
     spooled.fractions, spooled.salvage = source.fractions, source.salvage
     spooled._interrupted = reading_pipe is not None and reading_pipe.interrupted
     return spooled
-
-
-class _NamelessFile(io.FileIO):
-    """A nameless file. Errors when it is closed do not matter, since nobody can open it again."""
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            super().close()
-
-
-def temporary_file() -> io.FileIO:
-    """Create a nameless temporary file for bytes that will be read again. Raises FileError."""
-    from tempfile import TemporaryFile  # rarely needed, slow to import
-
-    # the file may have a name for a moment, which a signal must not leave behind
-    with writing(TEMPORARY_FILE), hold_signals(), contextlib.closing(TemporaryFile(buffering=0)) as file:
-        return _NamelessFile(os.dup(file.fileno()), "rb+")

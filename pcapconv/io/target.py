@@ -37,7 +37,8 @@ from pcapconv.io.read_write import (
     write_all,
     writing,
 )
-from pcapconv.io.source import Source, temporary_file
+from pcapconv.io.source import Source
+from pcapconv.io.temporary_file import temporary_file
 
 try:
     import fcntl

@@ -2,8 +2,10 @@
 
 What is done to every packet of a batch is done by a kernel: a function, or a class if it needs to hold something from
 batch to batch. Both forms have the same ones, with the same arguments and results: the modules of `interpreted` are
-readable and document each kernel, `compiled`, with the `.pxi` files beside it included, is faster and must do the
-same. `contract` has the constants of both.
+readable and document each kernel, `compiled`, which includes the `.pxi` files, is faster and must do the same. Files of
+both forms have the same names (`interpreted/selecting.py`, `compiled_selecting.pxi`). `contract` has the constants of
+both.
+
 `choose` returns the form that this process runs: the form that `PCAPCONV_KERNELS=compiled` or `=interpreted` names,
 else the compiled form if it was built.
 

@@ -1,4 +1,4 @@
-# The keys of flows, hosts and datagrams, compiled: a part of compiled_flows.pxi. The interpreted form has dictionaries.
+# The keys of flows, hosts and datagrams, compiled: a part of compiled_flow_table.pxi. The interpreted form has dictionaries.
 #
 # Strategy: keys have 40 bytes, and stand in a table with chains. Keys are found by digests that nobody can foresee, so
 # that a capture cannot be made to collide. A table that is full grows; one with a limit lets go of the oldest key.

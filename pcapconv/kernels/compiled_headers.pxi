@@ -4,11 +4,11 @@
 # Strategy: as there. A reader of a protocol returns the code of the next protocol, or 0 if the reading ends, for the
 # reason in `ended`. Values stand in a struct with a bit for each that is there; only then the wanted ones go into columns.
 
-include "compiled_header_reading.pxi"
-include "compiled_link_layer.pxi"
-include "compiled_network.pxi"
-include "compiled_transport.pxi"
-include "compiled_tunnels.pxi"
+include "compiled_headers_reading.pxi"
+include "compiled_headers_link_layer.pxi"
+include "compiled_headers_network.pxi"
+include "compiled_headers_transport.pxi"
+include "compiled_headers_tunnels.pxi"
 
 
 cdef int first_protocol(Reading *packet, uint64_t link_type) noexcept nogil:

@@ -42,7 +42,7 @@ from pcapconv.wording import argument
 if TYPE_CHECKING:
     from typing import Any, Unpack
 
-    from pcapconv.steps.plan import SelectingArguments
+    from pcapconv.steps.step_arguments import SelectingArguments
 
 _WRITER = WriterSettings("pcapng", keep_snaplen=True)  # no snaplen is checked that nobody writes
 
@@ -69,7 +69,7 @@ def list_packets(
     * `inner`: show the innermost packets of tunnels.
     * `names`: show the capture's names in place of addresses.
     * `fractions`, `salvage`, `in_order`: as for `convert`.
-    * `selecting`: the selecting ones among `pcapconv.steps.plan.StepArguments`.
+    * `selecting`: the selecting ones among `pcapconv.steps.step_arguments.StepArguments`.
 
     Reading ends behind the last selected packet, if one can be known to be the last. Raises a `PcapconvError`, and what
     `write` and `flush` raise.

@@ -70,8 +70,9 @@ def merge(
     * `to`, `force`, `strict`, `on_loss`, `fractions`, `salvage`, `fsync`, `on_message`: as for `convert`. With `force`,
       the target may be one of the sources.
     * `progress`: a function that is called with the number of bytes read so far from all inputs.
-    * `options`: `pcapconv.steps.plan.StepArguments` and `pcapconv.formats.settings.WriterArguments`. Packet numbers and
-      interface ids are those of the merged capture. With `sort`, inputs whose packets are not in order are sorted, too.
+    * `options`: `pcapconv.steps.step_arguments.StepArguments` and `pcapconv.formats.settings.WriterArguments`. Packet
+      numbers and interface ids are those of the merged capture. With `sort`, inputs whose packets are not in order are
+      sorted, too.
 
     Returns a `Report`. Raises a `PcapconvError`, as `convert` does.
     """

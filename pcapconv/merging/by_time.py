@@ -23,7 +23,8 @@ from typing import Any
 
 from pcapconv.errors import name_in_errors
 from pcapconv.io.read_write import TEMPORARY_FILE, writing
-from pcapconv.io.source import WINDOW_SIZE, temporary_file
+from pcapconv.io.source import WINDOW_SIZE
+from pcapconv.io.temporary_file import temporary_file
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL
 from pcapconv.merging.inputs import Inputs

@@ -23,8 +23,9 @@ from pcapconv.io.buffered_output import BufferedOutput
 from pcapconv.io.final_names import TEMPORARY
 from pcapconv.io.paths import STDIO, Readable, comparable_path
 from pcapconv.io.read_write import TEMPORARY_FILE, reading
-from pcapconv.io.source import WINDOW_SIZE, Source, open_again, open_source, spool, temporary_file
+from pcapconv.io.source import WINDOW_SIZE, Source, open_again, open_source, spool
 from pcapconv.io.target import Target
+from pcapconv.io.temporary_file import temporary_file
 from pcapconv.model import Damage, Interface, Notice, PacketBatch, Section
 from pcapconv.spec import pcap
 from pcapconv.text import counted, first_and_more

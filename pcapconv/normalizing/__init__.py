@@ -30,8 +30,9 @@ from pcapconv.formats.output_compression import choose_compression
 from pcapconv.formats.output_names import output_of
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.paths import Readable, Writable, name_of
-from pcapconv.io.source import Source, open_source, temporary_file
+from pcapconv.io.source import Source, open_source
 from pcapconv.io.target import open_target
+from pcapconv.io.temporary_file import temporary_file
 from pcapconv.model import Item, Notice
 from pcapconv.normalizing.check_reasons import Gaps, find_reasons, first_difference
 from pcapconv.normalizing.check_result import CheckResult, result_of

@@ -8,9 +8,10 @@ the base of all steps, has the rules. A plan (`BasePlan`) makes the steps of a c
   comments packets; `edit_times` moves and sets times; `relabel` adds comments to a capture and changes what its
   interfaces declare; `snaplens` raises a snaplen that packets exceed; `simple_packets` encodes Simple Packets that
   belong to another interface than 0. Sidecars, the normal form and others have steps of their own.
-* Modules that help steps: `plan` checks the selecting and editing arguments and makes the steps in their order;
-  `argument_values` parses the texts of arguments, `typed_values` their values in Python's types; `edit_arguments`
-  turns those that edit packets into edits; `packet_sorter` orders any number of packets by time, with keys from
+* Modules that help steps: `plan` makes the steps of the selecting and editing arguments in their order;
+  `step_arguments` has the names and types of these; `argument_values` parses the texts of arguments, `typed_values`
+  their values in Python's types; `select_arguments` turns those that select packets into criteria, `edit_arguments`
+  those that edit packets into edits; `packet_sorter` orders any number of packets by time, with keys from
   `time_keys`: where they are in the input (`input_order`), or in a `packet_buffer` and a temporary file;
   `trailing_blocks` keeps the blocks that come after them; `packet_order` checks by how much times go back;
   `packet_filter` drops packets by their content, with an expression that `filter_expression` lets libpcap compile;
@@ -20,11 +21,12 @@ the base of all steps, has the rules. A plan (`BasePlan`) makes the steps of a c
 
 How the value of a selecting argument, for example `before`, flows from the command line to the packets:
 
-1. `cli/options/selecting_and_editing.py` has an option of the same name. The command passes its text to a library
-   function (`convert`, `split`, `batch`) as the argument `before`.
-2. `conversion.separate_arguments` separates the arguments of steps (`plan.StepArguments`) from the writer's arguments,
-   and `conversion.make_plan` makes the `plan.Plan` (`split` makes its own).
-3. `Plan.__init__` parses and checks the text with `argument_values.parse_moment`; `select.Criteria` keeps the moment.
+1. `cli/options/selecting.py` has an option of the same name. The command passes its text to a library function
+   (`convert`, `split`, `batch`) as the argument `before`.
+2. `conversion.separate_arguments` separates the arguments of steps (`step_arguments.StepArguments`) from the writer's
+   arguments, and `conversion.make_plan` makes the `plan.Plan` (`split` makes its own).
+3. `Plan.__init__` calls `select_arguments.criteria_of`, which parses and checks the text with
+   `argument_values.parse_moment`; `select.Criteria` keeps the moment.
 4. `Plan.steps` makes the step `select.Select` for each run. The loop in `Conversion._run_once` passes each batch from
    the reader through this step to the writer.
 5. `Select` turns the moment into a range of ticks for each interface, and calls the kernel `rows_in_ranges`.

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 from pcapconv.io.read_write import TEMPORARY_FILE, read_all, reading, writing
-from pcapconv.io.source import temporary_file
+from pcapconv.io.temporary_file import temporary_file
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL
 from pcapconv.model import Columns, Interface, PacketBatch

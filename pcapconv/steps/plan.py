@@ -2,19 +2,19 @@
 
 How to add a selecting or editing argument, in this order:
 
-1. `StepArguments` here: add a field for the argument. Add its name to `_WHOLE_NUMBERS` if its value is a number, and to
-   `REPEATABLE` if the argument may be given several times.
+1. `StepArguments` in `steps/step_arguments.py`: add a field for the argument. Add its name to `_WHOLE_NUMBERS` if its
+   value is a number, and to `REPEATABLE` if the argument may be given several times.
 2. `steps/argument_values.py`: a function that parses the text, if the text has a form of its own, and
    `steps/typed_values.py`, if the value may also be in a type of Python; then add it to `_TYPED` or `_LISTS`. A time
    is parsed in the zone of `timezone`; add the argument to `_TIMES` in `batching/arguments.py` and in
    `cli/zone_note.py`.
 3. The step: a criterion in `select.Criteria`, which `select.Select` applies; an edit in `edit_packets.PacketEdits` or
    `edit_times.TimeEdits`, which `edit_packets.EditPackets` or `edit_times.EditTimes` carries out; or a new module with
-   a `Step`. Code that looks at every packet belongs in a kernel, in both forms (`kernels/interpreted/`,
-   `kernels/compiled.pyx`).
-4. `Plan` here: `__init__` parses and checks the value, `steps` passes it to the step.
-5. `pcapconv/cli/options/selecting_and_editing.py`: the option of the same name. Then run `python docs/generate.py` from
-   the repository's root, which writes the option into `docs/reference/` and the manual pages.
+   a `Step`. Code that looks at every packet belongs in a kernel, in both forms (a module of
+   `kernels/interpreted/`, and the `.pxi` file of the same name in `kernels/`).
+4. `steps/select_arguments.py` or `edit_arguments.py`: parse and check the value. `Plan` here passes it to the step.
+5. `pcapconv/cli/options/selecting.py` or `editing.py`: the option of the same name. Then run `python docs/generate.py`
+   from the repository's root, which writes the option into `docs/reference/` and the manual pages.
 6. The tests that hold for every argument; `CONTRIBUTING.md` lists them ("a selecting or editing argument").
 
 `steps/__init__.py` describes how a value flows from the command line to the packets.
@@ -29,113 +29,41 @@ these and ids change.
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING
 
-from pcapconv.argument_types import check_flags
 from pcapconv.errors import UsageError
 from pcapconv.io.paths import STDIO
 from pcapconv.io.read_write import write_all, writing
 from pcapconv.io.target import Target
 from pcapconv.model import Interface, Item, Notice
-from pcapconv.spec import pcapng
-from pcapconv.spec.given_values import whole_number
-from pcapconv.steps import BasePlan, Step, argument_values, typed_values
+from pcapconv.steps import BasePlan, Step, argument_values
 from pcapconv.steps.decapsulate import Decapsulate, parse_kinds
-from pcapconv.steps.duplicates import IGNORABLE, LINK_LAYER, MOST_PACKETS, DedupRule
+from pcapconv.steps.duplicates import MOST_PACKETS
 from pcapconv.steps.edit_arguments import packet_edits, time_edits
 from pcapconv.steps.edit_packets import EditPackets, PacketEdits
 from pcapconv.steps.edit_times import EditTimes, TimeEdits
 from pcapconv.steps.relabel import SETTING_KEYS, Relabel, interface_label, names_interface
 from pcapconv.steps.secrets import ExtractSecrets, InjectSecrets, parse_secrets
 from pcapconv.steps.select import Criteria, Select
+from pcapconv.steps.select_arguments import criteria_of, parse_slack
 from pcapconv.steps.sort import Sort
+from pcapconv.steps.step_arguments import check_types, texts_of
 from pcapconv.steps.strip import Strip, StripDoNotCopy
 from pcapconv.text import counted
 from pcapconv.wording import argument, arguments, call
 
 if TYPE_CHECKING:
     from datetime import timedelta
-    from fractions import Fraction
 
-    from pcapconv.model import Packet
     from pcapconv.report import Report
-    from pcapconv.steps.argument_values import Moment
-    from pcapconv.steps.filter_expression import FilterExpression
     from pcapconv.steps.select import OrderBreach, SelectionEnd
-    from pcapconv.steps.typed_values import LengthOfTime, PacketNumbers, Time
-    from pcapconv.time_zones import TimeZone
+    from pcapconv.steps.step_arguments import StepArguments
 
 _MOST_INTERFACES_SHOWN = 20
 _MOST_RANGES_SHOWN = 5
-_MOST_BYTES = 2**32 - 1
-_SLACK = "1s"  # by how much times may go back, if `in_order` does not say it
 _MOST_COMMENTS = 16 * 2**20  # characters of comments for the capture
-_WHOLE_NUMBERS = {"first", "last", "snaplen", "chop"}
-_LISTS = {"packets", "drop_packets"}  # which `typed_values` checks, as the next ones
-_TYPED = {"after", "before", "rebase_time", "shift_time", "dedup", "dedup_skip"}
-_FLAGS = {"invert", "sort", "adjust_length", "only_decapsulated"}
-REPEATABLE = {
-    "interface",
-    "dedup_ignore",
-    "decapsulate",
-    "chop",
-    "capture_comment",
-    "packet_comment",
-    "set_time",
-    "set_interface",
-    "strip",
-    "inject_secrets",
-}
-
-
-class SelectingArguments(TypedDict, total=False):
-    """The selecting arguments of `convert`, `split`, `batch` and `write_table`, as in `StepArguments`."""
-
-    sort: bool
-    timezone: str | None
-    after: Time | None
-    before: Time | None
-    packets: PacketNumbers | None
-    drop_packets: PacketNumbers | None
-    first: int | None
-    last: int | None
-    interface: Sequence[str]
-    comment_matches: str | None
-    direction: Literal["in", "out"] | None
-    filter: str | None
-    where: Callable[[Packet], object] | None
-    dedup: int | str | timedelta | None
-    dedup_ignore: Sequence[str]
-    dedup_skip: int | str | None
-    invert: bool
-
-
-class StepArguments(SelectingArguments, total=False):
-    """The selecting and editing arguments of `convert`, `split` and `batch`; `docs/reference/python.md` describes each.
-
-    Times, lengths of time and packet numbers are text or in Python's types, see `pcapconv.steps.typed_values`. An
-    argument that may be given several times is a sequence; `set_time` may also be a mapping of times by packet number.
-    """
-
-    decapsulate: Sequence[str]
-    only_decapsulated: bool
-    snaplen: int | None
-    chop: Sequence[int | str]
-    adjust_length: bool
-    shift_time: LengthOfTime | None
-    rebase_time: Time | None
-    set_time: Sequence[str] | Mapping[int, Time]
-    capture_comment: Sequence[str]
-    packet_comment: Sequence[str]
-    set_interface: Sequence[str]
-    link_type: str | None
-    strip: Sequence[str]
-    inject_secrets: Sequence[str]
-    extract_secrets: str | None
 
 
 class Plan(BasePlan):
@@ -156,30 +84,30 @@ class Plan(BasePlan):
         in_order: bool | str | timedelta = False,
     ) -> None:
         self._divided = divided
-        _check_types(step_arguments)
+        check_types(step_arguments)
         self._sort = bool(step_arguments.get("sort", False))
-        self._criteria = _criteria(step_arguments)._replace(in_order=_parse_slack(in_order))
+        self._criteria = criteria_of(step_arguments)._replace(in_order=parse_slack(in_order))
         self._check_ends(stop_early, in_order)
         if self._sort:  # then nothing depends on the order of the input
             self._criteria = self._criteria._replace(in_order=None)
         self._only_decapsulated = bool(step_arguments.get("only_decapsulated", False))
-        self._tunnel_kinds = parse_kinds(_texts(step_arguments, "decapsulate"), self._only_decapsulated)
+        self._tunnel_kinds = parse_kinds(texts_of(step_arguments, "decapsulate"), self._only_decapsulated)
         self._packet_edits = packet_edits(
             step_arguments.get("chop"),
             adjust_length=bool(step_arguments.get("adjust_length", False)),
             snaplen=step_arguments.get("snaplen"),
-            comments=_texts(step_arguments, "packet_comment"),
+            comments=texts_of(step_arguments, "packet_comment"),
         )
         shift, start = step_arguments.get("shift_time"), step_arguments.get("rebase_time")
         zone = argument_values.parse_timezone("timezone", step_arguments.get("timezone"))
         moments = step_arguments.get("set_time")
-        settings = moments if isinstance(moments, Mapping) else _texts(step_arguments, "set_time")
+        settings = moments if isinstance(moments, Mapping) else texts_of(step_arguments, "set_time")
         self._time_edits = time_edits(shift, start, settings, zone)
         self._interface_settings = [
             argument_values.parse_interface_setting("set_interface", text, SETTING_KEYS)
-            for text in _texts(step_arguments, "set_interface")
+            for text in texts_of(step_arguments, "set_interface")
         ]
-        self._capture_comments = _texts(step_arguments, "capture_comment")
+        self._capture_comments = texts_of(step_arguments, "capture_comment")
         if sum(map(len, self._capture_comments)) > _MOST_COMMENTS:
             raise UsageError(
                 f"{argument('capture_comment')}: a capture gets at most {_MOST_COMMENTS:,} characters of comments",
@@ -187,8 +115,8 @@ class Plan(BasePlan):
             )
         link_type = step_arguments.get("link_type")
         self._link_type = None if link_type is None else argument_values.parse_link_type("link_type", link_type)
-        self._strip_kinds = _strip_kinds(_texts(step_arguments, "strip"))
-        injected = [parse_secrets(text) for text in _texts(step_arguments, "inject_secrets")]
+        self._strip_kinds = _strip_kinds(texts_of(step_arguments, "strip"))
+        injected = [parse_secrets(text) for text in texts_of(step_arguments, "inject_secrets")]
         if any(path == STDIO for _, path in injected):
             raise UsageError(
                 f"{argument('inject_secrets')}: a key log is read from a file; - is for captures",
@@ -385,178 +313,6 @@ class _InterfaceCheck(Step):
             raise UsageError(
                 f"{argument(name, value)}: there is no such interface; there are {listed or 'none'}", option=name
             )
-
-
-def check_names(given: Iterable[str], arguments: Iterable[str]) -> None:
-    """Raise TypeError for a name that is no argument, and say which one is like it."""
-    for name in given:
-        if name not in arguments:
-            from difflib import get_close_matches  # only here, for a faster start
-
-            alike = "".join(f"; did you mean {each}?" for each in get_close_matches(name, arguments, 1, 0.75))
-            raise TypeError(f"{name!r} is no argument{alike}")
-
-
-def _check_types(step_arguments: StepArguments) -> None:
-    """Raise TypeError for a name that is no argument, as Python does, and UsageError for a value of the wrong type."""
-    check_names(step_arguments, StepArguments.__annotations__)
-    check_flags(**{name: value for name, value in step_arguments.items() if name in _FLAGS})
-    for name, value in step_arguments.items():
-        if value is None or name in _FLAGS or name in _LISTS or (name == "set_time" and isinstance(value, Mapping)):
-            continue
-        if name == "where":
-            if not callable(value):
-                raise UsageError(f"{argument(name, value)}: must be a function of a packet", option=name)
-            continue
-        several = isinstance(value, list | tuple)
-        expected_type: type = int if name in _WHOLE_NUMBERS else str
-        if several and name not in REPEATABLE:
-            raise UsageError(f"{argument(name, value)}: it can be given once only", option=name)
-        if name in _TYPED:
-            continue
-        for each in value if isinstance(value, list | tuple) else [value]:
-            if name == "chop" and isinstance(each, str):
-                continue  # OFFSET:N
-            if not isinstance(each, expected_type) or isinstance(each, bool):
-                expected = "a whole number" if expected_type is int else "text"
-                raise UsageError(f"{argument(name, each)}: must be {expected}", option=name)
-
-
-def _texts(step_arguments: StepArguments, name: str) -> Sequence[str]:
-    """Return the texts of an argument that may be given several times; a single text becomes a sequence of one."""
-    value = step_arguments.get(name)
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        return (value,)
-    assert isinstance(value, Sequence)
-    return tuple(value)
-
-
-def _criteria(step_arguments: StepArguments) -> Criteria:
-    zone = argument_values.parse_timezone("timezone", step_arguments.get("timezone"))
-    after = _parse_moment("after", step_arguments.get("after"), zone)
-    before = _parse_moment("before", step_arguments.get("before"), zone)
-    if after and before and after.relative == before.relative and before.seconds <= after.seconds:
-        late, early = argument("before", step_arguments["before"]), argument("after", step_arguments["after"])
-        example = arguments(after="+1h", before="+2h")
-        raise UsageError(
-            f"{late} is not later than {early}; they select after <= time < before, as in {example}", option="before"
-        )
-    packets, dropped = step_arguments.get("packets"), step_arguments.get("drop_packets")
-    first, last = step_arguments.get("first"), step_arguments.get("last")
-    direction = step_arguments.get("direction")
-    if direction is not None and direction not in pcapng.DIRECTIONS:
-        raise UsageError(f"{argument('direction', direction)}: must be in or out", option="direction")
-    criteria = Criteria(
-        after=after,
-        before=before,
-        packets=None if packets is None else typed_values.packet_ranges("packets", packets),
-        drop_packets=() if dropped is None else typed_values.packet_ranges("drop_packets", dropped),
-        first=None if first is None else argument_values.parse_count("first", first),
-        last=None if last is None else argument_values.parse_count("last", last),
-        interfaces=_texts(step_arguments, "interface"),
-        comment=_pattern(step_arguments.get("comment_matches")),
-        direction=direction,
-        expression=_expression(step_arguments.get("filter")),
-        where=step_arguments.get("where"),
-        dedup=_dedup_rule(step_arguments),
-        invert=bool(step_arguments.get("invert", False)),
-    )
-    if criteria == Criteria(invert=True):
-        nothing, example = argument("invert", True), arguments(packets="1-100", invert=True)
-        raise UsageError(
-            f"{nothing}: there is nothing to invert; give a selection too, as in {example}", option="invert"
-        )
-    return criteria
-
-
-def _parse_moment(name: str, time: Time | None, zone: TimeZone) -> Moment | None:
-    return None if time is None else typed_values.moment(name, time, zone)
-
-
-def _expression(text: str | None) -> FilterExpression | None:
-    if text is None:
-        return None
-    from pcapconv.steps.filter_expression import FilterExpression  # its imports are needed only here
-
-    return FilterExpression.parse(text)
-
-
-def _dedup_rule(step_arguments: StepArguments) -> DedupRule | None:
-    """Return which packets repeat others, None without `dedup`. Raises UsageError."""
-    window, skip = step_arguments.get("dedup"), step_arguments.get("dedup_skip")
-    ignore = {kind for text in _texts(step_arguments, "dedup_ignore") for kind in text.split(",")}
-    if window is None:
-        for name, value in (("dedup_ignore", ",".join(sorted(ignore)) or None), ("dedup_skip", skip)):
-            if value is not None:
-                example = arguments(dedup=4, **{name: value})
-                raise UsageError(f"{argument(name, value)} goes with {argument('dedup')}, as in {example}", option=name)
-        return None
-    packets, seconds = _parse_window(window)
-    for kind in sorted(ignore.difference(IGNORABLE)):
-        raise UsageError(
-            f"{argument('dedup_ignore', kind)}: must be {' or '.join(IGNORABLE)}, or both with a comma",
-            option="dedup_ignore",
-        )
-    if skip == LINK_LAYER:
-        return DedupRule(packets, seconds, frozenset(ignore), skip_link_layer=True)
-    skip = 0 if skip is None else _parse_skip(skip)
-    return DedupRule(packets, seconds, frozenset(ignore), skip)
-
-
-def _parse_skip(skip: int | str) -> int:
-    """Return how many bytes at the front of packets do not count. Raises UsageError."""
-    if isinstance(skip, bool) or not isinstance(skip, int | str) or (isinstance(skip, str) and not skip.isdecimal()):
-        raise UsageError(
-            f"{argument('dedup_skip', skip)}: must be a number of bytes from 1, or {LINK_LAYER}", option="dedup_skip"
-        )
-    number = skip if isinstance(skip, int) and skip > 0 else argument_values.parse_count("dedup_skip", skip)
-    if number > _MOST_BYTES:
-        raise UsageError(f"{argument('dedup_skip')}: packets have at most {_MOST_BYTES} bytes", option="dedup_skip")
-    return number
-
-
-def _parse_window(window: int | str | timedelta) -> tuple[int | None, Fraction | None]:
-    """Return how many packets, or how many seconds, a packet is held against. Raises UsageError."""
-    number = whole_number(window)
-    if number is not None:
-        if abs(number) >= 10**argument_values.MOST_DIGITS:  # Python has no text of some thousand digits
-            raise UsageError(f"{argument('dedup', window)}: a window has 1 to {MOST_PACKETS:,} packets", option="dedup")
-        window = str(number)
-    if isinstance(window, str):
-        return argument_values.parse_window("dedup", window, MOST_PACKETS)
-    if isinstance(window, bool | float):
-        raise UsageError(
-            f"{argument('dedup', window)}: must be a number of packets, or a length of time as a timedelta or as text",
-            option="dedup",
-        )
-    return None, typed_values.duration("dedup", window)
-
-
-def _parse_slack(in_order: bool | str | timedelta) -> Fraction | None:
-    """By how many seconds times may go back, None without `in_order`. Raises UsageError."""
-    if in_order is False:
-        return None
-    if in_order is not True and whole_number(in_order) is not None:
-        raise UsageError(
-            f"{argument('in_order', in_order)}: write True, or a length of time: a timedelta, or text, as in '5s'",
-            option="in_order",
-        )
-    return typed_values.duration("in_order", _SLACK if in_order is True else in_order)
-
-
-def _pattern(text: str | None) -> re.Pattern[str] | None:
-    if text is None:
-        return None
-    try:
-        with warnings.catch_warnings(action="ignore"):  # about patterns that a future Python may read differently
-            return re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise UsageError(
-            f"{argument('comment_matches', text)}: not a regular expression: {error}; write one like 'retry|drop'",
-            option="comment_matches",
-        ) from None
 
 
 def _strip_kinds(texts: Sequence[str]) -> frozenset[str]:

@@ -27,7 +27,7 @@ from pcapconv.io.paths import Readable, Writable, comparable_path, name_of
 from pcapconv.io.source import check_salvage, open_source
 from pcapconv.io.target import open_target
 from pcapconv.report import Report
-from pcapconv.steps.plan import SelectingArguments, check_names
+from pcapconv.steps.step_arguments import SelectingArguments, check_names
 from pcapconv.tables.formats import table_format
 from pcapconv.text import counted
 
@@ -72,7 +72,7 @@ def write_table(
       the one that the target's suffix names.
     * `force`, `strict`, `fractions`, `salvage`, `stop_early`, `in_order`, `fsync`, `progress`, `on_message`: as for
       `convert`.
-    * `selecting`: the selecting ones among `pcapconv.steps.plan.StepArguments`.
+    * `selecting`: the selecting ones among `pcapconv.steps.step_arguments.StepArguments`.
 
     Returns a `Report`, in which names, secrets and other metadata that no column holds do not count as losses. Raises a
     `PcapconvError`: TargetError for a time that nanoseconds in 64 bits cannot hold, and what `convert` raises.

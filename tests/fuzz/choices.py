@@ -10,7 +10,7 @@ from pcapconv.arrow.column_names import COLUMNS as COLUMNS_OF_TABLES
 from pcapconv.listing.columns import COLUMNS
 from pcapconv.listing.times import TIMES as TIMES_OF_LINES
 from pcapconv.normalizing.normal_form import KEPT
-from pcapconv.steps.plan import SelectingArguments
+from pcapconv.steps.step_arguments import SelectingArguments
 from pcapconv.steps.strip import NARROW_KINDS, STRIP_KINDS
 
 Options = dict[str, Any]

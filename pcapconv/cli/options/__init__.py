@@ -1,15 +1,19 @@
 """The options of all commands, in one table: for parsing, help, error messages, completion and the manual.
 
-The files, each with the options for one purpose:
-  selecting_and_editing       select and edit packets
-  reading_and_writing         how captures are read and written; sidecars, reports
-  splitting                   where `split` cuts a capture
-  merging                     how `merge` puts captures together
-  tables                      what is in a table
-  listing                     what `show` prints of packets
-  batches                     which files `batch` and `normalize` process, and how a batch runs
-  normalizing_and_comparing   the normal form; what `diff` compares; what `diff` and `info` show
-  groups                      the headings under which help shows options
+The files, each with the `OPTIONS` for one purpose:
+  selecting, editing     select packets; edit packets
+  reading, writing       how captures are read, and how they are written
+  sidecars               sidecars
+  reporting              reports, messages, help
+  splitting              where `split` cuts a capture
+  merging                how `merge` puts captures together
+  tables                 what is in a table
+  listing                what `show` prints of packets
+  describing             what `info` shows
+  batches                which files `batch` and `normalize` process, and how a batch runs
+  normalizing            the normal form, and what `normalize` shows
+  comparing              what `diff` compares and shows
+  groups                 the headings under which help shows options
 
 How to add an option that selects or edits packets: `pcapconv/steps/plan.py` begins with all changes in order, and the
 entry here is one of them.
@@ -25,26 +29,40 @@ How to add any other option (`docs/` and `tests/` are in the repository's root):
 from __future__ import annotations
 
 from pcapconv.cli.grammar import Option
-from pcapconv.cli.options.batches import BATCHES
+from pcapconv.cli.options import (
+    batches,
+    comparing,
+    describing,
+    editing,
+    listing,
+    merging,
+    normalizing,
+    reading,
+    reporting,
+    selecting,
+    sidecars,
+    splitting,
+    tables,
+    writing,
+)
 from pcapconv.cli.options.groups import GROUPS
-from pcapconv.cli.options.listing import LISTING
-from pcapconv.cli.options.merging import MERGING
-from pcapconv.cli.options.normalizing_and_comparing import NORMALIZING_AND_COMPARING
-from pcapconv.cli.options.reading_and_writing import READING_AND_WRITING
-from pcapconv.cli.options.selecting_and_editing import SELECTING_AND_EDITING
-from pcapconv.cli.options.splitting import SPLITTING
-from pcapconv.cli.options.tables import TABLES
 
 OPTIONS = tuple(
     sorted(
-        TABLES
-        + LISTING
-        + MERGING
-        + SPLITTING
-        + BATCHES
-        + NORMALIZING_AND_COMPARING
-        + SELECTING_AND_EDITING
-        + READING_AND_WRITING,
+        tables.OPTIONS
+        + listing.OPTIONS
+        + merging.OPTIONS
+        + splitting.OPTIONS
+        + batches.OPTIONS
+        + normalizing.OPTIONS
+        + comparing.OPTIONS
+        + describing.OPTIONS
+        + selecting.OPTIONS
+        + editing.OPTIONS
+        + reading.OPTIONS
+        + writing.OPTIONS
+        + sidecars.OPTIONS
+        + reporting.OPTIONS,
         key=lambda option: GROUPS.index(option.group),
     )
 )

@@ -157,4 +157,4 @@ _RUN = (
     ),
 )
 
-BATCHES = _FILES + _RUN
+OPTIONS = _FILES + _RUN

@@ -7,7 +7,7 @@ from pcapconv.cli.options.groups import SHOW, SHOWN
 
 _TIMES = ("utc", "local", "relative", "delta", "epoch")  # as in `pcapconv.listing.times`, which takes long to import
 
-LISTING = (
+OPTIONS = (
     Option(
         "time",
         "text",

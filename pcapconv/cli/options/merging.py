@@ -5,7 +5,7 @@ from __future__ import annotations
 from pcapconv.cli.grammar import Option
 from pcapconv.cli.options.groups import MERGE, MERGED
 
-MERGING = (
+OPTIONS = (
     Option(
         "append",
         "flag",

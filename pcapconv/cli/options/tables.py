@@ -5,7 +5,7 @@ from __future__ import annotations
 from pcapconv.cli.grammar import Option
 from pcapconv.cli.options.groups import TABLE, TABULATED
 
-TABLES = (
+OPTIONS = (
     Option(
         "columns",
         "text",

@@ -1,4 +1,4 @@
-"""The kernels, interpreted: the readable reference for `compiled.pyx`, and what runs where that was not built.
+"""The kernels, interpreted: the readable reference for the compiled form, and what runs where that was not built.
 
 indexing              finds packets in the bytes of a capture
 encoding              makes records of rows
@@ -27,8 +27,9 @@ packet. A kernel works on the first `rows` of them, or on those from `first` up 
 `out` from `offset` on. Every kernel raises ValueError for arguments with which it would leave a buffer, a column or a
 table.
 
-`compiled.pyx` must do the same as these modules, to the last bit and on any input, with one exception: it checks only
-the columns that a kernel uses, these modules check all of them.
+The compiled form of `selecting.py` is `compiled_selecting.pxi` in the folder above, of `headers/network.py`
+`compiled_headers_network.pxi`, and so on. It must do the same, to the last bit and on any input, with one exception: it
+checks only the columns that a kernel uses, these modules check all of them.
 
 Formats: draft-ietf-opsawg-pcap, "Packet Record"; draft-ietf-opsawg-pcapng, "Enhanced Packet Block", "Simple Packet
 Block", and "Packet Block (obsolete)".

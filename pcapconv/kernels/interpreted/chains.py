@@ -5,7 +5,7 @@ when it has run over `reach` bytes, or, with `at_end`, exactly to `stop`, where 
 
 Strategy: a search tries one place after the other. Once a chain has failed, none of its records is followed again, so
 that a search takes time in proportion to its bytes. The places are found by the bytes that all records and blocks have
-there, with a regular expression. `compiled.pyx` must do the same as this module, on any input.
+there, with a regular expression. `compiled_chains.pxi` must do the same as this module, on any input.
 """
 
 from __future__ import annotations
