@@ -1358,6 +1358,18 @@ def gather_rows(
     return index, offset, row, status
 
 
+def only_records(columns, Py_ssize_t rows, int64_t size):
+    cdef const uint32_t *record_length = <const uint32_t *>column(columns, "record_length", "I", rows)
+    cdef Py_ssize_t row
+    with nogil:
+        for row in range(rows):
+            if not record_length[row]:
+                size = -1
+                break
+            size -= record_length[row]
+    return size == 0
+
+
 cdef class PacketAppender:
     cdef readonly Py_ssize_t rows
     cdef ColumnPointers target

@@ -207,8 +207,7 @@ class _StreamMerger:
             section=self._merged.section,
             interfaces=self._merged.interfaces,
         )
-        lengths = self._columns.record_length[: self._rows]
-        batch.contiguous = 0 not in lengths and sum(lengths) == self._end
+        batch.contiguous = self._kernels.only_records(self._columns, self._rows, self._end)
         if self._count_format_only is not None:
             batch.count_format_only = self._count_format_only
             batch.format_only = self._count_format_only(batch)
