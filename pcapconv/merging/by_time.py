@@ -22,6 +22,7 @@ from itertools import accumulate, chain
 from typing import Any
 
 from pcapconv.errors import name_in_errors
+from pcapconv.io.buffered_output import BUFFER_SIZE
 from pcapconv.io.read_write import TEMPORARY_FILE, writing
 from pcapconv.io.source import WINDOW_SIZE, temporary_file
 from pcapconv.kernels import choose
@@ -44,7 +45,7 @@ _OTHER_FILES = 24  # open files that are left to the rest of the process
 _SHARES = 4  # of the open files: streams of a merge and of a group, the groups' files, and those of groups in a group
 _WINDOWS = 8 * 2**20  # bytes of the windows of the first streams; every further one gets a smaller window
 _SMALLEST_WINDOW = 64 * 2**10
-_OUTPUT = 512 * 1024  # bytes of packets in a merged batch, unless a single packet is longer
+_OUTPUT = BUFFER_SIZE  # bytes of packets in a merged batch, unless a single packet is longer
 _ROWS = 2**13
 _BEFORE_ALL = -1  # before every key
 
@@ -211,7 +212,9 @@ class _StreamMerger:
         if self._count_format_only is not None:
             batch.count_format_only = self._count_format_only
             batch.format_only = self._count_format_only(batch)
+        batch.exchangeable = self._buffer
         yield batch
+        self._buffer = batch.exchangeable
         self._end = self._rows = 0
         if len(self._buffer) > _OUTPUT:
             self._buffer = bytearray(_OUTPUT)
