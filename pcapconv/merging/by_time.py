@@ -43,8 +43,8 @@ except ImportError:  # not on Windows
 MOST_OPEN = 250  # streams that are merged at once, counted by their costs
 _OTHER_FILES = 24  # open files that are left to the rest of the process
 _SHARES = 4  # of the open files: streams of a merge and of a group, the groups' files, and those of groups in a group
-_WINDOWS = 8 * 2**20  # bytes of the windows of the first streams; every further one gets a smaller window
-_SMALLEST_WINDOW = 64 * 2**10
+_WINDOWS = 4 * 2**20  # bytes of the windows of the first streams; every further one gets a smaller window
+_SMALLEST_WINDOW = 96 * 2**10
 _OUTPUT = BUFFER_SIZE  # bytes of packets in a merged batch, unless a single packet is longer
 _ROWS = 2**13
 _BEFORE_ALL = -1  # before every key
