@@ -177,6 +177,38 @@ def test_an_output_that_rests_has_as_many_buffers_afterwards(tmp_path: Path) -> 
         assert out.sha256 == hashlib.sha256(data * 2).hexdigest()
 
 
+def test_an_output_keeps_full_buffers_and_gives_empty_ones() -> None:
+    file, expected = io.BytesIO(), b"head"
+    out = BufferedOutput(Target(file, "out"), hashed=True)
+    out.write(expected)
+    given = bytearray(BUFFER_SIZE)
+    for number in range(9):
+        content = bytes([number + 1]) * (BUFFER_SIZE - number)
+        given[: len(content)] = content
+        unused = out.exchange(given, len(content))
+        assert unused is not None
+        assert unused is not given
+        assert len(unused) == BUFFER_SIZE
+        given, expected = unused, expected + content
+        if number % 2:
+            out.write(b"between")
+            expected += b"between"
+        assert out.position == len(expected)
+    out.finish()
+    assert file.getvalue() == expected
+    assert out.sha256 == hashlib.sha256(expected).hexdigest()
+
+
+def test_an_output_keeps_no_small_buffer() -> None:
+    out = BufferedOutput(Target(io.BytesIO(), "out"))
+    assert out.exchange(bytearray(BUFFER_SIZE), BUFFER_SIZE // 2 - 1) is None
+    assert out.exchange(bytearray(BUFFER_SIZE + 1), BUFFER_SIZE) is None
+    assert out.exchange(bytearray(BUFFER_SIZE - 1), BUFFER_SIZE - 1) is None
+    small = BufferedOutput(Target(io.BytesIO(), "out"), spares=[])
+    assert small.exchange(bytearray(BUFFER_SIZE), BUFFER_SIZE) is None
+    assert out.position == small.position == 0
+
+
 def test_what_an_output_that_is_given_up_still_holds_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go_on = threading.Event(), threading.Event()
     written: list[int] = []

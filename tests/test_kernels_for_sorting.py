@@ -1,4 +1,5 @@
-"""The kernels about the order of packets: `gather_rows`, `clear_numbers`, `count_falls` and `extremes`."""
+"""The kernels about the order of packets: `gather_rows`, `only_records`, `clear_numbers`, `count_falls` and
+`extremes`."""
 
 from array import array
 from types import ModuleType
@@ -55,6 +56,30 @@ def test_gathering_stops_where_there_is_no_room(
     kernels: ModuleType, size: int, rows: int, result: tuple[int, ...]
 ) -> None:
     assert gather(kernels, [2, 0, 1], size, rows)[0] == result
+
+
+@pytest.mark.parametrize(
+    ("lengths", "size", "result"),
+    [
+        ([], 0, True),
+        ([], 1, False),
+        ([10, 8], 18, True),
+        ([10, 8], 17, False),
+        ([10, 8], 22, False),
+        ([10, 0, 8], 18, False),
+        ([2**32 - 1] * 3, 3 * 2**32 - 3, True),
+        ([2**32 - 1] * 3, 2**32 - 3, False),
+    ],
+)
+def test_bytes_are_records_and_nothing_else(kernels: ModuleType, lengths: list[int], size: int, result: bool) -> None:
+    columns = with_rows(len(lengths) + 1, record_length=[*lengths, 7])
+    assert kernels.only_records(columns, len(lengths), size) is result
+
+
+def test_records_that_are_not_there_are_refused(kernels: ModuleType) -> None:
+    for rows in (-1, 2):
+        with pytest.raises(ValueError, match="column record_length"):
+            kernels.only_records(Columns(1), rows, 0)
 
 
 def test_gathering_goes_on_from_an_entry(kernels: ModuleType) -> None:

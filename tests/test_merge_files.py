@@ -44,6 +44,25 @@ def data_of(capture: bytes) -> list[bytes]:
     return [packet.data for packet in wire.read_pcapng(capture)]
 
 
+@pytest.mark.parametrize("suffix", ["pcap", "pcapng"])
+def test_megabytes_are_merged(suffix: str, tmp_path: Path) -> None:
+    """More than the buffers between reader and writer hold."""
+    contents = [time.to_bytes(4, "big") * (time % 350) for time in range(6000)]
+    if suffix == "pcap":
+        head, records = wire.pcap_header(), [wire.pcap_record(0, time, each) for time, each in enumerate(contents)]
+    else:
+        head, records = HEAD, [wire.enhanced_packet(0, time, each) for time, each in enumerate(contents)]
+    inputs = [tmp_path / f"{number}.{suffix}" for number in range(3)]
+    chosen = random.Random(2).choices(range(3), k=len(records))
+    for number, path in enumerate(inputs):
+        path.write_bytes(head + b"".join(each for each, place in zip(records, chosen) if place == number))
+    out = tmp_path / f"out.{suffix}"
+    pcapconv.merge(inputs, out)
+    assert out.read_bytes() == head + b"".join(records)
+    pcapconv.merge(inputs, out, packets="1-2999,3001-", force=True)
+    assert out.read_bytes() == head + b"".join(records[:2999] + records[3000:])
+
+
 # ---------------------------------------------------------------- damage
 
 

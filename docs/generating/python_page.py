@@ -98,8 +98,9 @@ INTERNAL = {
     "Interface": {"layout", "raw", "reserved"},
     "Outcome": {"from_json", "from_report", "without_report"},
     "PacketBatch": {
-        *("buffer_offset", "columns", "contiguous", "count_format_only", "format_only", "has_options", "header_order"),
-        *("known_times", "layout", "number", "numbers", "packet_rows", "selected", "span", "stored_packets"),
+        *("buffer_offset", "columns", "contiguous", "count_format_only", "exchangeable", "format_only", "has_options"),
+        *("header_order", "known_times", "layout", "number", "numbers", "packet_rows", "selected", "span"),
+        "stored_packets",
     },
     "Report": {"add_damage", "add_warning", "warn_of_no_packets", "warn_of_zeros_at_end"},
     "Section": {"changed", "format_only", "layout", "raw"},

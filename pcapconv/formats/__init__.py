@@ -3,11 +3,11 @@
 Each format has a reader and a writer module (`pcap_reader`, `pcap_writer`, `pcapng_reader`, `pcapng_writer`); only this
 module imports all four. `pcap_header` parses the header of a pcap file, `pcap_variants` tells variants with one magic
 number apart, and `pcapng_items` makes sections and interfaces; `pseudo_headers` swaps headers inside packets that have
-the file's byte order. Readers take bytes from a `window`, which `compressed_captures` gives them of compressed
-captures, and whose buffers `batch_buffers` lends to batches; `rereading` reads packets a second time; `salvage`,
-`pcap_salvage` and `pcapng_salvage` find the packets behind damage, where that is asked for; `losses` counts what pcap
-cannot hold; `not_captures` and `damaged_transfers` explain why a file cannot be read; `output_names` and
-`output_compression` decide what an output is called, and how it is compressed.
+the file's byte order; `record_copies` writes records as they are. Readers take bytes from a `window`, which
+`compressed_captures` gives them of compressed captures, and whose buffers `batch_buffers` lends to batches; `rereading`
+reads packets a second time; `salvage`, `pcap_salvage` and `pcapng_salvage` find the packets behind damage, where that
+is asked for; `losses` counts what pcap cannot hold; `not_captures` and `damaged_transfers` explain why a file cannot be
+read; `output_names` and `output_compression` decide what an output is called, and how it is compressed.
 """
 
 from __future__ import annotations

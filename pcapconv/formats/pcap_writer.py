@@ -16,6 +16,7 @@ from pcapconv import timestamps
 from pcapconv.errors import NeedsNanosecondsError, TargetError, TimeRangeError
 from pcapconv.formats.losses import PcapLosses
 from pcapconv.formats.pseudo_headers import with_headers_in
+from pcapconv.formats.record_copies import write_records
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.formats.window import LARGEST_PCAP_RECORD
 from pcapconv.io.buffered_output import BufferedOutput
@@ -239,9 +240,7 @@ class PcapWriter:
     def _copy_batch(self, batch: PacketBatch) -> None:
         self.packets += batch.rows
         if batch.contiguous:
-            begin, end = batch.span()
-            with memoryview(batch.buffer) as view, view[begin:end] as records:
-                self._output.write(records)
+            write_records(self._output, batch)
             return
         output, row = self._output, 0
         while row < batch.rows:

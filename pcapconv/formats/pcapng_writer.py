@@ -10,6 +10,7 @@ from array import array
 from collections import Counter
 
 from pcapconv.errors import TargetError
+from pcapconv.formats.record_copies import write_records
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.io.buffered_output import BufferedOutput
 from pcapconv.kernels import choose
@@ -96,9 +97,7 @@ class PcapngWriter:
     def _write_batch(self, batch: PacketBatch) -> None:
         self.packets += batch.rows
         if batch.contiguous and batch.layout == "pcapng":
-            begin, end = batch.span()
-            with memoryview(batch.buffer) as view, view[begin:end] as records:
-                self._output.write(records)
+            write_records(self._output, batch)
             return
         if batch.layout != "pcapng":
             self.losses.update(batch.format_only)

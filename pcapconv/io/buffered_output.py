@@ -116,6 +116,17 @@ class BufferedOutput:
                 self.at += part
                 done += part
 
+    def exchange(self, buffer: bytearray, end: int) -> bytearray | None:
+        """Append the first `end` bytes of a buffer without copying them: take the buffer over, and return another one
+        of the same size. Return None, and do nothing, for few bytes, or a buffer of another size."""
+        if end < BUFFER_SIZE // 2 or not len(buffer) == len(self.buffer) == BUFFER_SIZE:
+            return None
+        if self.at:
+            self._hand_over()
+        unused, self.buffer, self.at = self.buffer, buffer, end
+        self._hand_over()
+        return unused
+
     def finish(self, patches: Iterable[Patch] = ()) -> None:
         """Write the bytes that are still in the buffer. Then, only if `seekable`, replace bytes that were written:
         `patches` are offsets, in their order, and the bytes that replace those there."""

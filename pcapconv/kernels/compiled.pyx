@@ -14,7 +14,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyOb
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_GET_SIZE, PyTuple_SET_ITEM
-from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memmove, memset
 
@@ -58,6 +58,7 @@ cdef extern from *:
         if (at < 0 || end > size) return;
         for (at -= 64; at < end; at += 64) if (at >= 0) __builtin_prefetch(buffer + at);
     }
+    static inline void fetch_line_ahead(const void *line) { __builtin_prefetch(line); }
     static inline __int128 int_128(uint64_t high, uint64_t low) {
         return (__int128)((unsigned __int128)high << 64 | low);
     }
@@ -71,6 +72,7 @@ cdef extern from *:
     ctypedef signed long long int_128_t "__int128"
     uint64_t hash_keyed(const unsigned char *p, uint32_t length, uint64_t key, uint64_t also) nogil
     void fetch_ahead(const unsigned char *buffer, int64_t size, int64_t at, uint32_t length) nogil
+    void fetch_line_ahead(const void *line) nogil
     int_128_t int_128(uint64_t high, uint64_t low) nogil
     int_128_t exact_time(uint64_t ticks, const uint64_t *entry) nogil
     uint16_t load16(const unsigned char *p, int big) nogil
@@ -169,15 +171,33 @@ cdef enum:
     ROW_OUTSIDE = -2
 
 
+cdef struct PacketRow:
+    uint64_t ticks
+    int64_t record_at, data_at, options_at
+    uint32_t record_length, captured_length, original_length, interface, options_length
+    uint8_t record_type
+
+
+cdef inline PacketRow row_at(const ColumnPointers *columns, Py_ssize_t row) noexcept nogil:
+    cdef PacketRow packet
+    packet.ticks = columns.ticks[row]
+    packet.record_at, packet.record_length = columns.record_at[row], columns.record_length[row]
+    packet.record_type, packet.interface = columns.record_type[row], columns.interface[row]
+    packet.data_at, packet.captured_length = columns.data_at[row], columns.captured_length[row]
+    packet.original_length = columns.original_length[row]
+    packet.options_at, packet.options_length = columns.options_at[row], columns.options_length[row]
+    return packet
+
+
 cdef inline int64_t gather_row(
-    const ColumnPointers *source, int64_t at, const unsigned char *bytes_in, int64_t size,
+    const PacketRow *source, const unsigned char *bytes_in, int64_t size,
     ColumnPointers *target, Py_ssize_t row, Py_ssize_t rows, unsigned char *out, int64_t offset, int64_t out_size
 ) noexcept nogil:
     """Copy a row and its bytes, as `gather_rows` does. Return how many bytes were written, NO_ROOM or ROW_OUTSIDE."""
     cdef unsigned char *bytes_out = out + offset
-    cdef int64_t record_at = source.record_at[at], data_at = source.data_at[at], options_at = source.options_at[at], length
-    cdef uint32_t record = source.record_length[at], captured = source.captured_length[at]
-    cdef uint32_t options = source.options_length[at], loose_data, loose_options
+    cdef int64_t record_at = source.record_at, data_at = source.data_at, options_at = source.options_at, length
+    cdef uint32_t record = source.record_length, captured = source.captured_length
+    cdef uint32_t options = source.options_length, loose_data, loose_options
     cdef bint data_inside, options_inside
     if (
         (record and not inside(record_at, record, size))
@@ -196,19 +216,20 @@ cdef inline int64_t gather_row(
     length = <int64_t>record + <int64_t>loose_data + <int64_t>loose_options
     if row == rows or length > out_size - offset:
         return NO_ROOM
-    copy_row(source, at, target, row)
     if record:
         memcpy(bytes_out, bytes_in + record_at, record)
     if loose_data:
         memcpy(bytes_out + record, bytes_in + data_at, loose_data)
     if loose_options:
         memcpy(bytes_out + record + loose_data, bytes_in + options_at, loose_options)
-    target.record_at[row] = offset
+    target.ticks[row] = source.ticks
+    target.record_at[row], target.record_length[row] = offset, record
+    target.record_type[row], target.interface[row] = source.record_type, source.interface
     target.data_at[row] = offset + (data_at - record_at if data_inside else <int64_t>record)
+    target.captured_length[row], target.original_length[row] = captured, source.original_length
     if options:
-        target.options_at[row] = offset + (
-            options_at - record_at if options_inside else <int64_t>record + <int64_t>loose_data
-        )
+        options_at = offset + (options_at - record_at if options_inside else <int64_t>record + <int64_t>loose_data)
+    target.options_at[row], target.options_length[row] = options_at, options
     return length
 
 
@@ -226,6 +247,7 @@ def gather_rows(
     cdef const unsigned char *bytes_in
     cdef unsigned char *bytes_out
     cdef int64_t at, length
+    cdef PacketRow packet
     cdef int status = MORE, problem = 0
     cdef Py_buffer view, out_view
     if order.typecode != "q":
@@ -243,7 +265,8 @@ def gather_rows(
                     if not 0 <= at < rows:
                         problem = 1
                         break
-                    length = gather_row(&source, at, bytes_in, view.len, &target, row, room, bytes_out, offset, out_view.len)
+                    packet = row_at(&source, at)
+                    length = gather_row(&packet, bytes_in, view.len, &target, row, room, bytes_out, offset, out_view.len)
                     if length == ROW_OUTSIDE:
                         problem = 2
                         break
@@ -265,12 +288,33 @@ def gather_rows(
     return index, offset, row, status
 
 
+def only_records(columns, Py_ssize_t rows, int64_t size):
+    cdef const uint32_t *record_length = <const uint32_t *>column(columns, "record_length", "I", rows)
+    cdef Py_ssize_t row
+    with nogil:
+        for row in range(rows):
+            if not record_length[row]:
+                size = -1
+                break
+            size -= record_length[row]
+    return size == 0
+
+
+cdef enum:
+    CACHE_LINE = 64  # bytes
+
+
+cdef struct MergedRow:
+    PacketRow packet
+    uint64_t key
+
+
 cdef struct MergedStream:
-    ColumnPointers columns
-    const uint64_t *keys
+    void *memory
+    MergedRow *at  # copies of the rows: the columns of many streams would take a cache line and a page for each value
     const unsigned char *buffer
     int64_t size
-    Py_ssize_t row, rows
+    Py_ssize_t row, rows, room
 
 cdef struct NextPacket:
     uint64_t key, rank
@@ -290,7 +334,7 @@ cdef class PacketMerger:
     def __cinit__(self, Py_ssize_t capacity):
         if not 0 < capacity <= 1 << 20:
             raise ValueError(f"room for {capacity} streams")
-        self.streams = <MergedStream *>malloc(capacity * sizeof(MergedStream))
+        self.streams = <MergedStream *>calloc(capacity, sizeof(MergedStream))
         self.heap = <NextPacket *>malloc(capacity * sizeof(NextPacket))
         if self.streams == NULL or self.heap == NULL:
             raise MemoryError
@@ -298,6 +342,10 @@ cdef class PacketMerger:
         self.held = [None] * capacity
 
     def __dealloc__(self):
+        cdef Py_ssize_t stream
+        if self.streams != NULL:
+            for stream in range(self.capacity):
+                free(self.streams[stream].memory)
         free(self.streams)
         free(self.heap)
 
@@ -327,22 +375,35 @@ cdef class PacketMerger:
     ):
         cdef MergedStream *entry
         cdef NextPacket packet
+        cdef ColumnPointers source
+        cdef const uint64_t *key_of
+        cdef Py_ssize_t row
         cdef const unsigned char[::1] view = buffer
         if not 0 <= stream < self.capacity or not 0 <= first < rows:
             raise ValueError(f"no stream {stream}, or no rows")
         if self.held[stream] is not None:
             raise ValueError(f"stream {stream} has rows")
         entry = self.streams + stream
-        entry.columns = all_columns(columns, rows)
-        entry.keys = table(keys, rows)
+        source = all_columns(columns, rows)
+        key_of = table(keys, rows)
+        if entry.room < rows:
+            free(entry.memory)
+            entry.room = 0
+            entry.memory = malloc((rows + 1) * CACHE_LINE)
+            if entry.memory == NULL:
+                raise MemoryError
+            # each row fills a line
+            entry.at = <MergedRow *>((<uintptr_t>entry.memory + CACHE_LINE - 1) // CACHE_LINE * CACHE_LINE)
+            entry.room = rows
+        with nogil:
+            for row in range(first, rows):
+                entry.at[row].packet = row_at(&source, row)
+                entry.at[row].key = key_of[row]
         entry.buffer = &view[0] if view.shape[0] else NULL
         entry.size = view.shape[0]
         entry.row, entry.rows = first, rows
-        # exports, so that nothing is resized while pointers lead there
-        self.held[stream] = [
-            view, memoryview(keys), *[memoryview(getattr(columns, name)) for name in columns.TYPECODES]
-        ]
-        packet.key, packet.rank, packet.stream = entry.keys[first], rank, stream
+        self.held[stream] = view  # an export, so that nothing is resized while pointers lead there
+        packet.key, packet.rank, packet.stream = entry.at[first].key, rank, stream
         self.size += 1
         self.sift_up(packet, self.size - 1, 0)
 
@@ -356,6 +417,8 @@ cdef class PacketMerger:
         cdef NextPacket packet
         cdef NextPacket *second
         cdef MergedStream *entry
+        cdef MergedStream *likely
+        cdef MergedRow *next
         cdef Py_buffer view
         PyObject_GetBuffer(out, &view, PyBUF_WRITABLE)
         try:
@@ -370,12 +433,14 @@ cdef class PacketMerger:
                         second = self.heap + 1
                         if self.size > 2 and comes_before(self.heap + 2, second):
                             second = self.heap + 2
+                        likely = self.streams + second.stream
+                        fetch_line_ahead(likely.at + likely.row)
                     while True:
                         if limited and packet.key >= last:
                             status = LIMIT
                             break
                         length = gather_row(
-                            &entry.columns, entry.row, entry.buffer, entry.size, &target, row, room,
+                            &entry.at[entry.row].packet, entry.buffer, entry.size, &target, row, room,
                             <unsigned char *>view.buf, offset, view.len
                         )
                         if length < 0:
@@ -387,9 +452,11 @@ cdef class PacketMerger:
                         if entry.row == entry.rows:
                             done = packet.stream
                             break
-                        packet.key = entry.keys[entry.row]
+                        next = entry.at + entry.row
+                        packet.key = next.key
                         if second != NULL and comes_before(second, &packet):
-                            fetch_ahead(entry.buffer, entry.size, entry.columns.data_at[entry.row], entry.columns.captured_length[entry.row])
+                            fetch_ahead(entry.buffer, entry.size, next.packet.data_at, next.packet.captured_length)
+                            fetch_line_ahead(next + 1)
                             break
                     if done >= 0:
                         self.size -= 1

@@ -22,6 +22,7 @@ from itertools import accumulate, chain
 from typing import Any
 
 from pcapconv.errors import name_in_errors
+from pcapconv.io.buffered_output import BUFFER_SIZE
 from pcapconv.io.read_write import TEMPORARY_FILE, writing
 from pcapconv.io.source import WINDOW_SIZE
 from pcapconv.io.temporary_file import temporary_file
@@ -43,9 +44,9 @@ except ImportError:  # not on Windows
 MOST_OPEN = 250  # streams that are merged at once, counted by their costs
 _OTHER_FILES = 24  # open files that are left to the rest of the process
 _SHARES = 4  # of the open files: streams of a merge and of a group, the groups' files, and those of groups in a group
-_WINDOWS = 8 * 2**20  # bytes of the windows of the first streams; every further one gets a smaller window
-_SMALLEST_WINDOW = 64 * 2**10
-_OUTPUT = 512 * 1024  # bytes of packets in a merged batch, unless a single packet is longer
+_WINDOWS = 4 * 2**20  # bytes of the windows of the first streams; every further one gets a smaller window
+_SMALLEST_WINDOW = 96 * 2**10
+_OUTPUT = BUFFER_SIZE  # bytes of packets in a merged batch, unless a single packet is longer
 _ROWS = 2**13
 _BEFORE_ALL = -1  # before every key
 
@@ -208,12 +209,13 @@ class _StreamMerger:
             section=self._merged.section,
             interfaces=self._merged.interfaces,
         )
-        lengths = self._columns.record_length[: self._rows]
-        batch.contiguous = 0 not in lengths and sum(lengths) == self._end
+        batch.contiguous = self._kernels.only_records(self._columns, self._rows, self._end)
         if self._count_format_only is not None:
             batch.count_format_only = self._count_format_only
             batch.format_only = self._count_format_only(batch)
+        batch.exchangeable = self._buffer
         yield batch
+        self._buffer = batch.exchangeable
         self._end = self._rows = 0
         if len(self._buffer) > _OUTPUT:
             self._buffer = bytearray(_OUTPUT)

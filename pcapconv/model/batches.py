@@ -85,6 +85,8 @@ class PacketBatch:
     * `stored_packets`: the packets of the section in the input, for steps that read them again; None if that is not
       possible. Those of the batch are in `buffer`, which begins at `buffer_offset` of the capture, unless a step has
       changed the batch: then its section or its interfaces are not theirs, or it is not `contiguous`.
+    * `exchangeable`: the buffer, if a writer may keep it, and puts here another one of the same size, in which whoever
+      made the batch goes on; None if nobody may keep the buffer.
     * `format_only`: counts, by kind, what the records contain that no other format can hold. `count_format_only`
       computes these counts again for a batch with fewer rows; without it, they stay as they are.
     """
@@ -97,6 +99,7 @@ class PacketBatch:
         "columns",
         "contiguous",
         "count_format_only",
+        "exchangeable",
         "first_number",
         "format_only",
         "header_order",
@@ -131,6 +134,7 @@ class PacketBatch:
         self.contiguous = True
         self.header_order: ByteOrder | None = section.byte_order
         self.stored_packets: StoredPackets | None = None
+        self.exchangeable: bytearray | None = None
         self.buffer_offset = 0
         self.format_only = format_only
         self.count_format_only = count_format_only
@@ -319,7 +323,7 @@ class PacketBatch:
         """What is pickled: the packets, not how to read them again or to count anew what other formats cannot hold."""
         state = {name: getattr(self, name) for name in self.__slots__}
         state |= {"_numbers": self.numbers, "_mask": None, "format_only": dict(self.format_only)}
-        return None, state | {"count_format_only": None, "stored_packets": None}
+        return None, state | {"count_format_only": None, "exchangeable": None, "stored_packets": None}
 
     def copy(self, appended: bytes = b"") -> PacketBatch:
         """A copy of the batch with its own memory, which stays valid. The bytes `appended` come after all others in the

@@ -24,12 +24,6 @@ class PacketBuffer:
         self.begin = self.end = begin
         self.rows = 0
 
-    @property
-    def only_records(self) -> bool:
-        """Whether the bytes are the packets' records, one after the other."""
-        lengths = self.columns.record_length[: self.rows]
-        return sum(lengths) == self.end - self.begin and 0 not in lengths
-
     def clear(self) -> None:
         """Remove all packets."""
         self.end, self.rows = self.begin, 0
@@ -61,7 +55,7 @@ class PacketBuffer:
             count_format_only=like.count_format_only,
         )
         batch.numbers = None if isinstance(self.numbers, range) else self.numbers[: self.rows]
-        batch.contiguous = self.only_records
+        batch.contiguous = choose().only_records(self.columns, self.rows, self.end - self.begin)
         batch.header_order = like.header_order
         if format_only and like.count_format_only is not None:
             batch.format_only = like.count_format_only(batch)

@@ -8,7 +8,7 @@ from itertools import compress
 from typing import TYPE_CHECKING
 
 from pcapconv.kernels.contract import ENHANCED, FULL, MORE, OBSOLETE, RANGE, SIMPLE
-from pcapconv.kernels.interpreted.checks import check_columns, check_table
+from pcapconv.kernels.interpreted.checks import check_column, check_columns, check_table
 
 if TYPE_CHECKING:
     from pcapconv.columns import Columns
@@ -179,6 +179,13 @@ def gather_row(
     if options:
         into.options_at[row] = offset + (options_at - record_at if options_inside else record + loose_data)
     return end
+
+
+def only_records(columns: Columns, rows: int, size: int) -> bool:
+    """Whether `size` bytes, to which `gather_rows` has copied these rows, are their records and nothing else."""
+    check_column(columns, "record_length", "I", rows)
+    lengths = columns.record_length[:rows]
+    return sum(lengths) == size and 0 not in lengths
 
 
 def rows_with_metadata(buffer: bytes | bytearray, columns: Columns, rows: int, mask: bytearray) -> int:
