@@ -210,3 +210,137 @@ def move_offsets(columns, Py_ssize_t rows, int64_t distance):
             record_at[row] += <uint64_t>distance
             data_at[row] += <uint64_t>distance
             options_at[row] += <uint64_t>distance
+
+
+cdef enum:
+    NO_ROOM = -1
+    ROW_OUTSIDE = -2
+
+
+cdef struct PacketRow:
+    uint64_t ticks
+    int64_t record_at, data_at, options_at
+    uint32_t record_length, captured_length, original_length, interface, options_length
+    uint8_t record_type
+
+
+cdef inline PacketRow row_at(const ColumnPointers *columns, Py_ssize_t row) noexcept nogil:
+    cdef PacketRow packet
+    packet.ticks = columns.ticks[row]
+    packet.record_at, packet.record_length = columns.record_at[row], columns.record_length[row]
+    packet.record_type, packet.interface = columns.record_type[row], columns.interface[row]
+    packet.data_at, packet.captured_length = columns.data_at[row], columns.captured_length[row]
+    packet.original_length = columns.original_length[row]
+    packet.options_at, packet.options_length = columns.options_at[row], columns.options_length[row]
+    return packet
+
+
+cdef inline int64_t gather_row(
+    const PacketRow *source, const unsigned char *bytes_in, int64_t size,
+    ColumnPointers *target, Py_ssize_t row, Py_ssize_t rows, unsigned char *out, int64_t offset, int64_t out_size
+) noexcept nogil:
+    """Copy a row and its bytes, as `gather_rows` does. Return how many bytes were written, NO_ROOM or ROW_OUTSIDE."""
+    cdef unsigned char *bytes_out = out + offset
+    cdef int64_t record_at = source.record_at, data_at = source.data_at, options_at = source.options_at, length
+    cdef uint32_t record = source.record_length, captured = source.captured_length
+    cdef uint32_t options = source.options_length, loose_data, loose_options
+    cdef bint data_inside, options_inside
+    if (
+        (record and not inside(record_at, record, size))
+        or (captured and not inside(data_at, captured, size))
+        or (options and not inside(options_at, options, size))
+    ):
+        return ROW_OUTSIDE
+    data_inside = (
+        record and captured <= record and record_at <= data_at and data_at - record_at <= <int64_t>(record - captured)
+    )
+    options_inside = (
+        record and options <= record and record_at <= options_at and options_at - record_at <= <int64_t>(record - options)
+    )
+    loose_data = 0 if data_inside else captured
+    loose_options = 0 if options_inside else options
+    length = <int64_t>record + <int64_t>loose_data + <int64_t>loose_options
+    if row == rows or length > out_size - offset:
+        return NO_ROOM
+    if record:
+        memcpy(bytes_out, bytes_in + record_at, record)
+    if loose_data:
+        memcpy(bytes_out + record, bytes_in + data_at, loose_data)
+    if loose_options:
+        memcpy(bytes_out + record + loose_data, bytes_in + options_at, loose_options)
+    target.ticks[row] = source.ticks
+    target.record_at[row], target.record_length[row] = offset, record
+    target.record_type[row], target.interface[row] = source.record_type, source.interface
+    target.data_at[row] = offset + (data_at - record_at if data_inside else <int64_t>record)
+    target.captured_length[row], target.original_length[row] = captured, source.original_length
+    if options:
+        options_at = offset + (options_at - record_at if options_inside else <int64_t>record + <int64_t>loose_data)
+    target.options_at[row], target.options_length[row] = options_at, options
+    return length
+
+
+def gather_rows(
+    buffer, columns, array.array numbers, array.array order, Py_ssize_t first,
+    out, Py_ssize_t offset, into, array.array into_numbers, Py_ssize_t row
+):
+    cdef Py_ssize_t rows = min(len(columns.ticks), len(numbers)), room = min(len(into.ticks), len(into_numbers))
+    cdef Py_ssize_t size = len(order), index = first
+    cdef ColumnPointers source = all_columns(columns, rows)
+    cdef ColumnPointers target = all_columns(into, room)
+    cdef const uint64_t *number_of = table(numbers, 0)
+    cdef uint64_t *new_number_of = table(into_numbers, 0)
+    cdef const int64_t *row_of = <const int64_t *>order.data.as_voidptr
+    cdef const unsigned char *bytes_in
+    cdef unsigned char *bytes_out
+    cdef int64_t at, length
+    cdef PacketRow packet
+    cdef int status = MORE, problem = 0
+    cdef Py_buffer view, out_view
+    if order.typecode != "q":
+        raise ValueError("an order that is not of signed 64-bit numbers")
+    PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
+    try:
+        PyObject_GetBuffer(out, &out_view, PyBUF_WRITABLE)
+        try:
+            if not 0 <= first <= size or not 0 <= offset <= out_view.len or not 0 <= row <= room:
+                raise ValueError("the range lies outside the buffer")
+            bytes_in, bytes_out = <const unsigned char *>view.buf, <unsigned char *>out_view.buf
+            with nogil:
+                while index < size:
+                    at = row_of[index]
+                    if not 0 <= at < rows:
+                        problem = 1
+                        break
+                    packet = row_at(&source, at)
+                    length = gather_row(&packet, bytes_in, view.len, &target, row, room, bytes_out, offset, out_view.len)
+                    if length == ROW_OUTSIDE:
+                        problem = 2
+                        break
+                    if length == NO_ROOM:
+                        status = FULL
+                        break
+                    new_number_of[row] = number_of[at]
+                    offset += length
+                    row += 1
+                    index += 1
+        finally:
+            PyBuffer_Release(&out_view)
+    finally:
+        PyBuffer_Release(&view)
+    if problem == 1:
+        raise ValueError(f"entry {index} of the order is not a row")
+    if problem == 2:
+        raise ValueError(f"row {at} lies outside its buffer")
+    return index, offset, row, status
+
+
+def only_records(columns, Py_ssize_t rows, int64_t size):
+    cdef const uint32_t *record_length = <const uint32_t *>column(columns, "record_length", "I", rows)
+    cdef Py_ssize_t row
+    with nogil:
+        for row in range(rows):
+            if not record_length[row]:
+                size = -1
+                break
+            size -= record_length[row]
+    return size == 0
