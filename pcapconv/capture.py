@@ -58,12 +58,12 @@ class Capture:
                 items = self._reader.items()
             else:
                 from pcapconv.formats.compressed_captures import plain_content
-                from pcapconv.sidecar import open_read_sidecar, parse_sidecar_arguments
+                from pcapconv.sidecar import open_read_sidecar
 
                 opened = plain_content(opened, stack)
-                file = None if sidecar is True else sidecar
-                settings = parse_sidecar_arguments(sidecar is True, file, named="sidecar")
-                read_sidecar = open_read_sidecar(source, opened, settings, stack)
+                read_sidecar = open_read_sidecar(source, opened, sidecar, stack)
+                if read_sidecar is not None and not read_sidecar.adapt_to_edits():
+                    read_sidecar.check_capture()
                 self._reader = formats.open_reader(opened)
                 items, self._owned = self._reader.items(), PacketBatch.copy  # a sidecar makes other batches
                 items = items if read_sidecar is None else read_sidecar.restore_items(items)
@@ -120,7 +120,7 @@ class Capture:
         """Yield each `PacketBatch`, and pass over all other items. `reuse` and the errors are those of `items`."""
         return (item for item in self.items(reuse=reuse) if isinstance(item, PacketBatch))
 
-    def to_arrow(self, columns: Sequence[str] | None = None, *, inner: bool = False) -> RecordBatchReader:
+    def to_arrow(self, columns: Sequence[str] | str | None = None, *, inner: bool = False) -> RecordBatchReader:
         """The packets from the position on as a reader of pyarrow, which gives one record batch after the other, and
         reads the capture as it is read.
 

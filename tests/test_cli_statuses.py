@@ -25,6 +25,7 @@ from command_line import signals_stay_as_they_were as signals_stay_as_they_were
 from folders import file_names
 
 import pcapconv
+from pcapconv import cli
 
 # ---------------------------------------------------------------- exit statuses
 
@@ -330,3 +331,25 @@ def test_a_name_that_begins_with_a_dash(tmp_path: Path) -> None:
     done = subprocess.run([COMMAND, "convert", "--", "-in.pcap", "-out.pcap"], cwd=tmp_path, capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert (tmp_path / "-out.pcap").read_bytes() == WEB_PCAP.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *([command, "", *more] for command, *more in (["info"], ["show"], ["convert", "o.pcap"], ["join", "o.pcapng"])),
+        *([command, "", "o.pcap"] for command in ("normalize", "merge")),
+        ["split", "", "o.pcap", "--max-packets", "1"],
+        ["table", "", "o.parquet"],
+        *([command, str(WEB_PCAPNG), ""] for command in ("convert", "normalize", "merge", "table")),
+        ["convert", str(WEB_PCAPNG), "", "--to", "pcap"],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_name_names_no_file(
+    line: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As of a variable of the shell that is not set."""
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(line) == 1
+    assert capfd.readouterr() == ("", "pcapconv: '' names no file\n")
+    assert list(tmp_path.iterdir()) == []

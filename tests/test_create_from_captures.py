@@ -15,7 +15,7 @@ from creating import created, opened
 from wire import BIG, LITTLE, In
 
 import pcapconv
-from pcapconv import CaptureWriter, Packet, PacketBatch
+from pcapconv import CaptureWriter, Packet, PacketBatch, UsageError
 
 NULL = 0
 BYTE_ORDERS = pytest.mark.parametrize("write", [In(LITTLE), In(BIG)], ids=["little", "big"])
@@ -515,3 +515,79 @@ def test_batches_of_ten_thousand_interfaces() -> None:
             writing.write_batch(batch)
     with pcapconv.open(io.BytesIO(target.getvalue()), strict=True) as reading:
         assert [(packet.interface.id, packet.ticks) for packet in reading] == [(n - 1, n) for n in range(1, 10_000)]
+
+
+REFUSED: list[dict[str, Any]] = [
+    {"data": "text"},
+    {"time_ns": -1},
+    {"time_ns": 1.5},
+    {"original_length": 1},
+    {"original_length": "1"},
+    {"comments": 1},
+    {"flags": -1},
+    {"direction": "up"},
+    {"flags": 1, "direction": "in"},
+]
+
+
+@pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize("arguments", REFUSED, ids=str)
+def test_a_refused_packet_leaves_no_interface(arguments: dict[str, Any]) -> None:
+    def write(capture: CaptureWriter) -> None:
+        with opened(two_interfaces(In(LITTLE))) as reading:
+            first, second, _ = reading
+        with pytest.raises(pcapconv.PcapconvError):
+            capture.write(first, **arguments)
+        assert (capture.interfaces, capture.packets) == ([], 0)
+        capture.write(second)
+        with pytest.raises(pcapconv.PcapconvError):
+            capture.write(first, **arguments)
+        assert [each.name for each in capture.interfaces] == ["eth0"]
+        capture.write(first)
+
+    made = created(write)
+    assert [each.link_type for each in wire.read_interfaces(made)] == [wire.ETHERNET, NULL]
+    assert [(each.data, each.interface) for each in wire.read_pcapng(made)] == [(b"ether", 0), (b"\2\0\0\0ip", 1)]
+
+
+@pytest.mark.usefixtures("kernels")
+@ONE_BY_ONE
+def test_a_refused_packet_of_another_link_type_leaves_no_interface(in_batches: bool) -> None:
+    """A pcap file goes on with the link type of the packets that it has."""
+    write = In(LITTLE)
+    mixed = two_interfaces(write)
+    plain = write.section_header() + write.interface(NULL) + write.enhanced_packet(0, 3, write.number(2, 4) + b"on")
+
+    def both(capture: CaptureWriter) -> None:
+        with opened(mixed) as reading, pytest.raises(UsageError, match="a pcap file holds one link type"):
+            put(capture, reading, in_batches)
+        written = 0 if in_batches else 1  # the first packet, of the second interface
+        assert (len(capture.interfaces), capture.packets) == (written, written)
+        with opened(plain) as reading:
+            put(capture, reading, in_batches)
+        assert [each.link_type for each in capture.interfaces] == [NULL] * (written + 1)
+
+    assert [each.data[4:] for each in wire.read_pcap(created(both, "pcap"))] == [b"ip", b"on"][in_batches:]
+
+
+@pytest.mark.usefixtures("kernels")
+@ONE_BY_ONE
+def test_a_time_that_is_too_fine_leaves_no_interface(in_batches: bool) -> None:
+    write = In(LITTLE)
+    fine = (
+        write.section_header()
+        + write.interface(options=write.options((9, b"\x09")))
+        + write.enhanced_packet(0, 1_000_001, b"fine")
+    )
+
+    def both(capture: CaptureWriter) -> None:
+        with opened(fine) as reading, pytest.raises(pcapconv.PcapconvError, match="digits finer than"):
+            put(capture, reading, in_batches)
+        assert (capture.interfaces, capture.packets) == ([], 0)
+
+    target = io.BytesIO()
+    with pcapconv.create(target, to="pcapng", resolution="us") as capture:
+        both(capture)
+    assert capture.report is not None
+    assert capture.report.losses == {}
+    assert wire.read_interfaces(target.getvalue()) == []

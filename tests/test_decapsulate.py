@@ -179,6 +179,61 @@ def test_a_pcap_file_states_no_frame_check_sequence_of_packets_out_of_tunnels() 
     assert converted(given, "pcap", decapsulate="vxlan")[0] == pcap(INNER, INNER)
 
 
+NAMED = W.interface(1, options=W.options((wire.IF_NAME, b"eth0")))
+TWICE = {"interfaces": 2, "interface-options": 2}
+
+
+@pytest.mark.parametrize(
+    ("given", "losses"),
+    [
+        (capture(NAMED, packet(IN_GRE)), {"interface-options": 1}),
+        (capture(NAMED, NAMED, packet(IN_GRE), packet(IN_GRE, 1)), TWICE),
+        (capture(NAMED, NAMED, packet(IN_GRE), packet(IN_GRE, 0)), TWICE),
+        (capture(NAMED, packet(IN_GRE)) * 2, {"sections": 1, **TWICE}),
+        (pcap(IN_GRE, IN_GRE), {}),
+    ],
+)
+def test_an_interface_whose_packets_get_another_link_type_is_one_interface(
+    given: bytes, losses: dict[str, int]
+) -> None:
+    assert converted(given, "pcap", decapsulate="all")[1].losses == losses
+
+
+BOTH = (packet(PLAIN), packet(IN_GRE))
+
+
+@pytest.mark.parametrize(
+    ("given", "way", "losses"),
+    [
+        (capture(NAMED, packet(IN_GRE)), {"by": "flow"}, {"interface-options": 1}),
+        (capture(NAMED, packet(IN_GRE)), {"by": "interface"}, {"interface-options": 1}),
+        (capture(NAMED, packet(IN_GRE)), {"by": "link-type"}, {"interface-options": 1}),
+        (capture(NAMED, packet(IN_GRE)), {"max_packets": 1}, {"interface-options": 1}),
+        (pcap(IN_GRE, IN_VXLAN), {"max_packets": 1}, {}),
+        (pcap(PLAIN, IN_VXLAN), {"by": "link-type"}, {}),
+        (pcap(PLAIN, IN_GRE), {"by": "link-type"}, {}),
+        (pcap(PLAIN, IN_GRE), {"by": "interface"}, {}),
+        (capture(W.interface(1), *BOTH), {"by": "interface"}, {}),
+        (capture(W.interface(1), W.interface(1), *BOTH), {"by": "interface"}, {"interfaces": 1}),
+        (capture(W.interface(1), W.interface(1), packet(IN_GRE)), {"by": "link-type"}, {"interfaces": 1}),
+        (capture(W.interface(1), W.interface(RAW), packet(IN_GRE)), {"by": "link-type"}, {"interfaces": 2}),
+        (capture(W.interface(1), W.interface(1), packet(IN_GRE)), {"by": "flow"}, {"interfaces": 2}),
+    ],
+)
+def test_in_parts_it_is_one_interface_too(
+    tmp_path: Path, given: bytes, way: dict[str, Any], losses: dict[str, int]
+) -> None:
+    report = pcapconv.split(io.BytesIO(given), tmp_path / "{index}.pcap", decapsulate="all", **way)
+    assert (report.losses, report.left_out) == (losses, {})
+
+
+def test_no_part_lacks_an_interface_whose_packets_are_in_another_part(tmp_path: Path) -> None:
+    source = io.BytesIO(capture(W.interface(1), packet(IN_GRE)))
+    report = pcapconv.split(source, tmp_path / "{index}.pcapng", by="interface", decapsulate="all")
+    assert (tmp_path / "00001.pcapng").read_bytes() == capture(W.interface(RAW), packet(INNER_IP))
+    assert (report.losses, report.left_out) == ({}, {})
+
+
 # ---------------------------------------------------------------- options, and packets of other blocks
 
 

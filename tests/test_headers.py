@@ -296,9 +296,34 @@ def test_columns_are_used_again_for_packets_of_later_interfaces(tmp_path: Path) 
         sections.append(path.read_bytes())
     (tmp_path / "all.pcapng").write_bytes(b"".join(sections))
     into: HeaderColumns | None = None
-    found = []
+    found, found_anew = [], []
     with pcapconv.open(tmp_path / "all.pcapng") as capture:
         for batch in capture.batches():
             into = batch.headers("network_at", into=into)
             found += into.network_at[: batch.rows].tolist()
-    assert found == [14, 0, 16, 0, 16]
+            found_anew += batch.headers("network_at").network_at[: batch.rows].tolist()
+    assert found == found_anew == [14, 0, 16, 0, 16]
+
+
+@pytest.mark.usefixtures("kernels")
+def test_new_columns_read_the_interfaces_of_their_packets_only() -> None:
+    """In a capture with an interface for each packet, all would take quadratic time."""
+
+    class UnreadInterface:
+        @property
+        def link_type(self) -> int:
+            raise AssertionError
+
+    write = wire.In(wire.LITTLE)
+    packet = ipv4(UDP, udp())
+    capture = (
+        write.section_header()
+        + write.interface() * 9
+        + write.interface(RAW)
+        + write.enhanced_packet(9, 1, packet) * 2
+        + write.enhanced_packet(1, 1, ethernet(IP, packet))
+    )
+    with pcapconv.open(io.BytesIO(capture)) as opened:
+        (batch,) = opened.batches()
+    batch.interfaces = [each if each.id in (1, 9) else UnreadInterface() for each in batch.interfaces]  # type: ignore[misc]
+    assert batch.headers("network_at").network_at.tolist()[:3] == [0, 0, 14]

@@ -361,3 +361,18 @@ def test_strict_refuses_salvaging(tmp_path: Path) -> None:
         refused = run_command(*command, "--strict", "--salvage")
         assert refused.status == 2
         assert "--strict refuses damage, --salvage reads on behind it; give one of them" in refused.err
+
+
+@pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize("between", [1, 100])
+@pytest.mark.parametrize("size", [1, 50, 10**6])
+def test_pieces_of_a_pipe_do_not_decide_what_is_damage(write: In, size: int, between: int) -> None:
+    """Before damage a packet may be shorter than its original length if one was so before, however long ago."""
+    short = write.pcap_record(T, 0, bytes(40), original_length=60)
+    records = [short, *[write.pcap_record(T, 1, bytes(40))] * between, short]
+    raw = write.pcap_header() + b"".join(records) + b"\xff" * 50
+    _, report = converted(raw, "pcap", salvage=True)
+    assert damage_of(report) == [(len(raw) - 50, between + 3, 50)]
+    pieces: Any = Pipe(raw[at : at + size] for at in range(0, len(raw), size))
+    _, again = converted(pieces, "pcap", salvage=True)
+    assert (again.packets_written, damage_of(again)) == (between + 2, damage_of(report))

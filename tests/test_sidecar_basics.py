@@ -1,5 +1,6 @@
 """Sidecars of one conversion: to pcap and back byte for byte, what they say, and which are refused."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -9,10 +10,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 import wire
 from command_line import COMMAND
-from conversions import DAMAGED, every_sample, stem
+from conversions import DAMAGED, Pipe, every_sample, stem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented_captures import invented_pcapng
@@ -21,7 +23,7 @@ from sidecars import trip as trip
 from wire import In
 
 import pcapconv
-from pcapconv import LossError, PcapconvError, SidecarError, TargetError, UsageError
+from pcapconv import FileError, LossError, PcapconvError, SidecarError, TargetError, UsageError
 
 FOLDER = Path(__file__).parent / "samples"
 WEB, SECRETS = FOLDER / "web.pcapng", FOLDER / "secrets-le.pcapng"
@@ -456,8 +458,42 @@ def test_the_command(trip: Trip) -> None:
 
 
 def test_a_table_of_a_pcap_file_with_its_sidecar(tmp_path: Path) -> None:
-    """`read_table` reads no sidecar; `open` does, and its table is that of the pcapng capture."""
-    capture = tmp_path / "a.pcap"
+    """The table is that of the pcapng capture."""
+    capture, zipped, sidecar = tmp_path / "a.pcap", tmp_path / "a.pcap.gz", tmp_path / "a.pcap.meta.json"
     pcapconv.convert(WEB, capture, sidecar=True)
+    zipped.write_bytes(gzip.compress(capture.read_bytes()))
+    rows = pcapconv.read_table(WEB).to_pylist()
+    assert pcapconv.read_table(capture).to_pylist() != rows
     with pcapconv.open(capture, sidecar=True) as opened:
-        assert opened.to_arrow().read_all().to_pylist() == pcapconv.read_table(WEB).to_pylist()
+        assert opened.to_arrow().read_all().to_pylist() == rows
+    for source in (capture, zipped, io.BytesIO(capture.read_bytes()), Pipe([capture.read_bytes()])):
+        for which in (sidecar, *([True] if source == capture else [])):
+            assert pcapconv.read_table(source, sidecar=which).to_pylist() == rows  # type: ignore[arg-type]
+    assert pcapconv.read_table(WEB, sidecar=True).to_pylist() == rows
+    assert pcapconv.read_table(capture, "number,comments", sidecar=True, last=2).to_pylist() == [
+        {name: row[name] for name in ("number", "comments")} for row in rows[-2:]
+    ]
+    report = pcapconv.write_table(capture, tmp_path / "a.parquet", sidecar=True)
+    assert report.sidecar_read == str(sidecar)
+    assert pyarrow.parquet.read_table(tmp_path / "a.parquet").to_pylist() == rows
+
+
+def test_a_table_needs_the_sidecar_of_its_capture(tmp_path: Path) -> None:
+    capture, other = tmp_path / "a.pcap", tmp_path / "b.pcap"
+    pcapconv.convert(WEB, capture, sidecar=True)
+    sidecar = tmp_path / "a.pcap.meta.json"
+    raw = bytearray(capture.read_bytes())
+    raw[-1] ^= 1
+    other.write_bytes(raw)
+    before = sorted(tmp_path.iterdir()), sidecar.read_bytes()
+    with pytest.raises(SidecarError):
+        pcapconv.read_table(other, sidecar=sidecar)
+    with pytest.raises(SidecarError):
+        pcapconv.write_table(other, tmp_path / "b.parquet", sidecar=sidecar)
+    with pytest.raises(FileError):
+        pcapconv.read_table(other, sidecar=True)
+    with pytest.raises(UsageError, match="is another file of the same run"):
+        pcapconv.write_table(capture, sidecar, to="parquet", sidecar=True, force=True)
+    with pytest.raises(UsageError, match="sidecar='-': a sidecar is a file"):
+        pcapconv.read_table(capture, sidecar="-")
+    assert (sorted(tmp_path.iterdir()), sidecar.read_bytes()) == before

@@ -95,7 +95,7 @@ INTERNAL = {
     "Capture": {"open_again"},
     "HeaderColumns": {"BITS", "FIELDS"},
     "Headers": {"of", "row"},
-    "Interface": {"layout", "raw", "reserved"},
+    "Interface": {"layout", "made_of", "raw", "reserved"},
     "Outcome": {"from_json", "from_report", "without_report"},
     "PacketBatch": {
         *("buffer_offset", "columns", "contiguous", "count_format_only", "exchangeable", "format_only", "has_options"),

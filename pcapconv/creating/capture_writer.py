@@ -199,7 +199,7 @@ class CaptureWriter:
         new bytes, and hashes of the old bytes are left out.
 
         Raises UsageError for arguments that do not fit, TargetError if the capture cannot hold the packet or its
-        time, and FileError.
+        time, and FileError. A refused packet leaves nothing in the capture, not even its interface.
         """
         if (
             time_ns.__class__ is int
@@ -244,7 +244,14 @@ class CaptureWriter:
             self._check_open()
             if batch.rows:
                 self._output.hand_over()
-                self._output.pass_on(self._declared.foreign.batch(batch, self.packets + 1))
+                try:
+                    moved = self._declared.foreign.batch(batch, self.packets + 1)
+                except BaseException:
+                    self._declared.withdraw()
+                    raise
+                if self._declared.undeclared:
+                    self._declared.declare()
+                self._output.pass_on(moved)
 
     def add_names(self, names: Mapping[Any, Texts]) -> None:
         """Add names of addresses: a mapping of addresses to a name, or to several. Addresses are IPv4, IPv6, MAC or

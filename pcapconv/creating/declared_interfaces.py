@@ -22,6 +22,7 @@ class DeclaredInterfaces:
 
     * `own`: the interfaces that the caller declared, by the object's id.
     * `only`: the one that packets without an interface belong to; None if there is none, or if there are several.
+    * `undeclared`: the last of the capture's interfaces, which were added for packets that may still be refused.
     * `foreign`: what other captures bring.
     """
 
@@ -31,10 +32,11 @@ class DeclaredInterfaces:
         self._per_second = per_second
         self.own = own
         self.only: Interface | None = None
+        self.undeclared: list[Interface] = []
         self.foreign = ForeignPackets(
             new.section,
             new.interfaces,
-            self._declare,
+            self._add,
             new.losses,
             microseconds=per_second == MICROSECONDS,
             to_pcap=new.format == "pcap",
@@ -43,13 +45,30 @@ class DeclaredInterfaces:
     def declare_own(self, body: bytes) -> Interface:
         """Declare an interface for the caller, whose block has this body. Raises UsageError for a second link type if
         the capture is pcap."""
-        interface = self._declare(body)
+        interface = self._add(body)
+        self.declare()
         self.only = None if self.own else interface
         self.own[id(interface)] = interface
         return interface
 
-    def _declare(self, body: bytes, time_error: str = "") -> Interface:
-        """Declare the next interface."""
+    def declare(self) -> None:
+        """Declare the interfaces that were added, in front of their first packet."""
+        self._output.hand_over()
+        for interface in self.undeclared:
+            self._output.limits.add_interface(interface.snaplen)
+            self._new.write(interface)
+        self.foreign.keep()
+        self.undeclared = []
+
+    def withdraw(self) -> None:
+        """Take back the interfaces that were added, since their first packet is refused."""
+        if self.undeclared:
+            del self._new.interfaces[-len(self.undeclared) :]
+            self.foreign.forget()
+            self.undeclared = []
+
+    def _add(self, body: bytes, time_error: str = "") -> Interface:
+        """Add the next interface, which `declare` declares."""
         new = self._new
         new.check_open()
         interface = parse_interface(body, ORDER, 0, len(new.interfaces))
@@ -61,10 +80,8 @@ class DeclaredInterfaces:
                 f"({argument('to', 'pcapng')}), or a file for each link type",
                 path=new.name,
             )
-        self._output.hand_over()
         new.interfaces.append(interface)
-        self._output.limits.add_interface(interface.snaplen)
-        new.write(interface)
+        self.undeclared.append(interface)
         return interface
 
     def default(self) -> Interface:
@@ -86,7 +103,7 @@ class DeclaredInterfaces:
 
     def of_packet(self, packet: Packet) -> Interface:
         """The interface of this capture to which a packet belongs: the packet's own, if the caller declared that, or
-        the one that stands for it, which is declared at its first packet."""
+        the one that stands for it, which is added for its first packet."""
         interface = packet.interface
         return interface if id(interface) in self.own else self.foreign.interface(interface, packet.section)
 

@@ -33,13 +33,14 @@ _RECENT = 1024  # objects of interfaces, which are found faster than by their va
 _CROWDED = 4096  # bytes of the buffer for each packet, up to which copying all of it is fast
 _SAME = Scale(1, 1, 0)
 
-Declare = Callable[[bytes, str], Interface]
+AddInterface = Callable[[bytes, str], Interface]
 
 
 class ForeignPackets:
     """What other captures bring into the section with these `interfaces`.
 
-    `declare` declares an interface: it takes the body of its block, and why its times cannot be determined. `losses`
+    `add` adds an interface: it takes the body of its block, and why its times cannot be determined. `keep` says that
+    the interfaces added so far are declared, `forget` that the last ones are not. `losses`
     counts by kind what has no place. `microseconds` is whether finer times are refused. `to_pcap` is whether the
     capture becomes pcap, whose writer takes Simple Packets of any interface.
     """
@@ -48,7 +49,7 @@ class ForeignPackets:
         self,
         section: Section,
         interfaces: list[Interface],
-        declare: Declare,
+        add: AddInterface,
         losses: Counter[str],
         *,
         microseconds: bool,
@@ -56,19 +57,20 @@ class ForeignPackets:
     ) -> None:
         self._section = section
         self._interfaces = interfaces
-        self._declare = declare
+        self._add = add
         self._losses = losses
         self._microseconds = microseconds
         self._simple_packets = None if to_pcap else EncodeSimplePackets(losses)
         # (id of the section's object, interface) → the interface that stands for it
         self._known: dict[tuple[int, Interface], Interface] = {}
+        self._new: list[tuple[tuple[int, Interface], int]] = []  # keys in `_known`, and options that were lost
         self._sections: dict[int, Section] = {}  # those of `_known`, so that no other object gets their ids
         self._ids: dict[int, array[int]] = {}  # by id of the section's object: ids there → ids here, of those in use
         self._recent: dict[tuple[int, int], tuple[Interface, Interface]] = {}  # by the ids of both objects
         self._moved: dict[ByteOrder, MovedBatches] = {}
 
     def interface(self, interface: Interface, section: Section) -> Interface:
-        """Return the interface of the new capture that stands for an interface of another one; declare it at its first
+        """Return the interface of the new capture that stands for an interface of another one; add it at its first
         use."""
         recent = self._recent.get((id(section), id(interface)))
         if recent is not None:
@@ -77,17 +79,29 @@ class ForeignPackets:
         if declared is None:
             left_out: Counter[str] = Counter()
             new = interface_in(ORDER, interface, left_out)
-            self._losses["interface-options"] += left_out.total()
             if self._is_too_fine(interface):
                 options = option_lists.edit(new.raw_options, ORDER, keep=_says_no_time)
                 new = new._replace(raw_options=options, layout="pcapng", ticks_per_second=MICROSECONDS, time_offset=0)
-            declared = self._declare(interface_body(new), interface.time_error)
+            declared = self._add(interface_body(new), interface.time_error)
             self._known[id(section), interface] = declared
+            self._new.append(((id(section), interface), left_out.total()))
             self._sections[id(section)] = section
         if len(self._recent) >= _RECENT:
             self._recent.clear()
         self._recent[id(section), id(interface)] = interface, declared
         return declared
+
+    def keep(self) -> None:
+        """Keep the interfaces that were added, now that they are declared."""
+        self._losses["interface-options"] += sum(lost for _, lost in self._new)
+        self._new = []
+
+    def forget(self) -> None:
+        """Forget the interfaces that were added since the last `keep`."""
+        for key, _ in self._new:
+            del self._known[key]
+        self._new = []
+        self._recent.clear()
 
     def declared(self, interface: Interface) -> Interface | None:
         """Return the interface of the new capture that stands for an interface of another one; None if no packet of it

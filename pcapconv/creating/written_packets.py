@@ -40,25 +40,34 @@ class WrittenPackets:
         direction: str | None,
     ) -> None:
         """Append a packet. The arguments are those of `CaptureWriter.write`, but for the `time`, a pair as in
-        `exact_times`. Raises as `CaptureWriter.write` does."""
-        if isinstance(packet, Packet):
-            parts, changed = self._other_packet(packet, data, time, interface)
-        elif data is not None:
-            raise UsageError(
-                f"{argument('data')}: replaces the bytes of a Packet, and here the bytes come first", option="data"
-            )
-        else:
-            parts, changed = self._new_packet(packet, time, interface), False
-        content, ticks, declared, length, options = parts
-        if original_length is not None:
-            length = number_between("original_length", original_length, 0, 2**32 - 1)
-            if length < len(content):
+        `exact_times`. Raises as `CaptureWriter.write` does. Nothing is left of a packet that is refused."""
+        hashes = 0
+        try:
+            if isinstance(packet, Packet):
+                parts, changed = self._other_packet(packet, data, time, interface)
+            elif data is not None:
                 raise UsageError(
-                    f"{argument('original_length', length)}: less than the {len(content)} bytes that the packet has",
-                    option="original_length",
+                    f"{argument('data')}: replaces the bytes of a Packet, and here the bytes come first", option="data"
                 )
-        if changed or comments is not None or flags is not None or direction is not None:
-            options, hashes = changed_options(options, comments, flags, direction, new_bytes=changed)
+            else:
+                parts, changed = self._new_packet(packet, time, interface), False
+            content, ticks, declared, length, options = parts
+            if original_length is not None:
+                length = number_between("original_length", original_length, 0, 2**32 - 1)
+                if length < len(content):
+                    raise UsageError(
+                        f"{argument('original_length', length)}: less than the {len(content)} bytes that the packet "
+                        "has",
+                        option="original_length",
+                    )
+            if changed or comments is not None or flags is not None or direction is not None:
+                options, hashes = changed_options(options, comments, flags, direction, new_bytes=changed)
+        except BaseException:
+            self._declared.withdraw()
+            raise
+        if self._declared.undeclared:
+            self._declared.declare()
+        if hashes:
             self._left_out["packet-hashes"] += hashes
         self._output.append(content, ticks, declared, length, options)
 

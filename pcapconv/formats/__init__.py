@@ -29,6 +29,7 @@ from pcapconv.formats.window import FIRST_SIZE, Window
 from pcapconv.io.buffered_output import BufferedOutput
 from pcapconv.io.compression import HEAD_SIZE as COMPRESSION_HEAD_SIZE
 from pcapconv.io.compression import recognise_compression, split_suffix
+from pcapconv.io.paths import nameless_error
 from pcapconv.io.source import WINDOW_SIZE, Source
 from pcapconv.model import Item
 from pcapconv.spec import pcap, pcapng
@@ -230,11 +231,13 @@ def _has_magic(head: bytes) -> bool:
 
 def target_format(name: str | None, to: str | None) -> str:
     """The format to write: `to`, or else the format of the suffix of the output's name. Raises UsageError if `to` is
-    None and the suffix belongs to no format."""
+    None and the suffix belongs to no format, FileError if the name is empty."""
     if to is not None:
         if not is_one_of(to, FORMATS):
             raise UsageError(f"{argument('to', to)}: the format is one of {', '.join(FORMATS)}", option="to")
         return to
+    if name == "":
+        raise nameless_error(name)
     by_suffix = None if name is None else format_of(name)
     if by_suffix is None:
         known = ", ".join(_SUFFIXES)

@@ -63,6 +63,7 @@ class PcapSalvage:
         self._clock_trusted_from = 0  # the offset from which a set clock is believed
         self._packets = self._longest_seen = 0
         self._any_fractions = self._any_lengths = self._any_short = False
+        self._last_is_short = False  # whether the last record is, which may be the one that is damaged
         self._last_at, self._last_length = -1, 0  # the last record: its offset in the capture, its length on the wire
         self._last_size = 0  # of that record
         self._tail = b""  # the last records before the window
@@ -85,7 +86,8 @@ class PcapSalvage:
         window, header, record_at = self._window, self._header, columns.record_at
         for row in self._times.rows(rows):
             self._times.add(columns.ticks[row] // header.variant.ticks_per_second)
-            self._any_short = self._any_short or (row < rows - 1 and self._is_short(columns, row))
+        self._any_short = self._any_short or self._last_is_short or self._any_is_short(columns, rows - 1)
+        self._last_is_short = self._is_short(columns, rows - 1)
         last = record_at[rows - 1]
         self._last_size = columns.record_length[rows - 1]
         end = last + self._last_size
@@ -185,7 +187,7 @@ class PcapSalvage:
             first = 0
         window.take(place - window.offset)
         self._trusted_until = place + longest
-        self._previous = -1
+        self._previous, self._last_is_short = -1, False
         return window.offset - begin
 
     @property
@@ -207,6 +209,11 @@ class PcapSalvage:
         fractions = 2**32 if self._any_fractions else self._header.variant.ticks_per_second
         longest = self._longest - self._layout[1]
         return array("Q", [longest, fractions, earliest, latest, LATER, self._any_lengths])
+
+    def _any_is_short(self, columns: Columns, rows: int) -> bool:
+        """Whether one of the first rows is short."""
+        captured, original = columns.captured_length[:rows], columns.original_length[:rows]
+        return captured != original and any(self._is_short(columns, row) for row in range(rows))
 
     def _is_short(self, columns: Columns, row: int) -> bool:
         """Whether fewer bytes of a packet were captured than its original length and the snaplen state."""

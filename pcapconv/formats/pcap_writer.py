@@ -65,7 +65,8 @@ class PcapWriter:
         self._in_section: list[Interface] = []
         self._link_types_in_section: set[int] = set()
         self._all_fit = True  # whether the kernel can convert the times of all interfaces in the section
-        self._interfaces = 0  # the number of interfaces in all sections
+        self._interfaces = 0  # the number of interfaces in all sections; those that were one in the input count once
+        self._firsts_in_section: set[int] = set()  # the ids of those that count
         self._first_link_type = ETHERNET
         self._needs_nanoseconds = False
         self._snaplens = 0, 0  # the lowest and the highest that interfaces declare
@@ -148,6 +149,7 @@ class PcapWriter:
             self._byte_order = section.byte_order
         self._sections += 1
         self._in_section = []
+        self._firsts_in_section = set()
         self._link_types_in_section = set()
         self._all_fit = True
         self._scales = array("Q")
@@ -168,13 +170,16 @@ class PcapWriter:
         if not self._interfaces:
             self._first_link_type = interface.link_type
             self._snaplens = interface.snaplen, interface.snaplen
-        self._interfaces += 1
+        first = (interface.made_of or interface).id
+        if first not in self._firsts_in_section:
+            self._firsts_in_section.add(first)
+            self._interfaces += 1
+            self._losses.add_interface(interface)
         self._was_pcap = interface.layout == "pcap"
         lowest, highest = self._snaplens
         self._snaplens = min(lowest, interface.snaplen), max(highest, interface.snaplen)
         self._fcs_lengths.add(interface.fcs_length)
         self._needs_nanoseconds = self._needs_nanoseconds or _needs_nanoseconds(interface)
-        self._losses.add_interface(interface)
         too_late = self._header_written and not self._refused
         if too_late and not self._nanoseconds and _needs_nanoseconds(interface):
             raise NeedsNanosecondsError(

@@ -66,8 +66,15 @@ def base_name(target: Writable) -> str:
     return os.path.basename(target) if isinstance(target, str | os.PathLike) and target != STDIO else ""
 
 
+def nameless_error(name: str) -> FileError:
+    """Return the error for an empty path, or for an output whose path ends with a directory."""
+    return FileError(f"{name!r} names no file", path=name)
+
+
 def open_error(name: str, error: Exception) -> FileError:
     """Return the error for an input that cannot be opened."""
+    if not name:  # of a variable of the shell that is not set, for example
+        return nameless_error(name)
     return FileError(f"{name}: cannot open: {_reason_for_name(name, error)}", path=name, cause=error)
 
 

@@ -23,7 +23,7 @@ from typing import Any, Self
 from pcapconv.errors import FileError, FileExistingError
 from pcapconv.io import interruption
 from pcapconv.io.final_names import UndoableNaming, exists, name_if_free, put_aside, temporary_name, unlink
-from pcapconv.io.paths import STDIO, Writable, create_error, exists_message, real_path
+from pcapconv.io.paths import STDIO, Writable, create_error, exists_message, nameless_error, real_path
 from pcapconv.io.permissions import copy_permissions
 from pcapconv.io.read_write import (
     BINARY,
@@ -362,7 +362,7 @@ def open_target(
         return _spooled(_Stream(stdout, "stdout", owned=False), whole, hidden=hidden)
     name = os.fspath(output)
     if not os.path.basename(name):
-        raise FileError(f"{name!r} names no file", path=name)
+        raise nameless_error(name)
     try:
         plain = stat.S_ISREG(os.stat(name).st_mode)
     except FileNotFoundError:

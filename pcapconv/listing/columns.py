@@ -23,7 +23,7 @@ _DIRECTIONS = {number: name for name, number in pcapng.DIRECTIONS.items()}
 class Column(NamedTuple):
     """A column. `values` gives the value of each row. `text` makes a text of a value, for lines and CSV; its control
     characters are escaped. Lines have the column at least `least` wide; it grows for longer texts of up to `most`
-    characters, and is aligned to the `right` or to the left."""
+    cells of a terminal, and is aligned to the `right` or to the left."""
 
     values: Callable[[Rows], Sequence[Any]]
     text: Callable[[Any], str] = str

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pcapconv.listing.columns import IN_LINES, LINE_COLUMNS, Column
 from pcapconv.listing.hex_dump import hex_dump
 from pcapconv.listing.rows import Rows
+from pcapconv.text import display_width
 
 GAP = "  "
 
@@ -72,15 +73,22 @@ class TextLines:
         values = column.values(rows)
         texts = values if column.text is str and name in _TEXTS else list(map(column.text, values))
         width = self._widths.get(name, column.least)
-        if max(map(len, texts)) <= width:
+        all_narrow = _are_narrow("".join(texts))
+        if all_narrow and max(map(len, texts)) <= width:
             return [text.rjust(width) for text in texts] if column.right else [text.ljust(width) for text in texts]
         cells = []
-        for text in texts:
-            if width < len(text) <= column.most:
-                width = len(text)
-            cells.append(text.rjust(width) if column.right else text.ljust(width))
+        for text, taken in zip(texts, map(len if all_narrow else display_width, texts)):
+            if width < taken <= column.most:
+                width = taken
+            padding = " " * (width - taken)
+            cells.append(padding + text if column.right else text + padding)
         self._widths[name] = width
         return cells
+
+
+def _are_narrow(text: str) -> bool:
+    """Whether all characters take one cell of a terminal; False also where that would take long to find out."""
+    return text.isascii() or text.replace("→", "").isascii()  # the arrow is between addresses
 
 
 _TEXTS = ("addresses", "protocol", "essence")  # whose values are texts already, and are safe to show

@@ -240,10 +240,20 @@ class PacketBatch:
         from pcapconv.headers import read_headers
 
         known = LinkTypes() if into is None else into._link_types
-        types = known.of(self.interfaces)
+        some = into is None and len(self.interfaces) > self.rows
+        types = self._link_types_in_use() if some else known.of(self.interfaces)
         read = read_headers(self.buffer, self.columns, self.rows, types, names, inner=inner, into=into)
         read._link_types = known
         return read
+
+    def _link_types_in_use(self) -> array[int]:
+        """The link types of the section's interfaces; 0 for those without packets in the batch, of which a section may
+        have far more than others."""
+        used = set(self.columns.interface[: self.rows])
+        types = array("Q", bytes(8 * (max(used, default=-1) + 1)))
+        for number in used:
+            types[number] = self.interfaces[number].link_type
+        return types
 
     def data(self, row: int) -> bytes:
         """A copy of the bytes that were captured of the packet in this row. Raises IndexError for a row outside the

@@ -85,6 +85,8 @@ class Interface(NamedTuple):
     * `layout`: the format of `raw`, `"pcap"` or `"pcapng"`.
     * `reserved`: the two reserved bytes of the block.
     * `raw`: the block's body; None if the capture has no such block, or an edit made the body wrong.
+    * `made_of`: the first of the section's interfaces that are one in the input, if this is a later one of them:
+      packets that come out of tunnels may have another link type.
     """
 
     id: int
@@ -101,6 +103,7 @@ class Interface(NamedTuple):
     reserved: bytes = bytes(2)
     raw: bytes | None = None
     offset: int = 0
+    made_of: Interface | None = None
 
     def __reduce__(self) -> tuple[object, ...]:
         return _unpickled_interface, tuple(self)

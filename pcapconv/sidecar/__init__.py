@@ -41,7 +41,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pcapconv import formats
 from pcapconv.argument_types import parse_path
@@ -99,19 +99,23 @@ def parse_sidecar_arguments(
 
 
 def open_read_sidecar(
-    capture: Readable, source: Source, settings: SidecarSettings, stack: ExitStack
+    capture: Readable,
+    source: Source,
+    sidecar: Literal[True] | str | os.PathLike[str],
+    stack: ExitStack,
+    other_files: Sequence[object] = (),
 ) -> ReadSidecar | None:
-    """Open the sidecar of the capture that `source` reads and that the caller named `capture`. Check that the sidecar
-    belongs to the capture, if need be by reading all of the capture. Return None for a pcapng capture. Raises
-    SidecarError, FileError and UsageError."""
+    """Open the sidecar of the capture that `source` reads and that the caller named `capture`: with True the sidecar
+    beside the capture, or else the file that `sidecar` names, which is none of the `other_files`. Return None for a
+    pcapng capture. Raises SidecarError, FileError and UsageError."""
     from pcapconv.sidecar.read_sidecar import ReadSidecar
 
+    settings = parse_sidecar_arguments(sidecar is True, None if sidecar is True else sidecar, named="sidecar")
     if not _is_pcap(source):
         return None
-    sidecar = ReadSidecar(settings.file or _name_beside(capture, "sidecar"), source, stack, named="sidecar")
-    if not sidecar.adapt_to_edits():
-        sidecar.check_capture()
-    return sidecar
+    name = settings.file or _name_beside(capture, "sidecar")
+    check_name_differs(name, other_files)
+    return ReadSidecar(name, source, stack, named="sidecar")
 
 
 class Sidecars:

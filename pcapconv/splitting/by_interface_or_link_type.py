@@ -220,8 +220,11 @@ class ByOwnInterfaces(ByInterfaceKey):
                 self._leave_out(undeclared)
 
     def _leave_out(self, interfaces: Sequence[tuple[int, Interface]]) -> None:
-        """Count interfaces that no part has."""
+        """Count interfaces that no part has, unless they have packets under another key."""
         assert self._section is not None
+        interfaces = [each for each in interfaces if each[1].id not in self._keys_of_divided]
+        if not interfaces:
+            return
         if not self._in_pcap:
             self.left_out["interfaces"] += len(interfaces)
         elif self._section.layout != "pcap" or self._section.raw is None:  # a header that is copied loses nothing

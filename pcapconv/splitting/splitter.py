@@ -65,6 +65,8 @@ class Splitter(ABC):
         self._waiting_bytes = 0
         self._sections = 0
         self._interfaces: Counter[Hashable] = Counter()  # the number of interfaces by key
+        self._divided: Counter[Hashable] = Counter()  # how many of them have packets under another key, too
+        self._keys_of_divided: dict[int, set[Hashable]] = {}  # by id, of the section's interfaces
         self._fcs_lengths: set[int | None] = {None}
         self._unwritten: Counter[str] = Counter()  # losses because interfaces are in no part
         self.left_out: Counter[str] = Counter()
@@ -82,7 +84,7 @@ class Splitter(ABC):
                 self._end_section()
                 self._start_section(item._replace(changed=True))
             case Interface():
-                self._interfaces[self._key_of(item)] += 1
+                self._count_interface(item)
                 self._fcs_lengths.add(item.fcs_length)
                 self._give_to_every_part(item)
             case Block():
@@ -100,7 +102,20 @@ class Splitter(ABC):
         """Note a new section, whose header is in no part so far."""
         self._section = section
         self._shared, self._written_count, self._section_is_open = [section], 0, False
+        self._keys_of_divided = {}
         self._sections += 1
+
+    def _count_interface(self, interface: Interface) -> None:
+        """Count an interface under its key. Interfaces that are one in the input count once under each key."""
+        key, first = self._key_of(interface), interface.made_of
+        if first is None:
+            self._interfaces[key] += 1
+            return
+        keys = self._keys_of_divided.setdefault(first.id, {self._key_of(first)})
+        if key not in keys:
+            self._divided[self._key_of(first)] += len(keys) == 1
+            self._interfaces[key] += 1
+            keys.add(key)
 
     def losses(self) -> dict[str, int]:
         """The losses of all parts by kind. A loss that several parts have counts once."""
@@ -112,8 +127,11 @@ class Splitter(ABC):
         return dict(+losses)
 
     def _interfaces_lost(self) -> int:
-        """The number of interfaces that share a part with others, or that no part has."""
-        return sum(count for key, count in self._interfaces.items() if count > 1 or not self._has_part(key))
+        """The number of interfaces that share a part with others, or that no part has. An interface that was made
+        of another one has packets, and so a part."""
+        shared = sum(count for key, count in self._interfaces.items() if count > 1 and self._has_part(key))
+        absent = (count - self._divided[key] for key, count in self._interfaces.items() if not self._has_part(key))
+        return shared + sum(absent)
 
     def _has_part(self, _key: Hashable) -> bool:
         """Return whether a part has this key."""

@@ -131,6 +131,8 @@ class Decapsulate(Step):
         number, which = divmod(index, TARGETS)
         before, new_id = self._before[number], len(self._interfaces)
         first = TARGETS * number
+        declared = [each for each in self._new_ids[first : first + TARGETS] if each != UNDECLARED]
+        made_of = self._interfaces[min(declared)] if declared else None
         states_fcs = before.fcs_length is not None or _states_fcs(before)
         if not states_fcs and before.link_type in INNER_LINK_TYPES:
             same = 1 + INNER_LINK_TYPES.index(before.link_type)
@@ -140,12 +142,14 @@ class Decapsulate(Step):
         self._new_ids[first + which] = new_id
         self._ids_differ = self._ids_differ or (not which and new_id != number)
         if not which:
-            return before if before.id == new_id else before._replace(id=new_id)
+            return before if before.id == new_id else before._replace(id=new_id, made_of=made_of)
         options = before.raw_options
         if states_fcs:
             options = option_lists.edit(options, before.byte_order, keep=lambda option: option.code != IF_FCSLEN)
         link_type = INNER_LINK_TYPES[which - 1]
-        return before._replace(id=new_id, link_type=link_type, fcs_length=None, raw_options=options, raw=None)
+        return before._replace(
+            id=new_id, link_type=link_type, fcs_length=None, raw_options=options, raw=None, made_of=made_of
+        )
 
     def _block(self, block: Block) -> Iterable[Item]:
         if block.type != INTERFACE_STATISTICS or len(self._interfaces) == len(self._before):

@@ -24,7 +24,7 @@ from pcapconv.errors import UsageError
 from pcapconv.formats.output_names import output_of
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.paths import Readable, Writable, comparable_path, name_of
-from pcapconv.io.source import check_salvage, open_source
+from pcapconv.io.source import Source, check_salvage, open_source
 from pcapconv.io.target import open_target
 from pcapconv.report import Report
 from pcapconv.steps.step_arguments import SelectingArguments, check_names
@@ -32,10 +32,12 @@ from pcapconv.tables.formats import table_format
 from pcapconv.text import counted
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from typing import Unpack
 
     from pyarrow import Table
 
+    from pcapconv.sidecar import Sidecars
     from pcapconv.steps.plan import Plan
 
 _WRITER = WriterSettings("pcapng", keep_snaplen=True)  # no snaplen is checked that nobody writes
@@ -53,8 +55,9 @@ def write_table(
     strict: bool = False,
     fractions: str | None = None,
     salvage: bool = False,
+    sidecar: bool | str | os.PathLike[str] | None = None,
     stop_early: bool = False,
-    in_order: bool | str = False,
+    in_order: bool | str | timedelta = False,
     fsync: bool = True,
     progress: Callable[[int], object] | None = None,
     on_message: Callable[[str], object] | None = None,
@@ -70,6 +73,7 @@ def write_table(
     * `inner`: columns of headers are about the innermost packets of tunnels.
     * `to`: `"parquet"`, `"arrow"` (a file of Arrow, also called Feather) or `"arrows"` (a stream of Arrow); None for
       the one that the target's suffix names.
+    * `sidecar`: as for `open`.
     * `force`, `strict`, `fractions`, `salvage`, `stop_early`, `in_order`, `fsync`, `progress`, `on_message`: as for
       `convert`.
     * `selecting`: the selecting ones among `pcapconv.steps.step_arguments.StepArguments`.
@@ -94,9 +98,13 @@ def write_table(
     )
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, fractions=fractions, salvage=salvage))
+        opened, sidecars = _open_sidecar(sidecar, source, opened, stack, progress, [source, target])
         conversion = stack.enter_context(TableConversion(opened, settings, plan))
+        conversion.use_sidecars(sidecars)
         conversion.survey()
-        sink = TableSink(open_target(target, force=force, whole=strict), kind, chosen, inner=inner)
+        # only at the capture's end is it known whether the capture belongs to its sidecar
+        whole = strict or sidecars is not None
+        sink = TableSink(open_target(target, force=force, whole=whole), kind, chosen, inner=inner)
         conversion.write_to(sink)
         report = conversion.run()
         conversion.commit()
@@ -111,8 +119,9 @@ def read_table(
     strict: bool = False,
     fractions: str | None = None,
     salvage: bool = False,
+    sidecar: bool | str | os.PathLike[str] | None = None,
     stop_early: bool = False,
-    in_order: bool | str = False,
+    in_order: bool | str | timedelta = False,
     progress: Callable[[int], object] | None = None,
     **selecting: Unpack[SelectingArguments],
 ) -> Table:
@@ -120,8 +129,8 @@ def read_table(
     pyarrow (extra `table`). `Capture.to_arrow` reads a capture that is larger than memory.
 
     * `source`: a path, `-` for stdin, or a binary file object, which stays open.
-    * `columns`, `inner`, `strict`, `fractions`, `salvage`, `stop_early`, `in_order`, `progress` and `selecting`: as for
-      `write_table`.
+    * `columns`, `inner`, `strict`, `fractions`, `salvage`, `sidecar`, `stop_early`, `in_order`, `progress` and
+      `selecting`: as for `write_table`.
 
     Damage is a `UserWarning`, and everything that can be read is returned; with `strict`, damage is a DamageError.
     Raises what `write_table` raises.
@@ -137,13 +146,35 @@ def read_table(
     settings = ConversionSettings(_WRITER, strict, progress=progress, stop_early=stop_early)
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, fractions=fractions, salvage=salvage))
+        opened, sidecars = _open_sidecar(sidecar, source, opened, stack, progress, [source])
         conversion = stack.enter_context(TableConversion(opened, settings, plan))
+        conversion.use_sidecars(sidecars)
         conversion.survey()
         sink = MemorySink(chosen, inner=inner)
         conversion.write_to(sink)
         report = conversion.run()
     _warn(report)
     return pyarrow.Table.from_batches(sink.record_batches, schema=sink.schema)
+
+
+def _open_sidecar(
+    sidecar: bool | str | os.PathLike[str] | None,
+    source: Readable,
+    opened: Source,
+    stack: ExitStack,
+    progress: Callable[[int], object] | None,
+    other_files: Sequence[object],
+) -> tuple[Source, Sidecars | None]:
+    """Return the source, or one that can be read again, and the sidecar that is read with it; None without one. Raises
+    SidecarError, FileError and UsageError."""
+    if sidecar is None or sidecar is False:
+        return opened, None
+    from pcapconv.formats.compressed_captures import plain_content
+    from pcapconv.sidecar import Sidecars, open_read_sidecar
+
+    opened = plain_content(opened, stack, progress)
+    read = open_read_sidecar(source, opened, sidecar, stack, other_files)
+    return opened, None if read is None else Sidecars(read, None)
 
 
 def _check_target(source: Readable, target: Writable) -> None:
@@ -158,7 +189,7 @@ def _check_target(source: Readable, target: Writable) -> None:
 
 
 def _plan(
-    selecting: Mapping[str, Any], *, strict: bool, salvage: bool, stop_early: bool, in_order: bool | str
+    selecting: Mapping[str, Any], *, strict: bool, salvage: bool, stop_early: bool, in_order: bool | str | timedelta
 ) -> Plan | None:
     """Check the arguments, and return the plan that selects packets. Raises TypeError for a name that is no argument,
     as Python does, and UsageError."""

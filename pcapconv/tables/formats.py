@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from pcapconv.argument_types import is_one_of
 from pcapconv.errors import UsageError
 from pcapconv.header_columns import HeaderColumns
-from pcapconv.io.paths import STDIO, Writable, name_of
+from pcapconv.io.paths import STDIO, Writable, name_of, nameless_error
 from pcapconv.wording import argument
 
 _GROUP_ROWS = 2**20  # of a row group of Parquet, unless it has as many bytes as the next number says
@@ -43,7 +43,8 @@ TABLE_FORMATS = (
 
 
 def table_format(target: Writable, to: str | None) -> TableFormat:
-    """Return the kind of file that `to` names, or else the suffix of the target. Raises UsageError if neither does."""
+    """Return the kind of file that `to` names, or else the suffix of the target. Raises UsageError if neither does,
+    FileError for an empty path."""
     names = [kind.name for kind in TABLE_FORMATS]
     if to is not None:
         found = next((kind for kind in TABLE_FORMATS if is_one_of(to, [kind.name])), None)
@@ -51,6 +52,8 @@ def table_format(target: Writable, to: str | None) -> TableFormat:
             raise UsageError(f"{argument('to', to)}: must be {', '.join(names[:-1])} or {names[-1]}", option="to")
         return found
     name = name_of(target) or ""
+    if is_one_of(target, [""]):
+        raise nameless_error(name)
     suffix = os.path.splitext(name)[1].lower()
     for kind in TABLE_FORMATS:
         if suffix in kind.suffixes:
