@@ -3,15 +3,16 @@
 Every difference has a reason, which docs/how-to/traffic.md explains to users.
 """
 
+import contextlib
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
 import protocols
 import pytest
 from conversions import every_sample
-from traffic_oracle import our_protocols, ours, same_times, their_protocols, theirs
+from traffic_oracle import Sharkd, our_protocols, ours, same_times, their_protocols, theirs
 
 import pcapconv
 
@@ -21,6 +22,12 @@ pytestmark = pytest.mark.skipif(
 
 PACKETS = protocols.packets()
 FIRST = 10**18  # nanoseconds since 1970
+
+
+@pytest.fixture(scope="module")
+def sharkd() -> Iterator[Sharkd]:
+    with contextlib.closing(Sharkd()) as process:
+        yield process
 
 
 def described(path: Path) -> pcapconv.CaptureInfo:
@@ -99,10 +106,10 @@ def written(path: Path, names: Iterable[str]) -> Path:
     return path
 
 
-def test_conversations_of_each_kind_of_packet(tmp_path: Path) -> None:
+def test_conversations_of_each_kind_of_packet(sharkd: Sharkd, tmp_path: Path) -> None:
     """Exactly those differ that are explained."""
     path = written(tmp_path / "all.pcapng", PACKETS)
-    info, wireshark = ours(described(path)), theirs(path, FIRST)
+    info, wireshark = ours(described(path)), theirs(sharkd, path, FIRST)
     names, different = list(PACKETS), set()
     for table in ("ip", "tcp", "udp"):
         for ends in info[table].keys() | wireshark[table].keys():
@@ -113,7 +120,7 @@ def test_conversations_of_each_kind_of_packet(tmp_path: Path) -> None:
     assert different == set(EXPLAINED)
 
 
-def test_packets_that_are_cut(tmp_path: Path) -> None:
+def test_packets_that_are_cut(sharkd: Sharkd, tmp_path: Path) -> None:
     """What tshark counts counts; what counts alone has both ends, in a packet that was cut."""
     path = tmp_path / "cut.pcapng"
     cut = [
@@ -131,17 +138,17 @@ def test_packets_that_are_cut(tmp_path: Path) -> None:
                 time_ns=FIRST + 1000 * number,
                 interface=interfaces[link_type],
             )
-    info, wireshark = ours(described(path)), theirs(path, FIRST)
+    info, wireshark = ours(described(path)), theirs(sharkd, path, FIRST)
     for table in ("ip", "tcp", "udp"):
         assert {ends: each for ends, each in wireshark[table].items() if info[table].get(ends) != each} == {}
         assert len(info[table]) > len(wireshark[table]) > 400
 
 
-def test_talkers_of_each_kind_of_packet(tmp_path: Path) -> None:
+def test_talkers_of_each_kind_of_packet(sharkd: Sharkd, tmp_path: Path) -> None:
     names = [name for name in PACKETS if name not in EXPLAINED]
     path = written(tmp_path / "all.pcapng", names)
     info = ours(described(path))
-    assert info == theirs(path, FIRST)
+    assert info == theirs(sharkd, path, FIRST)
     assert len(info["hosts"]) > 300
 
 
@@ -172,13 +179,13 @@ EXPLAINED_SAMPLES = {
 }
 
 
-def agree(path: Path) -> None:
+def agree(sharkd: Sharkd, path: Path) -> None:
     info = described(path)
     if info.packets_without_time or info.damage or info.wireshark_numbers or info.first_time is None:
         return
     with pcapconv.open(path) as capture:
         first = next(packet.time_ns for packet in capture)
-    ours_, theirs_ = ours(info), theirs(path, first or 0)
+    ours_, theirs_ = ours(info), theirs(sharkd, path, first or 0)
     for table in ("ip", "tcp", "udp"):
         assert {ends: counts[:4] for ends, counts in ours_[table].items()} == {
             ends: counts[:4] for ends, counts in theirs_[table].items()
@@ -190,15 +197,15 @@ def agree(path: Path) -> None:
 
 
 @every_sample
-def test_samples(path: Path) -> None:
+def test_samples(sharkd: Sharkd, path: Path) -> None:
     if not any(path.name.startswith(each) for each in EXPLAINED_SAMPLES):
-        agree(path)
+        agree(sharkd, path)
 
 
-def test_the_corpus(corpus_file: Path) -> None:
+def test_the_corpus(sharkd: Sharkd, corpus_file: Path) -> None:
     if any(name in corpus_file.name for name in NOT_READ):
         return
     try:
-        agree(corpus_file)
+        agree(sharkd, corpus_file)
     except pcapconv.PcapconvError:
         return
