@@ -1,6 +1,7 @@
 """Headers against tshark: packets of each kind, whole, cut and changed, and captures. Every difference has a reason.
 
-Headers come from packets and from rows of tables, which become a `Headers` again: one run of tshark judges both.
+Headers come from packets and from rows of tables, which become a `Headers` again. One run of tshark judges both, and
+the tree of protocols of a capture.
 `docs/reference/headers.md` explains the differences to users.
 """
 
@@ -12,8 +13,19 @@ from typing import Any
 
 import pytest
 from conversions import every_sample
-from headers_oracle import EXPLAINED, NOT_READ, PACKETS, Difference, differences, dissect, is_explained, written
+from headers_oracle import (
+    EXPLAINED,
+    NOT_READ,
+    PACKETS,
+    Difference,
+    Dissected,
+    differences,
+    dissect,
+    is_explained,
+    written,
+)
 from tabling import HEADERS
+from traffic_oracle import EXPLAINED_SAMPLES, NOT_COUNTED, is_counted, our_protocols, their_protocols
 
 import pcapconv
 from pcapconv.headers import Headers
@@ -30,7 +42,7 @@ def headers_of(row: dict[str, Any]) -> Headers:
     return Headers(**row | changed)
 
 
-def compare(path: Path) -> list[list[Difference]]:
+def compare(path: Path, dissected: list[Dissected]) -> list[list[Difference]]:
     """The differences in each packet, then those in its row of a table. tshark leaves out packets of blocks and files
     that it cannot read, and shows other blocks as packets; such captures are not compared."""
     with pcapconv.open(path, strict=False) as capture:
@@ -38,7 +50,6 @@ def compare(path: Path) -> list[list[Difference]]:
     outer, inner = (pcapconv.read_table(path, HEADERS, inner=each).to_pylist() for each in (False, True))
     rows = [(headers_of(a), headers_of(b)) for a, b in zip(outer, inner)]
     assert len(rows) == len(packets)
-    dissected = list(dissect(path))
     if len(packets) != len(dissected):
         return []
     return [
@@ -49,7 +60,7 @@ def compare(path: Path) -> list[list[Difference]]:
 
 def compared(path: Path, packets: list[tuple[int, bytes, int]]) -> list[list[Difference]]:
     """The differences in each of these packets, all of which tshark must have read."""
-    found = compare(written(path, packets))
+    found = compare(path, dissect(written(path, packets)).packets)
     assert len(found) == len(packets)
     return found
 
@@ -85,11 +96,19 @@ def test_packets_with_changed_bytes(tmp_path: Path, seed: int) -> None:
     assert {name: found for name, found in zip(names, compared(tmp_path / "changed.pcapng", changed)) if found} == {}
 
 
+def compare_protocols(path: Path, lines: list[str]) -> None:
+    info = pcapconv.info(path, protocols=True)
+    assert not is_counted(info) or our_protocols(info) == their_protocols(lines)
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of damage
 @every_sample
 def test_samples(path: Path) -> None:
+    dissected = dissect(path)
+    if not any(path.name.startswith(each) for each in EXPLAINED_SAMPLES):
+        compare_protocols(path, dissected.protocols)
     try:
-        found = compare(path)
+        found = compare(path, dissected.packets)
     except pcapconv.PcapconvError:
         return
     assert [different for different in found if different] == []
@@ -97,9 +116,12 @@ def test_samples(path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_the_corpus(corpus_file: Path) -> None:
+    dissected = dissect(corpus_file)
     try:
-        found = compare(corpus_file)
+        found = compare(corpus_file, dissected.packets)
     except pcapconv.PcapconvError:
         return
     if not any(name in corpus_file.name for name in NOT_READ):
         assert [different for different in found if different] == []
+    if not any(name in corpus_file.name for name in NOT_COUNTED):
+        compare_protocols(corpus_file, dissected.protocols)
