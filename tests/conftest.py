@@ -1,11 +1,12 @@
 """What the tests share: the pcapconv they test, its kernels in both forms, both byte orders, the corpus."""
 
+import gc
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -57,6 +58,17 @@ def pytest_configure() -> None:
     except UsageError as error:
         demanded = os.environ.get("PCAPCONV_KERNELS")
         pytest.exit(f"PCAPCONV_KERNELS={demanded} is demanded, and pcapconv does not have it: {error}", returncode=4)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spare the garbage collector what lives as long as the run: the modules, and all the cases."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

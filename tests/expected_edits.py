@@ -25,14 +25,15 @@ def moving(stay: Sequence[Packet], request: Request) -> Request:
 
 
 def _chopped(data: bytes, request: Request) -> bytes:
-    """The bytes that stay, one by one."""
+    """The bytes that stay."""
     size = len(data)
     gone = [(0, request.front), (size - request.end, size)]
     for offset, from_end, number in request.cuts:
         place = size - offset if from_end else offset
         if 0 <= place <= size:
             gone.append((place, place + number) if number > 0 else (place + number, place))
-    return bytes(value for at, value in enumerate(data) if not any(start <= at < stop for start, stop in gone))
+    places = {at for start, stop in gone for at in range(max(start, 0), min(stop, size))}
+    return bytes(value for at, value in enumerate(data) if at not in places) if places else data
 
 
 def edited(packet: Packet, order: ByteOrder, request: Request, *, snaplen: int) -> tuple[Packet, Mapping[str, int]]:

@@ -17,7 +17,7 @@ import subprocess
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import protocols
 
@@ -77,14 +77,23 @@ Dissected = dict[str, list[str]]
 Difference = tuple[str, Any, list[Any]]
 
 
-def dissect(path: Path) -> Iterator[Dissected]:
-    """All values of the fields of each packet, as tshark prints them."""
+class Dissection(NamedTuple):
+    """All values of the fields of each packet, and the lines of the tree of protocols, as tshark prints them."""
+
+    packets: list[Dissected]
+    protocols: list[str]
+
+
+def dissect(path: Path) -> Dissection:
     command = ["tshark", "-n", "-r", str(path), "-T", "fields", "-E", "separator=|", "-E", "occurrence=a"]
     command += [word for setting in SETTINGS for word in ("-o", setting)]
     command += [word for field in FIELDS for word in ("-e", field)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    for line in done.stdout.splitlines():
-        yield {name: value.split(",") if value else [] for name, value in zip(FIELDS, line.split("|"))}
+    done = subprocess.run([*command, "-z", "io,phs"], capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    count = lines.index("") if "" in lines else len(lines)
+    rows = (zip(FIELDS, line.split("|")) for line in lines[:count])
+    packets = [{name: value.split(",") if value else [] for name, value in row} for row in rows]
+    return Dissection(packets, lines[count:])
 
 
 def differences(outer: Headers, inner: Headers, dissected: Dissected) -> list[Difference]:

@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from folders import files_in
+from folders import files_in, write_tree
+
+import pcapconv
 
 TESTS = Path(__file__).parent
 WEB, PLAIN = TESTS / "samples" / "web.pcapng", TESTS / "samples" / "web.pcap"
@@ -38,15 +40,15 @@ def outcome(system: str, command: str, folder: Path) -> tuple[int, bytes, bytes]
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize(("command", "outputs"), COMMANDS.items(), ids=lambda value: str(value).partition(" ")[0])
-def test_a_command_does_the_same(system: str, command: str, outputs: list[str], tmp_path: Path) -> None:
-    here, there = tmp_path / "linux", tmp_path / system
-    assert outcome(system, command, there) == (expected := outcome("linux", command, here))
+def test_a_command_does_the_same(command: str, outputs: list[str], tmp_path: Path) -> None:
+    expected = outcome("linux", command, here := tmp_path / "linux")
     assert expected[0] == (1 if command.startswith("diff") else 0)
-    assert sorted(p.name for p in there.iterdir()) == sorted(p.name for p in here.iterdir())
-    for name in outputs:
-        assert (there / name).read_bytes() == (here / name).read_bytes()
+    for system in SYSTEMS:
+        assert outcome(system, command, there := tmp_path / system) == expected
+        assert sorted(p.name for p in there.iterdir()) == sorted(p.name for p in here.iterdir())
+        for name in outputs:
+            assert (there / name).read_bytes() == (here / name).read_bytes()
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -61,7 +63,16 @@ def test_a_file_is_replaced_only_with_force(system: str, tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["out.pcapng"]
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Captures, a sidecar, and what outputs replace."""
+    folder = tmp_path_factory.mktemp("files")
+    pcapconv.convert(WEB, folder / "plain.pcap", sidecar=True)
+    sources = {each.name: each.read_bytes() for each in (WEB, PLAIN)}
+    outputs = dict.fromkeys(("00001.pcap", "00002.pcap", "web-00001.pcap", "table.parquet"), PLAIN.read_bytes())
+    return files_in(folder) | sources | outputs | {"web.pcap.gz": gzip.compress(PLAIN.read_bytes(), mtime=0)}
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -77,20 +88,16 @@ def test_a_file_is_replaced_only_with_force(system: str, tmp_path: Path) -> None
         "batch . --in-place --first 3 --quiet --jobs 1",
     ],
 )
-def test_files_are_replaced_by_what_is_made_of_them(system: str, command: str, tmp_path: Path) -> None:
-    for folder in (here := tmp_path / "linux", there := tmp_path / system):
-        folder.mkdir()
-        for each in (WEB, PLAIN):
-            (folder / each.name).write_bytes(each.read_bytes())
-        (folder / "web.pcap.gz").write_bytes(gzip.compress(PLAIN.read_bytes(), mtime=0))
-        assert outcome("linux", "convert web.pcapng plain.pcap --sidecar", folder)[0] == 0
-        for name in ("00001.pcap", "00002.pcap", "web-00001.pcap", "table.parquet"):
-            (folder / name).write_bytes(PLAIN.read_bytes())
-    assert outcome(system, command, there) == (expected := outcome("linux", command, here))
+def test_files_are_replaced_by_what_is_made_of_them(command: str, files: dict[str, bytes], tmp_path: Path) -> None:
+    for system in ("linux", *SYSTEMS):
+        write_tree(tmp_path / system, files)
+    expected = outcome("linux", command, here := tmp_path / "linux")
     assert expected[0] == 0
     after = {name: data for name, data in files_in(here).items() if not name.startswith("pcapconv-")}
-    assert after == {name: data for name, data in files_in(there).items() if name in after}
-    assert len(files_in(there)) == len(files_in(here))
+    for system in SYSTEMS:
+        assert outcome(system, command, there := tmp_path / system) == expected
+        assert after == {name: data for name, data in files_in(there).items() if name in after}
+        assert len(files_in(there)) == len(files_in(here))
 
 
 def test_these_systems_lack_names() -> None:

@@ -1,17 +1,30 @@
 """Conversations, talkers and protocols against Wireshark: samples, the corpus and packets of each kind.
 
-Every difference has a reason, which docs/how-to/traffic.md explains to users.
+Every difference has a reason, which docs/how-to/traffic.md explains to users. `test_headers_oracle.py` compares the
+protocols of samples and of the corpus, since one run of tshark tells of headers and of protocols.
 """
 
+import contextlib
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
 import protocols
 import pytest
 from conversions import every_sample
-from traffic_oracle import our_protocols, ours, same_times, their_protocols, theirs
+from headers_oracle import dissect
+from traffic_oracle import (
+    EXPLAINED_SAMPLES,
+    NOT_COUNTED,
+    Sharkd,
+    is_counted,
+    our_protocols,
+    ours,
+    same_times,
+    their_protocols,
+    theirs,
+)
 
 import pcapconv
 
@@ -21,6 +34,12 @@ pytestmark = pytest.mark.skipif(
 
 PACKETS = protocols.packets()
 FIRST = 10**18  # nanoseconds since 1970
+
+
+@pytest.fixture(scope="module")
+def sharkd() -> Iterator[Sharkd]:
+    with contextlib.closing(Sharkd()) as process:
+        yield process
 
 
 def described(path: Path) -> pcapconv.CaptureInfo:
@@ -35,9 +54,6 @@ def with_own_addresses(data: bytes, number: int) -> bytes:
         data = data.replace(ip_address(text).packed, ip_address(f"2001:db8:{place + 1}::{number:x}").packed)
     return data
 
-
-# Link types, and compressed headers, that are not read, and more than 16 headers, in files of the corpus.
-NOT_READ = ("arcnet", "IPcomp", "PPI", "ipv6_ext_headers")
 
 # What is different in conversations, and with it for talkers.
 EXPLAINED = dict.fromkeys(
@@ -99,10 +115,10 @@ def written(path: Path, names: Iterable[str]) -> Path:
     return path
 
 
-def test_conversations_of_each_kind_of_packet(tmp_path: Path) -> None:
+def test_conversations_of_each_kind_of_packet(sharkd: Sharkd, tmp_path: Path) -> None:
     """Exactly those differ that are explained."""
     path = written(tmp_path / "all.pcapng", PACKETS)
-    info, wireshark = ours(described(path)), theirs(path, FIRST)
+    info, wireshark = ours(described(path)), theirs(sharkd, path, FIRST)
     names, different = list(PACKETS), set()
     for table in ("ip", "tcp", "udp"):
         for ends in info[table].keys() | wireshark[table].keys():
@@ -113,7 +129,7 @@ def test_conversations_of_each_kind_of_packet(tmp_path: Path) -> None:
     assert different == set(EXPLAINED)
 
 
-def test_packets_that_are_cut(tmp_path: Path) -> None:
+def test_packets_that_are_cut(sharkd: Sharkd, tmp_path: Path) -> None:
     """What tshark counts counts; what counts alone has both ends, in a packet that was cut."""
     path = tmp_path / "cut.pcapng"
     cut = [
@@ -131,24 +147,24 @@ def test_packets_that_are_cut(tmp_path: Path) -> None:
                 time_ns=FIRST + 1000 * number,
                 interface=interfaces[link_type],
             )
-    info, wireshark = ours(described(path)), theirs(path, FIRST)
+    info, wireshark = ours(described(path)), theirs(sharkd, path, FIRST)
     for table in ("ip", "tcp", "udp"):
         assert {ends: each for ends, each in wireshark[table].items() if info[table].get(ends) != each} == {}
         assert len(info[table]) > len(wireshark[table]) > 400
 
 
-def test_talkers_of_each_kind_of_packet(tmp_path: Path) -> None:
+def test_talkers_of_each_kind_of_packet(sharkd: Sharkd, tmp_path: Path) -> None:
     names = [name for name in PACKETS if name not in EXPLAINED]
     path = written(tmp_path / "all.pcapng", names)
     info = ours(described(path))
-    assert info == theirs(path, FIRST)
+    assert info == theirs(sharkd, path, FIRST)
     assert len(info["hosts"]) > 300
 
 
 def test_protocols_of_each_kind_of_packet(tmp_path: Path) -> None:
     path = written(tmp_path / "all.pcapng", [name for name in PACKETS if name not in EXPLAINED_PROTOCOLS])
     tree = our_protocols(described(path))
-    assert tree == their_protocols(path)
+    assert tree == their_protocols(dissect(path).protocols)
     assert len(tree) > 100
 
 
@@ -156,29 +172,16 @@ def test_protocols_of_each_kind_of_packet(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", EXPLAINED_PROTOCOLS)
 def test_no_difference_is_explained_in_vain(tmp_path: Path, name: str) -> None:
     path = written(tmp_path / "one.pcapng", [name])
-    assert our_protocols(described(path)) != their_protocols(path)
+    assert our_protocols(described(path)) != their_protocols(dissect(path).protocols)
 
 
-# By the beginnings of the samples' names.
-EXPLAINED_SAMPLES = {
-    "micro-": "tshark leaves out a header of UDP that was cut",
-    "lengths-": "a packet of which nothing was captured is Ethernet by its link type; tshark says nothing of it",
-    "options-overrun-": "tshark cannot read it",
-    "reserved-bits-": "tshark cannot read it",
-    "after-2038-": "Wireshark's differences of times have 32 bits",
-    "time-": "Wireshark's differences of times have 32 bits",
-    "fraction-overflow-": "Wireshark compares fractions of a second that exceed it",
-    "ixia-hardware-": "Wireshark reads other fractions of a second",
-}
-
-
-def agree(path: Path) -> None:
+def agree(sharkd: Sharkd, path: Path) -> None:
     info = described(path)
-    if info.packets_without_time or info.damage or info.wireshark_numbers or info.first_time is None:
+    if not is_counted(info):
         return
     with pcapconv.open(path) as capture:
         first = next(packet.time_ns for packet in capture)
-    ours_, theirs_ = ours(info), theirs(path, first or 0)
+    ours_, theirs_ = ours(info), theirs(sharkd, path, first or 0)
     for table in ("ip", "tcp", "udp"):
         assert {ends: counts[:4] for ends, counts in ours_[table].items()} == {
             ends: counts[:4] for ends, counts in theirs_[table].items()
@@ -186,19 +189,18 @@ def agree(path: Path) -> None:
         for ends, counts in ours_[table].items():
             assert same_times(counts, theirs_[table][ends], first or 0), (ends, counts, theirs_[table][ends])
     assert ours_["hosts"] == theirs_["hosts"]
-    assert our_protocols(info) == their_protocols(path)
 
 
 @every_sample
-def test_samples(path: Path) -> None:
+def test_samples(sharkd: Sharkd, path: Path) -> None:
     if not any(path.name.startswith(each) for each in EXPLAINED_SAMPLES):
-        agree(path)
+        agree(sharkd, path)
 
 
-def test_the_corpus(corpus_file: Path) -> None:
-    if any(name in corpus_file.name for name in NOT_READ):
+def test_the_corpus(sharkd: Sharkd, corpus_file: Path) -> None:
+    if any(name in corpus_file.name for name in NOT_COUNTED):
         return
     try:
-        agree(corpus_file)
+        agree(sharkd, corpus_file)
     except pcapconv.PcapconvError:
         return
