@@ -1,11 +1,10 @@
 """A small capture does not become a large split unless somebody asks for one in so many words."""
 
-import gzip
 import io
 import json
 import subprocess
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import protocols
 import pytest
@@ -181,10 +180,6 @@ def test_parts_by_interface_are_counted_too(folder: Path) -> None:
     assert file_names(folder) == []
 
 
-SAMPLES = Path(__file__).parent / "samples"
-COUNTED = [{"max_packets": 1}, {"interval": "0.01s"}, *({"by": by} for by in get_args(By))]
-
-
 @pytest.fixture
 def begun(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     """An entry for each part whose file was begun."""
@@ -200,60 +195,6 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[None]:
 
 
 @pytest.mark.usefixtures("kernels")
-@pytest.mark.parametrize("sample", ["web.pcapng", "link-types-le.pcapng", "sections-be.pcapng"])
-@pytest.mark.parametrize("way", COUNTED, ids=str)
-@pytest.mark.parametrize("steps", [{}, {"drop_packets": "1"}, {"last": 7}, {"decapsulate": "all"}], ids=str)
-def test_parts_of_a_file_are_counted_before_many_are_written(
-    folder: Path,
-    begun: list[None],
-    sample: str,
-    way: dict[str, Any],
-    steps: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    parts = len(split(SAMPLES / sample, folder / "{index}.pcapng", **way, **steps).outputs)
-    before = file_names(folder)
-    monkeypatch.setattr("pcapconv.splitting.parts._NOT_COUNTED", 0)
-    again = split(SAMPLES / sample, folder / "again-{index}.pcapng", max_parts=parts, **way, **steps)
-    assert len(again.outputs) == parts
-    if parts > 1:
-        begun.clear()
-        with pytest.raises(UsageError, match=f"more than {parts - 1} part"):
-            split(SAMPLES / sample, folder / "x.pcapng", max_parts=parts - 1, **way, **steps)
-        assert begun == []
-    assert file_names(folder) == sorted([*before, *(f"again-{name}" for name in before)])
-
-
-@pytest.mark.parametrize(("way", "most"), [({"max_packets": 1}, 2), ({"max_bytes": 30}, 4)], ids=str)
-def test_a_few_parts_are_written_before_all_are_counted(
-    tmp_path: Path, folder: Path, begun: list[None], way: dict[str, Any], most: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The number of parts of a size depends on the bytes that are written."""
-    monkeypatch.setattr("pcapconv.splitting.parts._NOT_COUNTED", 2)
-    path = tmp_path / "in.pcap.gz"
-    path.write_bytes(gzip.compress(wire.pcap_header() + wire.pcap_record(1, 0, b"") * 5))
-    with pytest.raises(UsageError, match="more than 4 parts"):
-        split(path, folder / "x.pcap", max_parts=4, **way)
-    assert len(begun) == most
-    assert file_names(folder) == []
-    assert len(split(path, folder / "x.pcap", max_parts=5, **way).outputs) == 5
-
-
-def test_a_capture_that_grows_is_split_all_the_same(
-    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pcapconv.splitting.parts._NOT_COUNTED", 0)
-    path = tmp_path / "in.pcap"
-    path.write_bytes(wire.pcap_header() + wire.pcap_record(1, 0, b"") * 3)
-
-    def grow(_: int) -> None:
-        with path.open("ab") as capture:
-            capture.write(wire.pcap_record(1, 0, b""))
-
-    assert len(split(path, folder / "x.pcap", max_packets=1, max_parts=10, progress=grow).outputs) >= 3
-
-
-@pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("by", ["flow", "host"])
 def test_too_many_flows_of_a_pipe_are_found_before_they_are_written(folder: Path, begun: list[None], by: By) -> None:
     head = wire.pcap_header(link_type_word=protocols.IPV4)
@@ -265,11 +206,8 @@ def test_too_many_flows_of_a_pipe_are_found_before_they_are_written(folder: Path
 
 
 @pytest.mark.usefixtures("kernels")
-def test_a_fragment_that_waits_is_no_flow_when_flows_are_counted(
-    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fragment_that_waits_is_no_flow_when_flows_are_counted(tmp_path: Path, folder: Path) -> None:
     """Its first fragment comes later, and has the ports of a flow that was there before."""
-    monkeypatch.setattr("pcapconv.splitting.parts._NOT_COUNTED", 0)
     whole = udp(bytes(40))
     first, second = (
         ipv4(UDP, part, fragment=fragment, identification=7)

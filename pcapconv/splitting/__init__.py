@@ -26,26 +26,25 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from copy import copy
 from typing import TYPE_CHECKING, Literal
 
 from pcapconv import formats
 from pcapconv.argument_types import check_flags, check_functions, is_one_of, parse_path
 from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, open_secrets, separate_arguments
-from pcapconv.errors import FileError, UsageError
+from pcapconv.errors import UsageError
 from pcapconv.formats.output_compression import choose_compression
 from pcapconv.io.compression import stem_of
 from pcapconv.io.file_set import FileSet
 from pcapconv.io.name_template import FIELDS, Template
 from pcapconv.io.paths import SIDECAR_SUFFIX, Readable
-from pcapconv.io.source import check_salvage, open_again, open_source, read_file, spool
+from pcapconv.io.source import check_salvage, open_source, read_file, spool
 from pcapconv.report import Report
 from pcapconv.splitting.by_count_or_size import ByCount, BySize
 from pcapconv.splitting.by_flow_or_host import ByFlow, ByHost
 from pcapconv.splitting.by_interface_or_link_type import KEYS, open_splitter
 from pcapconv.splitting.by_time import ByInterval
 from pcapconv.splitting.parts import MOST_PARTS, OpenParts
-from pcapconv.splitting.parts_sink import CountingSink, PartsSink
+from pcapconv.splitting.parts_sink import PartsSink
 from pcapconv.splitting.splitter import Splitter
 from pcapconv.steps import argument_values, typed_values
 from pcapconv.steps.plan import Plan
@@ -164,27 +163,10 @@ def split(
             taken = [*taken, name]
         reserved = [*taken, *plan.injected_from, *([] if plan.extract_to is None else [plan.extract_to])]
         read = conversion.source  # a temporary file, if a survey had to keep a pipe
-
-        def open_sink(sink: type[PartsSink], count_all: Callable[[], object] | None = None) -> PartsSink:
-            def input_size() -> int:
-                return read.size or read.position
-
-            files = FileSet(naming.directory, naming.text, force=force, reserved=reserved)
-            return sink(files, naming, stem, make_splitter, most=most, input_size=input_size, count_all=count_all)
-
-        def count_all() -> None:
-            try:
-                again = stack.enter_context(open_again(read))
-            except FileError:  # the capture is still being written
-                return
-            quiet = settings._replace(on_loss="ignore", progress=None, on_message=None)
-            with Conversion(again, quiet, copy(plan)) as counting:
-                counting.write_to(open_sink(CountingSink))
-                counting.run()
-
-        # the number of parts of a size depends on the bytes that are written
-        can_count = max_bytes is None and read.plain and read.path is not None
-        conversion.write_to(open_sink(PartsSink, count_all if can_count else None))
+        files = FileSet(naming.directory, naming.text, force=force, reserved=reserved)
+        conversion.write_to(
+            PartsSink(files, naming, stem, make_splitter, most=most, input_size=lambda: read.size or read.position)
+        )
         report = conversion.run()
         conversion.commit()
     return report

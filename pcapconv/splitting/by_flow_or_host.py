@@ -7,8 +7,7 @@ packets of a part keep their order. Other blocks keep their place, too: the buff
 A fragment whose first fragment has not come stays in the buffer, with all packets behind it, until the first fragment
 comes or the kernel gives up. So each part has its packets in the order of the capture.
 
-Each flow and host is a part, so that a capture with too many of them is refused before the buffer is written. Where
-parts are only counted, numbers are enough. Fragments that still wait at the end are no flow then, and few.
+Each flow and host is a part, so that a capture with too many of them is refused before the buffer is written.
 """
 
 from __future__ import annotations
@@ -92,9 +91,6 @@ class _ByHeaders(KeyedSplitter):
         self._numbers.frombytes(bytes(8 * self.width * batch.rows))
         self._number(batch, headers, first)
         self._parts.check_number(len(self._table))
-        if self._parts.only_counted:
-            del self._numbers[: self._settle(len(self._numbers) // self.width, force=False) * self.width]
-            return
         self._like, self._has_format_only = batch, self._has_format_only or bool(batch.format_only)
         if not self._held.numbers:
             self._held, self._sorted = PacketBuffer(_HELD, _ROWS), PacketBuffer(_HELD, _ROWS)

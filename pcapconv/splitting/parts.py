@@ -4,14 +4,10 @@ Strategy: a split may have thousands of parts, but writes to few of them at a ti
 Once all buffers together exceed `_BUDGET`, the least recently written parts release their buffers, threads and open
 files, and end the member of a compressed file. The number of parts, and the bytes of the shared blocks that parts
 repeat, have limits, since both can be very large for a small capture.
-
-A thousand files take about a second. So before part 1,001 is opened, a second pass over the capture counts the parts,
-if the capture can be read twice. That pass has a splitter of the same kind, whose parts are `CountedParts`.
 """
 
 from __future__ import annotations
 
-import io
 from array import array
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Sequence
@@ -25,7 +21,6 @@ from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.buffered_output import BufferedOutput
 from pcapconv.io.file_set import FileSet
 from pcapconv.io.name_template import Template, TemplateValues
-from pcapconv.io.target import open_target
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MOST_TICKS, TOTALS
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
@@ -34,7 +29,6 @@ from pcapconv.time_zones import TimeZone
 from pcapconv.wording import argument, call
 
 MOST_PARTS = 10_000  # unless `max_parts` is given
-_NOT_COUNTED = 1000  # parts that are written before all are counted
 _MOST_REPEATED = 64 * 2**20  # bytes that parts may repeat, whatever the size of the input
 _MOST_TIMES = 10  # how many times the size of the input they may repeat
 _BUDGET = 16 * 2**20  # bytes
@@ -93,15 +87,12 @@ class OpenPart:
 class OpenParts:
     """All parts of a run: opens them, writes to them, names them, and finishes them one by one or all at once.
 
-    A run may have `most` parts. `count_all` counts the parts of the whole capture in `CountedParts`; None if it cannot
-    be read twice. `input_size` returns the number of bytes of the input, or, if the size is not known,
+    A run may have `most` parts. `input_size` returns the number of bytes of the input, or, if the size is not known,
     the number of bytes read so far. With `hashed`, reports have the SHA-256 and the link type of each part. `names` and
     `reports` are in the order of the parts, and complete once all parts are finished. `losses` and `packets` are sums
     over all parts; `repeated_losses` are the losses that were counted for another part before. `zeros_at_end` has, for
     the name of each part, the number of packets at its end that are nothing but zeros.
     """
-
-    only_counted = False
 
     def __init__(
         self,
@@ -113,10 +104,8 @@ class OpenParts:
         most: int,
         input_size: Callable[[], int],
         hashed: bool,
-        count_all: Callable[[], object] | None = None,
     ) -> None:
         self._most = most
-        self._count_all = count_all
         self._input_size = input_size
         self._repeated = 0  # bytes of shared blocks that another part has, too
         self._hashed = hashed
@@ -154,9 +143,6 @@ class OpenParts:
         """Open a new part. Raises UsageError if there would be too many parts, and FileError."""
         number = len(self.names) + 1
         self.check_number(number)
-        if number > _NOT_COUNTED and self._count_all is not None:
-            count_all, self._count_all = self._count_all, None
-            count_all()
         output = BufferedOutput(
             self._files.new_file(), spares=self._spares, hashed=self._hashed, compression=self._compression
         )
@@ -284,40 +270,6 @@ class OpenParts:
         """End all threads, also after an error."""
         for part in self._unfinished:
             part.output.close()
-
-
-class CountedParts(OpenParts):
-    """Parts that are counted, and not written."""
-
-    only_counted = True
-
-    def __init__(self, *arguments: Any, **more: Any) -> None:
-        super().__init__(*arguments, **more)
-        self.needs_start = False
-        self._nowhere = BufferedOutput(open_target(io.BytesIO()), spares=[])
-        self._writer = formats.open_writer(self._settings, self._nowhere)
-
-    def new_part(self) -> OpenPart:
-        """Count a part. Raises UsageError if there would be too many parts."""
-        self.check_number(len(self.names) + 1)
-        self.names.append("")
-        return OpenPart(len(self.names), self._nowhere, self._writer)
-
-    def write(self, part: OpenPart, *items: Item) -> None:
-        """Write nothing."""
-
-    def write_shared(self, part: OpenPart, items: Sequence[Section | Interface | Block], *, repeated: bool) -> None:
-        """Write nothing."""
-
-    def write_packets(self, part: OpenPart, batch: PacketBatch) -> None:
-        """Note the number of packets."""
-        part.packets += batch.rows
-
-    def give_name(self, part: OpenPart) -> None:
-        """Give no name."""
-
-    def end_part(self, part: OpenPart) -> None:
-        """Do nothing."""
 
 
 def _span(part: OpenPart, zone: TimeZone) -> tuple[str | None, str | None]:

@@ -12,7 +12,7 @@ from pcapconv.io.source import Source
 from pcapconv.io.target import Target
 from pcapconv.report import CaptureFile, Report
 from pcapconv.sinks import Sink
-from pcapconv.splitting.parts import CountedParts, OpenParts
+from pcapconv.splitting.parts import OpenParts
 from pcapconv.splitting.splitter import Splitter
 
 
@@ -20,11 +20,10 @@ class PartsSink(Sink):
     """The parts of a split, which are files of the set `files`, named by a template and the input's `stem`.
 
     `make_splitter` returns the splitter for the parts of one run. `most` is the largest number of parts; `input_size`
-    and `count_all` are as for `OpenParts`.
+    is as for `OpenParts`.
     """
 
     divides = True
-    _parts_class = OpenParts
 
     def __init__(
         self,
@@ -35,7 +34,6 @@ class PartsSink(Sink):
         *,
         most: int,
         input_size: Callable[[], int],
-        count_all: Callable[[], object] | None = None,
     ) -> None:
         self._files = files
         self._template = template
@@ -43,13 +41,12 @@ class PartsSink(Sink):
         self._make_splitter = make_splitter
         self._most = most
         self._input_size = input_size
-        self._count_all = count_all
         self._parts: OpenParts | None = None
         self._splitter: Splitter | None = None
 
     def begin_run(self, settings: WriterSettings, *, hashed: bool) -> Splitter:
         """See `Sink.begin_run`."""
-        self._parts = self._parts_class(
+        self._parts = OpenParts(
             self._files,
             self._template,
             self._stem,
@@ -57,7 +54,6 @@ class PartsSink(Sink):
             most=self._most,
             input_size=self._input_size,
             hashed=hashed,
-            count_all=self._count_all,
         )
         self._splitter = self._make_splitter(self._parts)
         return self._splitter
@@ -102,9 +98,3 @@ class PartsSink(Sink):
     def discard(self) -> None:
         """See `Sink.discard`."""
         self._files.discard()
-
-
-class CountingSink(PartsSink):
-    """A sink that counts the parts of a split, and writes nothing."""
-
-    _parts_class = CountedParts
