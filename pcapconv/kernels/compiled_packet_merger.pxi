@@ -11,10 +11,11 @@ cdef struct MergedRow:
 
 cdef struct MergedStream:
     void *memory
-    MergedRow *at  # copies of the rows: the columns of many streams would take a cache line and a page for each value
+    MergedRow *copies  # of the rows: the columns of many streams would take a cache line and a page for each value
     const unsigned char *buffer
     int64_t size
     Py_ssize_t row, rows, room
+
 
 cdef struct NextPacket:
     uint64_t key, rank
@@ -89,21 +90,21 @@ cdef class PacketMerger:
         if entry.room < rows:
             free(entry.memory)
             entry.room = 0
-            entry.memory = malloc((rows + 1) * CACHE_LINE)
+            entry.memory = malloc(rows * sizeof(MergedRow) + CACHE_LINE)
             if entry.memory == NULL:
                 raise MemoryError
-            # each row fills a line
-            entry.at = <MergedRow *>((<uintptr_t>entry.memory + CACHE_LINE - 1) // CACHE_LINE * CACHE_LINE)
+            # a row of 64 bytes, as now, then fills a line
+            entry.copies = <MergedRow *>((<uintptr_t>entry.memory + CACHE_LINE - 1) // CACHE_LINE * CACHE_LINE)
             entry.room = rows
         with nogil:
             for row in range(first, rows):
-                entry.at[row].packet = row_at(&source, row)
-                entry.at[row].key = key_of[row]
+                entry.copies[row].packet = row_at(&source, row)
+                entry.copies[row].key = key_of[row]
         entry.buffer = &view[0] if view.shape[0] else NULL
         entry.size = view.shape[0]
         entry.row, entry.rows = first, rows
         self.held[stream] = view  # an export, so that nothing is resized while pointers lead there
-        packet.key, packet.rank, packet.stream = entry.at[first].key, rank, stream
+        packet.key, packet.rank, packet.stream = entry.copies[first].key, rank, stream
         self.size += 1
         self.sift_up(packet, self.size - 1, 0)
 
@@ -117,8 +118,8 @@ cdef class PacketMerger:
         cdef NextPacket packet
         cdef NextPacket *second
         cdef MergedStream *entry
-        cdef MergedStream *likely
-        cdef MergedRow *next
+        cdef MergedStream *second_entry
+        cdef MergedRow *following
         cdef Py_buffer view
         PyObject_GetBuffer(out, &view, PyBUF_WRITABLE)
         try:
@@ -133,14 +134,14 @@ cdef class PacketMerger:
                         second = self.heap + 1
                         if self.size > 2 and comes_before(self.heap + 2, second):
                             second = self.heap + 2
-                        likely = self.streams + second.stream
-                        fetch_line_ahead(likely.at + likely.row)
+                        second_entry = self.streams + second.stream
+                        fetch_line_ahead(second_entry.copies + second_entry.row)
                     while True:
                         if limited and packet.key >= last:
                             status = LIMIT
                             break
                         length = gather_row(
-                            &entry.at[entry.row].packet, entry.buffer, entry.size, &target, row, room,
+                            &entry.copies[entry.row].packet, entry.buffer, entry.size, &target, row, room,
                             <unsigned char *>view.buf, offset, view.len
                         )
                         if length < 0:
@@ -152,11 +153,11 @@ cdef class PacketMerger:
                         if entry.row == entry.rows:
                             done = packet.stream
                             break
-                        next = entry.at + entry.row
-                        packet.key = next.key
+                        following = entry.copies + entry.row
+                        packet.key = following.key
                         if second != NULL and comes_before(second, &packet):
-                            fetch_ahead(entry.buffer, entry.size, next.packet.data_at, next.packet.captured_length)
-                            fetch_line_ahead(next + 1)
+                            fetch_ahead(entry.buffer, entry.size, following.packet.data_at, following.packet.captured_length)
+                            fetch_line_ahead(following + 1)
                             break
                     if done >= 0:
                         self.size -= 1
