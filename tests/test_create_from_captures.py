@@ -191,6 +191,16 @@ def test_replaced_data_are_written_as_data_are(write: In) -> None:
     assert [packet.original_length for packet in packets[::2]] == [0, 2, 6, 20, 4, 9, 9, 9, 20, 9, 2, 2, 6, 20, 2]
 
 
+@BYTE_ORDERS
+@pytest.mark.parametrize("size", [4, 4095, 4096, 70_000])
+def test_headers_in_host_order_are_those_of_the_new_capture(write: In, size: int) -> None:
+    data = write.number(2, 4) + bytes(size - 4)
+    capture = write.section_header() + write.interface(NULL, 0) + write.enhanced_packet(0, 7, data)
+    for in_batches in (False, True):
+        (packet,) = wire.read_pcapng(copied([capture], in_batches))
+        assert packet.data == b"\2\0\0\0" + bytes(size - 4)
+
+
 def test_a_packet_moves_to_an_interface_of_the_new_capture() -> None:
     capture = wire.section_header() + wire.interface() + wire.enhanced_packet(0, 7, b"a")
 

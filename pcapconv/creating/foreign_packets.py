@@ -127,6 +127,7 @@ class ForeignPackets:
         batch = PacketBatch(
             bytearray(data), columns, 1, first_number=1, section=section, interfaces=[interface._replace(id=0)]
         )
+        batch.contiguous = False  # there is no record
         return bytes(with_headers_in(ORDER, batch).buffer)
 
     def batch(self, batch: PacketBatch, first_number: int) -> PacketBatch:
