@@ -71,9 +71,9 @@ def display_width(text: str) -> int:
 
 
 def _character_width(character: str) -> int:
-    from unicodedata import combining, east_asian_width  # rarely needed
+    from unicodedata import category, east_asian_width  # rarely needed
 
-    return 0 if combining(character) else 1 + (east_asian_width(character) in "WF")
+    return 0 if category(character) in ("Mn", "Me") else 1 + (east_asian_width(character) in "WF")
 
 
 def fitting_length(text: str, width: int) -> int:

@@ -100,13 +100,14 @@ def test_columns_become_wider_with_their_texts(show: Any) -> None:
 
 def test_wide_characters_take_two_cells(show: Any) -> None:
     """A terminal shows some characters of other scripts as wide as two letters, and accents on the letter before."""
-    names = "eth0", "網卡介面", "e\u0301th", "很長的網卡介面名", "eth1"
+    names = "eth0", "網卡介面", "e\u0301th", "ที่นี่", "很長的網卡介面名", "eth1"
     interfaces = b"".join(map(named, names))
     capture = wire.section_header() + interfaces + b"".join(packet(at, interface=at) for at in range(len(names)))
     assert show(capture, "--columns", "interface,captured_length") == [
         "eth0     54",
         "網卡介面     54",  # 8 cells
         "e\u0301th          54",  # 3 cells
+        "ที่นี่           54",  # 2 consonants with 4 marks above
         "很長的網卡介面名     54",  # 16 cells
         "eth1                 54",
     ]
