@@ -208,6 +208,8 @@ def test_a_column_that_does_not_exist(capture: Path) -> None:
         (batch,) = opened.batches()
     with pytest.raises(pcapconv.UsageError, match="'colour' is not a header column; those are link_at, source_mac"):
         batch.headers("ttl", "colour")
+    with pytest.raises(pcapconv.UsageError, match="is not a header column; those are link_at, source_mac"):
+        batch.headers(["ttl"])  # type: ignore[arg-type]
 
 
 def test_packets_have_headers(capture: Path) -> None:

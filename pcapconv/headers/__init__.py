@@ -49,12 +49,13 @@ def read_headers(
     packet of tunnels. `into` are columns of an earlier call with the same names, which are filled again if they are
     long enough. Raises UsageError for a name that is not a column.
     """
-    wanted = tuple(dict.fromkeys(names)) or tuple(HeaderColumns.FIELDS)
+    given = tuple(names)
+    unknown = next((name for name in given if not isinstance(name, str) or name not in HeaderColumns.FIELDS), None)
+    if unknown is not None:
+        there_are = ", ".join(HeaderColumns.FIELDS)
+        raise UsageError(f"{object_text(unknown)} is not a header column; those are {there_are}")
+    wanted = tuple(dict.fromkeys(given)) or tuple(HeaderColumns.FIELDS)
     if into is None or into.capacity < rows or into.names != wanted:
-        unknown = next((name for name in wanted if name not in HeaderColumns.FIELDS), None)
-        if unknown is not None:
-            there_are = ", ".join(HeaderColumns.FIELDS)
-            raise UsageError(f"{object_text(unknown)} is not a header column; those are {there_are}")
         into = HeaderColumns(wanted, rows)
     choose().read_headers(buffer, columns, rows, link_types, into, inner)
     return into
