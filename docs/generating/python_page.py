@@ -17,6 +17,7 @@ from pcapconv.cli.grammar import NUMBERS, REPEATABLE, Option
 from pcapconv.cli.options import OPTIONS
 from pcapconv.cli.options.groups import EDITED, FORM, SELECTED, WRITTEN
 from pcapconv.comparing.comparison import Difference, HeaderDifference, ShownDifference
+from pcapconv.conversion import OnLoss
 from pcapconv.describing.capture_info import Contents, SidecarInfo, UnusableSidecar
 from pcapconv.describing.entries import (
     CommentEntry,
@@ -47,8 +48,12 @@ from pcapconv.essence import Summary
 from pcapconv.formats.settings import WriterArguments
 from pcapconv.header_columns import HeaderColumns
 from pcapconv.headers import Headers
+from pcapconv.model.sections import Layout
 from pcapconv.normalizing.arguments import NormalizeArguments
+from pcapconv.normalizing.check_result import Status
+from pcapconv.spec import ByteOrder
 from pcapconv.spec.decoded_options import Options
+from pcapconv.splitting import By
 from pcapconv.steps.step_arguments import StepArguments
 
 # Headings of the page, and the public names below each.
@@ -142,12 +147,17 @@ INTERNAL["PcapconvError"] = {"restated"}
 INTERNAL["Rates"] = {"as_json", "of"}
 # Names of types in annotations → what they mean.
 _TYPES = {
-    "OnLoss": "Literal['warn', 'ignore', 'fail']",
-    "By": "Literal['interface', 'link-type', 'section']",
-    "Layout": "Literal['pcap', 'pcapng']",
-    "ByteOrder": "Literal['little', 'big']",
+    **{
+        name: str(literal).removeprefix("typing.")
+        for name, literal in (
+            ("OnLoss", OnLoss),
+            ("By", By),
+            ("Layout", Layout),
+            ("ByteOrder", ByteOrder),
+            ("Status", Status),
+        )
+    },
     "DateTime": "datetime.datetime",
-    "Status": "Literal['normal', 'different', 'damaged', 'failed', 'refused']",
 }
 _FLAG = re.compile(r"`(?:pcapconv )?(?:([a-z]+) )?(--[a-z-]+)(?: ([^`]+))?`")
 _INTRODUCTION = """\
