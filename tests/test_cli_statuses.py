@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import wire
@@ -342,6 +343,10 @@ def test_a_name_that_begins_with_a_dash(tmp_path: Path) -> None:
         ["table", "", "o.parquet"],
         *([command, str(WEB_PCAPNG), ""] for command in ("convert", "normalize", "merge", "table")),
         ["convert", str(WEB_PCAPNG), "", "--to", "pcap"],
+        *(["batch", "", *more] for more in ([], ["out"], [""], ["--in-place"])),
+        ["batch", "", "", "--target", "{stem}.pcap"],
+        *(["batch", source, ""] for source in ("folder", str(WEB_PCAPNG))),
+        ["join", "folder/web.meta.json", ""],
     ],
     ids=" ".join,
 )
@@ -350,6 +355,33 @@ def test_an_empty_name_names_no_file(
 ) -> None:
     """As of a variable of the shell that is not set."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    pcapconv.split(WEB_PCAPNG, "folder/{stem}.pcap", by="link-type", sidecar=True)
+    files = sorted(tmp_path.rglob("*"))
     assert cli.run(line) == 1
     assert capfd.readouterr() == ("", "pcapconv: '' names no file\n")
+    assert sorted(tmp_path.rglob("*")) == files
+
+
+@pytest.mark.parametrize(
+    ("line", "more"),
+    [
+        *((["diff", *names], "") for names in (["", str(WEB_PCAPNG)], [str(WEB_PCAPNG), ""], ["", ""])),
+        (["split", str(WEB_PCAPNG), "", "--max-packets", "1"], "; write a template like part-{index}.pcapng"),
+    ],
+)
+def test_an_empty_name_in_diff_or_for_parts_names_no_file(
+    line: list[str], more: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """These have another status: diff as diff(1), and the names of parts are a template."""
+    assert cli.run(line) == 2
+    assert capfd.readouterr() == ("", f"pcapconv: '' names no file{more}\n")
+
+
+def test_an_empty_name_in_a_batch_of_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    calls: list[tuple[Any, str]] = [("", "x"), (str(WEB_PCAPNG), ""), ([WEB_PCAPNG], "")]
+    for source, target in calls:
+        with pytest.raises(pcapconv.FileError, match=r"^'' names no file$"):
+            pcapconv.batch(source, target)
     assert list(tmp_path.iterdir()) == []

@@ -103,7 +103,7 @@ def test_a_sidecar_under_the_name_before_compression_is_named(lab: Path, capture
     assert (done.status, done.out) == (1, b"")
     assert done.err == (
         f"pcapconv: {lab / capture}.meta.json: cannot open: no such file or directory; pcapconv convert --sidecar to "
-        f"pcap writes one, --sidecar-file names {lab / made_for}.meta.json, which is there\n"
+        f"pcap writes one, --sidecar-file {lab / made_for}.meta.json reads the one that is there\n"
     )
     assert restored(lab / capture, sidecar=False, sidecar_file=lab / f"{made_for}.meta.json") == WEB.read_bytes()
 

@@ -536,28 +536,58 @@ REFUSED: list[dict[str, Any]] = [
     {"comments": 1},
     {"flags": -1},
     {"direction": "up"},
+    {"data": b"new", "direction": "up"},
     {"flags": 1, "direction": "in"},
 ]
 
 
-@pytest.mark.usefixtures("kernels")
-@pytest.mark.parametrize("arguments", REFUSED, ids=str)
-def test_a_refused_packet_leaves_no_interface(arguments: dict[str, Any]) -> None:
-    def write(capture: CaptureWriter) -> None:
-        with opened(two_interfaces(In(LITTLE))) as reading:
-            first, second, _ = reading
-        with pytest.raises(pcapconv.PcapconvError):
-            capture.write(first, **arguments)
-        assert (capture.interfaces, capture.packets) == ([], 0)
-        capture.write(second)
-        with pytest.raises(pcapconv.PcapconvError):
-            capture.write(first, **arguments)
-        assert [each.name for each in capture.interfaces] == ["eth0"]
-        capture.write(first)
+def with_lost_options(write: In) -> bytes:
+    """Two interfaces, of which the second has packets first. It and its packet have options that no new capture takes:
+    those of codes that the specification does not name, in the other byte order, and references to processes."""
+    unknown = [(70, b"unknown")] if write == In(BIG) else []
+    lost = unknown or [(32769, write.number(0, 4))]
+    return (
+        write.section_header()
+        + write.interface(wire.ETHERNET, options=write.options((2, b"eth0")))
+        + write.interface(NULL, options=write.options((2, b"lo"), *unknown))
+        + write.enhanced_packet(1, 3, write.number(2, 4) + b"ip", options=write.options((3, b"\2h"), *lost))
+        + write.enhanced_packet(0, 4, b"ether")
+    )
 
-    made = created(write)
-    assert [each.link_type for each in wire.read_interfaces(made)] == [wire.ETHERNET, NULL]
-    assert [(each.data, each.interface) for each in wire.read_pcapng(made)] == [(b"ether", 0), (b"\2\0\0\0ip", 1)]
+
+@pytest.mark.usefixtures("kernels")
+@BYTE_ORDERS
+@pytest.mark.parametrize("arguments", REFUSED, ids=str)
+def test_a_refused_packet_leaves_nothing(arguments: dict[str, Any], write: In) -> None:
+    """Neither an interface nor a count in the report."""
+    with opened(with_lost_options(write)) as reading:
+        first, second = reading
+
+    def report_after(*, accepted: bool) -> pcapconv.Report:
+        target = io.BytesIO()
+        with pcapconv.create(target, to="pcapng") as capture:
+            with pytest.raises(pcapconv.PcapconvError):
+                capture.write(first, **arguments)
+            assert (capture.interfaces, capture.packets) == ([], 0)
+            capture.write(second)
+            with pytest.raises(pcapconv.PcapconvError):
+                capture.write(first, **arguments)
+            assert [each.name for each in capture.interfaces] == ["eth0"]
+            if accepted:
+                capture.write(first)
+        made = target.getvalue()
+        count = 2 if accepted else 1
+        assert [each.link_type for each in wire.read_interfaces(made)] == [wire.ETHERNET, NULL][:count]
+        packets = [(each.data, each.interface) for each in wire.read_pcapng(made)]
+        assert packets == [(b"ether", 0), (b"\2\0\0\0ip", 1)][:count]
+        assert capture.report is not None
+        return capture.report
+
+    report = report_after(accepted=False)
+    assert (report.losses, report.left_out) == ({}, {})
+    report = report_after(accepted=True)
+    of_interface = {"interface-options": 1} if write == In(BIG) else {}
+    assert (report.losses, report.left_out) == ({"packet-options": 1, **of_interface}, {})
 
 
 @pytest.mark.usefixtures("kernels")
@@ -587,7 +617,7 @@ def test_a_time_that_is_too_fine_leaves_no_interface(in_batches: bool) -> None:
     fine = (
         write.section_header()
         + write.interface(options=write.options((9, b"\x09")))
-        + write.enhanced_packet(0, 1_000_001, b"fine")
+        + write.enhanced_packet(0, 1_000_001, b"fine", options=write.options((32769, write.number(0, 4))))
     )
 
     def both(capture: CaptureWriter) -> None:

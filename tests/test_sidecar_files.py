@@ -460,7 +460,7 @@ def test_open_tells_of_damage_and_leaves_out_what_is_not_to_be_copied(lab: Path)
             assert [packet.comments for packet in capture] == [[], []]
     with pytest.raises(UsageError, match="a sidecar is a file; name one"):
         pcapconv.open(lab / "a.pcap", sidecar="")
-    with pytest.raises(FileNotFoundError, match=r"to pcap writes one, sidecar= names a different one$"):
+    with pytest.raises(FileNotFoundError, match=r"to pcap writes one, sidecar='FILE' reads a different one$"):
         pcapconv.open(lab / "a.pcap", sidecar=lab / "none.json")
 
 
@@ -526,6 +526,9 @@ def test_a_sidecar_that_nobody_asks_for_is_mentioned(lab: Path) -> None:
     assert run_in_folder(lab, "convert", "a.pcap", "c.pcapng", "-q").stderr == ""
     assert run_in_folder(lab, "convert", "a.pcap", "d.pcap").stderr == ""
     assert run_in_folder(lab, "convert", "a.pcap", "e.pcapng", "--sidecar").stderr == ""
+    assert run_in_folder(lab, "table", "a.pcap", "b.arrow").stderr == says
+    assert run_in_folder(lab, "table", "a.pcap", "c.arrow", "-q").stderr == ""
+    assert run_in_folder(lab, "table", "a.pcap", "d.arrow", "--sidecar").stderr == ""
 
 
 def test_a_split_from_a_pipe_can_go_back(tmp_path: Path) -> None:

@@ -121,6 +121,66 @@ def test_no_packet_is_selected() -> None:
     assert parquet.read_table("x.parquet").num_rows == 0
 
 
+def test_a_pcap_file_with_its_sidecar() -> None:
+    """The table is that of the pcapng capture, however the sidecar is named."""
+    assert run_command("convert", "web.pcapng", "a.pcap", "--sidecar", "-q") == (0, b"", "")
+    for line in ("web.pcapng 0.parquet", "a.pcap 1.parquet --sidecar", "web.pcapng 2.parquet --sidecar"):
+        assert run_command("table", *line.split()) == (0, b"", "")
+    os.rename("a.pcap.meta.json", "case.json")
+    assert run_command("table", "a.pcap", "3.parquet", "--sidecar-file", "case.json", "--report", "x.json").status == 0
+    assert json.loads(Path("x.json").read_text(encoding="utf-8"))["sidecar_read"] == "case.json"
+    pipe = Path("a.pcap").read_bytes()
+    assert run_command("table", "-", "4.parquet", "--sidecar-file", "case.json", stdin=pipe) == (0, b"", "")
+    first, *others = (rows(parquet.read_table(f"{number}.parquet")) for number in range(5))
+    assert any(row["comments"] for row in first)
+    assert others == [first] * 4
+    assert run_command("table", "a.pcap", "5.parquet") == (0, b"", "")
+    assert {row["interface"] for row in rows(parquet.read_table("5.parquet"))} == {None}
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (
+            "a.pcap x.arrow --sidecar",
+            1,
+            "a.pcap.meta.json: cannot open: no such file or directory; pcapconv convert --sidecar to pcap writes one, "
+            "--sidecar-file FILE reads a different one",
+        ),
+        (
+            "- x.arrow --to arrow --sidecar",
+            2,
+            "a pcap file on a pipe has no sidecar beside it; name that with --sidecar-file FILE, or the pcap file",
+        ),
+        (
+            "a.pcap x.arrow --sidecar --sidecar-file case.json",
+            2,
+            "--sidecar uses the sidecar beside the pcap file, --sidecar-file a different one; give one of them",
+        ),
+        ("a.pcap x.arrow --sidecar-file -", 2, "--sidecar-file -: a sidecar is a file; name one"),
+        (
+            "a.pcap case.json --to arrow --sidecar-file case.json",
+            2,
+            "the output case.json: that is another file of the same run; give it a name of its own",
+        ),
+    ],
+)
+def test_refused_sidecars(words: str, status: int, message: str) -> None:
+    assert run_command("convert", "web.pcapng", "a.pcap", "--sidecar-file", "case.json", "-q").status == 0
+    files = sorted(os.listdir())
+    done = run_command("table", *words.split(), stdin=Path("a.pcap").read_bytes())
+    assert done == (status, b"", f"pcapconv: {message}\n")
+    assert sorted(os.listdir()) == files
+
+
+def test_a_sidecar_of_another_capture() -> None:
+    assert run_command("convert", "web.pcapng", "a.pcap", "--sidecar", "-q").status == 0
+    done = run_command("table", "cut.pcap", "x.arrow", "--sidecar-file", "a.pcap.meta.json")
+    assert (done.status, done.out, done.err.count("\n")) == (1, b"", 1)
+    assert done.err.startswith("pcapconv: a.pcap.meta.json: ")
+    assert not os.path.exists("x.arrow")
+
+
 def test_it_has_all_options_that_select() -> None:
     names = {option.name for option in options_of_command("table") if option.group == SELECTED}
     assert names == set(SelectingArguments.__annotations__) - {"where"}

@@ -26,7 +26,7 @@ from pcapconv.errors import UsageError
 from pcapconv.formats.output_compression import check_compression, choose_compression
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.name_template import Template
-from pcapconv.io.paths import STDIO
+from pcapconv.io.paths import STDIO, nameless_error
 from pcapconv.io.source import check_fractions, check_salvage, read_file
 from pcapconv.sidecar import SidecarSettings
 from pcapconv.spec.given_values import whole_number
@@ -114,8 +114,8 @@ def parse_arguments(
     retries: int = 0,
 ) -> Arguments:
     """Check the arguments of a batch. `patterns` are the patterns of files to include, and those of files to exclude.
-    Raises UsageError for an argument that is malformed or contradicts another one, and FileError for a key log that
-    cannot be read."""
+    Raises UsageError for an argument that is malformed or contradicts another one, and FileError for an empty path
+    and for a key log that cannot be read."""
     check_on_loss(on_loss)
     check_fractions(format_settings.fractions)
     check_salvage(salvage=format_settings.salvage, strict=flags.strict)
@@ -231,10 +231,12 @@ def _check_retries(retries: int) -> None:
 
 def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str]:
     """Return the root of the source tree (None for a list of files) and the directory of the manifest. Raises
-    UsageError."""
+    UsageError, and FileError for an empty path."""
     for location in (source, target):
         if isinstance(location, bytes) or not (location is None or isinstance(location, str | os.PathLike | Iterable)):
             raise UsageError(f"{object_text(location)} is not a path")
+        if isinstance(location, str | os.PathLike) and os.fspath(location) == "":
+            raise nameless_error("")
     root = local_path(os.fspath(source)) if isinstance(source, str | os.PathLike) else None
     if in_place:
         if target is not None:

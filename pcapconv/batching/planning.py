@@ -21,7 +21,7 @@ from pcapconv.batching.sources import NO_FILE_NAME, find_listed, without_side_fi
 from pcapconv.batching.stores import store_of
 from pcapconv.batching.target_names import name_like_source, names_by_template
 from pcapconv.errors import UsageError
-from pcapconv.io.paths import SIDECAR_SUFFIX
+from pcapconv.io.paths import SIDECAR_SUFFIX, nameless_error
 from pcapconv.wording import argument
 
 
@@ -91,7 +91,8 @@ def _jobs(arguments: Arguments) -> tuple[list[Job], list[Outcome]]:
         if file.state is not None:
             jobs.append(job)
             continue
-        status, error = "failed" if file.failed else "left_alone", f"{file.location}: {file.reason}"
+        error = f"{file.location}: {file.reason}" if file.location else str(nameless_error(""))
+        status = "failed" if file.failed else "left_alone"
         outcomes.append(Outcome.without_report(job, arguments.settings, status, error))
     return jobs, outcomes
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 _JOINED = {"in_order"}  # options that take a value only behind `=`
 _OPTION_NAMES = {"template": "target"}  # where they differ from arguments
+_WITH_TEXT = {"sidecar": "sidecar-file"}  # options for arguments that are a flag or text
 
 
 def on_command_line(function: str, values: Mapping[str, object]) -> str:
@@ -15,7 +16,8 @@ def on_command_line(function: str, values: Mapping[str, object]) -> str:
     """
     words = function.split(".") if function else []
     for name, value in values.items():
-        words.append("--" + _OPTION_NAMES.get(name, name.replace("_", "-")))
+        names = _WITH_TEXT if isinstance(value, str) and name in _WITH_TEXT else _OPTION_NAMES
+        words.append("--" + names.get(name, name.replace("_", "-")))
         if value is not None and value is not True and value != "":
             if name in _JOINED:
                 words[-1] += f"={value}"

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pcapconv
 from pcapconv.cli.messages import print_message
-from pcapconv.cli.writing_commands import check_names, run_writing_command
+from pcapconv.cli.writing_commands import check_names, mention_sidecar, run_writing_command
 from pcapconv.cli.zone_note import mention_local_zone
 from pcapconv.converting import resolve_target
 from pcapconv.formats import format_of
-from pcapconv.io.paths import SIDECAR_SUFFIX
 from pcapconv.text import counted
 
 if TYPE_CHECKING:
     from pcapconv.conversion import OnLoss
-
-
-def _mention_sidecar(source: str, target: str, options: Mapping[str, Any]) -> None:
-    """Print that a sidecar is beside the input, if a conversion to pcapng does not use it."""
-    is_unused = not (options.get("sidecar") or options.get("sidecar_file")) and os.path.exists(source + SIDECAR_SUFFIX)
-    if is_unused and (options.get("to") or format_of(target)) == "pcapng":
-        print_message(f"{source}{SIDECAR_SUFFIX}, the sidecar of {source}, is not used; --sidecar uses it")
 
 
 def convert(
@@ -43,7 +33,8 @@ def convert(
     target = str(resolve_target(source, target, options.get("to"), options.get("compress")))
     check_names(report, options, [source], target)
     if not quiet:
-        _mention_sidecar(source, target, options)
+        if (options.get("to") or format_of(target)) == "pcapng":
+            mention_sidecar(source, options)
         mention_local_zone(options)
     return run_writing_command(
         lambda progress: pcapconv.convert(

@@ -6,23 +6,34 @@ from typing import Any
 
 import pcapconv
 from pcapconv.cli.messages import print_message
-from pcapconv.cli.writing_commands import check_names, run_writing_command
+from pcapconv.cli.writing_commands import check_names, mention_sidecar, run_writing_command
 from pcapconv.cli.zone_note import mention_local_zone
 from pcapconv.formats.output_names import output_of
 from pcapconv.text import counted
 
 
 def table(
-    source: str, target: str, *, report: str | None = None, force: bool = False, quiet: bool = False, **options: Any
+    source: str,
+    target: str,
+    *,
+    report: str | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    sidecar: bool = False,
+    sidecar_file: str | None = None,
+    **options: Any,
 ) -> int:
     """Write the packets of a capture as a table, print warnings on stderr, and return the exit status."""
     target = str(output_of(source, target, options.get("to"), "none"))
-    check_names(report, options, [source], target)
+    sidecars = {"sidecar": sidecar, "sidecar_file": sidecar_file}
+    check_names(report, options | sidecars, [source], target)
+    which = _which_sidecar(sidecar, sidecar_file)
     if not quiet:
+        mention_sidecar(source, sidecars)
         mention_local_zone(options)
     return run_writing_command(
         lambda progress: pcapconv.write_table(
-            source, target, force=force, progress=progress, on_message=print_message, **options
+            source, target, force=force, sidecar=which, progress=progress, on_message=print_message, **options
         ),
         [source],
         target,
@@ -33,3 +44,12 @@ def table(
         losses=False,
         finishes=True,
     )
+
+
+def _which_sidecar(beside: bool, file: str | None) -> bool | str:
+    """Return the options as the argument `sidecar` of the library. Raises UsageError if they contradict each other."""
+    if not beside and file is None:
+        return False
+    from pcapconv.sidecar import parse_sidecar_arguments
+
+    return parse_sidecar_arguments(beside, file).file or True

@@ -107,6 +107,12 @@ def _end_of_reading(report: Report) -> str:
     return f"; reading ended at byte {report.read_until:,}, and what follows was not checked"
 
 
+def mention_sidecar(source: str, options: Mapping[str, Any]) -> None:
+    """Print that a sidecar is beside the input, if the command does not use it."""
+    if not (options.get("sidecar") or options.get("sidecar_file")) and os.path.exists(source + SIDECAR_SUFFIX):
+        print_message(f"{source}{SIDECAR_SUFFIX}, the sidecar of {source}, is not used; --sidecar uses it")
+
+
 def check_names(
     report: str | None, options: Mapping[str, Any], sources: Sequence[str], target: str | None = None
 ) -> None:

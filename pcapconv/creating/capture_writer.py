@@ -58,7 +58,7 @@ class CaptureWriter:
         self._is_begun = False  # whether the `with` block is
         self._append: Callable[[bytes, int, int], bool] = _append_nothing
         self._declared = DeclaredInterfaces(new, self._output, own, per_second)
-        self._packets = WrittenPackets(self._declared, self._output, new.left_out)
+        self._packets = WrittenPackets(self._declared, self._output, new.losses, new.left_out)
 
     def __repr__(self) -> str:
         return f"<CaptureWriter {self.name!r}, {self.format}, {self.packets} packets>"

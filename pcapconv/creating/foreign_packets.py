@@ -110,10 +110,11 @@ class ForeignPackets:
         equal = (declared for (_, known), declared in self._known.items() if known == interface)
         return next(chain(recent, equal), None)
 
-    def options(self, packet: Packet) -> bytes:
-        """Return a packet's options as they are in the new capture."""
+    def options(self, packet: Packet) -> tuple[bytes, int]:
+        """Return a packet's options as they are in the new capture, and how many have no place there. The caller counts
+        these as losses once nothing can refuse the packet."""
         order = packet.section.byte_order
-        return self._moves(order).options(packet.raw_options, order) if packet.raw_options else b""
+        return self._moves(order).options(packet.raw_options, order) if packet.raw_options else (b"", 0)
 
     def data(self, packet: Packet, data: bytes) -> bytes:
         """Return a packet's bytes with the headers that follow the file's byte order in the new one."""

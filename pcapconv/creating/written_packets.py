@@ -17,15 +17,20 @@ from pcapconv.wording import argument
 if TYPE_CHECKING:
     from pcapconv.kernels.contract import BytesLike
 
-_Parts = tuple[bytes, int | None, Interface, int, bytes]  # data, ticks, interface, original length, options
+# Data, ticks, interface, original length, options, and how many options have no place in the new capture
+_Parts = tuple[bytes, int | None, Interface, int, bytes, int]
 
 
 class WrittenPackets:
-    """Checks the arguments of each packet, and appends it to `output`. `left_out` counts what a change removes."""
+    """Checks the arguments of each packet, and appends it to `output`. `losses` counts options that have no place
+    in the new capture, `left_out` what a change removes."""
 
-    def __init__(self, declared: DeclaredInterfaces, output: PacketOutput, left_out: Counter[str]) -> None:
+    def __init__(
+        self, declared: DeclaredInterfaces, output: PacketOutput, losses: Counter[str], left_out: Counter[str]
+    ) -> None:
         self._declared = declared
         self._output = output
+        self._losses = losses
         self._left_out = left_out
 
     def append(
@@ -51,7 +56,7 @@ class WrittenPackets:
                 )
             else:
                 parts, changed = self._new_packet(packet, time, interface), False
-            content, ticks, declared, length, options = parts
+            content, ticks, declared, length, options, lost = parts
             if original_length is not None:
                 length = number_between("original_length", original_length, 0, 2**32 - 1)
                 if length < len(content):
@@ -67,6 +72,8 @@ class WrittenPackets:
             raise
         if self._declared.undeclared:
             self._declared.declare()
+        if lost:
+            self._losses["packet-options"] += lost
         if hashes:
             self._left_out["packet-hashes"] += hashes
         self._output.append(content, ticks, declared, length, options)
@@ -78,7 +85,7 @@ class WrittenPackets:
             raise UsageError(
                 f"a packet has a time: give {argument('time_ns')}, an int, or {argument('time')}", option="time_ns"
             )
-        return data, self._declared.ticks(time, declared), declared, len(data), b""
+        return data, self._declared.ticks(time, declared), declared, len(data), b"", 0
 
     def _other_packet(
         self, packet: Packet, data: BytesLike | None, time: tuple[int, int] | None, interface: Interface | None
@@ -93,7 +100,7 @@ class WrittenPackets:
         else:
             ticks = self._declared.ticks(time, declared)
         length = packet.original_length if data is None else length_with(packet, content)
-        return (foreign.data(packet, content), ticks, declared, length, foreign.options(packet)), changed
+        return (foreign.data(packet, content), ticks, declared, length, *foreign.options(packet)), changed
 
 
 def _checked(data: BytesLike) -> bytes:

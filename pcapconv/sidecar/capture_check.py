@@ -23,9 +23,9 @@ def open_single_document(
     try:
         document = open_document(name, stack, files)
     except FileError as error:
-        writes, names = call("pcapconv.convert", sidecar=True), argument(named)
-        other = _renamed_sidecar(name, files)
-        advice = f"{names} names a different one" if other is None else f"{names} names {other}, which is there"
+        writes, other = call("pcapconv.convert", sidecar=True), _renamed_sidecar(name, files)
+        which = "a different one" if other is None else "the one that is there"
+        advice = f"{argument(named, other or 'FILE')} reads {which}"
         raise error.restated(f"{error}; {writes} to pcap writes one, {advice}") from None
     if len(document.header.captures) > 1:
         count = len(document.header.captures)

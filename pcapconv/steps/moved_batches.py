@@ -115,7 +115,8 @@ class MovedBatches:
         changed, order, columns = {}, batch.section.byte_order, batch.columns
         for row in range(batch.rows):
             raw = options_of_row(batch, row)
-            new = self.options(raw, order)
+            new, lost = self.options(raw, order)
+            self._losses["packet-options"] += lost
             if types and types[row] == pcapng.OBSOLETE_PACKET and (encoded or new != raw):
                 at = columns.record_at[row] + pcapng.DROPS_AT
                 drops = drop_count_options(int.from_bytes(batch.buffer[at : at + 2], order), self._order)
@@ -125,20 +126,21 @@ class MovedBatches:
                 changed[row] = new
         replace_options(batch, changed)
 
-    def options(self, raw: bytes, order: ByteOrder) -> bytes:
-        """Return a packet's options as they are in the new section."""
+    def options(self, raw: bytes, order: ByteOrder) -> tuple[bytes, int]:
+        """Return a packet's options as they are in the new section, and how many have no place there; the caller counts
+        these as losses."""
         if raw in self._cache:
-            return self._cache[raw]
+            return self._cache[raw], 0
         left_out = Counter[str]()
         new = options_in(self._order, raw, order, pcapng.ENHANCED_PACKET, left_out)
         if self.processes is not None:
             new = self._with_new_processes(new, self.processes, left_out)
-        self._losses["packet-options"] += left_out.total()
-        if len(raw) <= _LONGEST_CACHED and not left_out.total():
+        lost = left_out.total()
+        if len(raw) <= _LONGEST_CACHED and not lost:
             if len(self._cache) == _MOST_CACHED:
                 self._cache.clear()
             self._cache[raw] = new
-        return new
+        return new, lost
 
     def _with_new_processes(self, raw: bytes, processes: Sequence[int], left_out: Counter[str]) -> bytes:
         """Return options with the new section's numbers of processes. A reference to a process that the old section

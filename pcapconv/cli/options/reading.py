@@ -83,7 +83,8 @@ OPTIONS = (
         TABLE,
         manual="Read nothing after the last selected packet: with `--first`, with `--packets` whose last range has an "
         "end, or with `--before` and `--in-order`. A pcap capture is read no further even without this option. "
-        "`--strict`, `--last`, `--invert` and `--interface` need the whole capture, which is then read to its end.",
+        "`--strict`, a sidecar, `--last`, `--invert` and `--interface` need the whole capture, which is then read to "
+        "its end.",
     ),
     Option(
         "in_order",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pcapconv.cli.grammar import Option
-from pcapconv.cli.options.groups import BATCH, SIDECARS, SPLIT
+from pcapconv.cli.options.groups import BATCH, SIDECARS, SPLIT, TABLE
 
 OPTIONS = (
     Option(
@@ -38,6 +38,17 @@ OPTIONS = (
         page="how-to/sidecars",
     ),
     Option(
+        "sidecar",
+        "flag",
+        "Read what pcap cannot hold from IN.meta.json",
+        SIDECARS,
+        TABLE,
+        manual="Read a pcap file together with `IN.meta.json`, the sidecar that `convert --sidecar` wrote. Then the "
+        "table is that of the capture from which the pcap file was made, with its comments and names of interfaces. A "
+        "pcapng capture has them itself, and no sidecar is read. Not together with `--sidecar-file`.",
+        page="how-to/sidecars",
+    ),
+    Option(
         "sidecar_file",
         "text",
         "Like --sidecar, with FILE as the sidecar",
@@ -47,6 +58,16 @@ OPTIONS = (
         example="case.json",
         manual="Use FILE as the sidecar: from pcapng it is written, from pcap it is read. From pcap to pcap, "
         "`OUT.meta.json` is also written.",
+    ),
+    Option(
+        "sidecar_file",
+        "text",
+        "Like --sidecar, with FILE as the sidecar",
+        SIDECARS,
+        TABLE,
+        "FILE",
+        example="case.json",
+        manual="Read a pcap file together with FILE as its sidecar.",
     ),
     Option(
         "sidecar_secrets",
