@@ -68,7 +68,7 @@ STATED = {
     "test_secrets.py": ("inject_secrets",),
     "test_commit.py": ("extract_secrets", "fsync"),
     "test_show.py": ("as_csv", "hex", "inner", "names", "time"),
-    "test_sidecar_basics.py": ("sidecar", "sidecar_file", "sidecar_secrets"),
+    "test_sidecar_content.py": ("sidecar", "sidecar_file", "sidecar_secrets"),
     "test_sidecar_edited.py": ("sidecar_fingerprints",),
     "test_snaplens.py": ("keep_snaplen",),
     "test_split_limits.py": ("max_parts",),
@@ -90,7 +90,7 @@ REFUSED_ELSEWHERE = {
     "test_normalize_kinds.py": ("keep", "rebase_time", "strip"),
     "test_relabel.py": ("capture_comment", "link_type", "set_interface"),
     "test_secrets.py": ("inject_secrets",),
-    "test_sidecar_basics.py": ("sidecar_file",),
+    "test_sidecar_content.py": ("sidecar_file",),
     "test_split_limits.py": ("interval", "max_bytes", "max_packets"),
     "test_table_refusals.py": ("columns",),
 }
