@@ -1,4 +1,4 @@
-"""For tests of batches: small captures, trees of files, a batch in a thread, and what its manifest says."""
+"""For tests of batches: small captures, trees of files, a batch in threads, and what its manifest says."""
 
 import fcntl
 import json
@@ -15,6 +15,7 @@ from conversions import converted
 from folders import MANIFEST, write_tree
 
 from pcapconv import batch
+from pcapconv.batching import executors
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import BatchReport, Watcher
 
@@ -31,7 +32,16 @@ KEY_LOG = b"CLIENT_RANDOM 00 01\n"
 SECRET = wire.section_header() + wire.secrets(wire.TLS_KEY_LOG, KEY_LOG) + wire.interface()
 EXISTS = "exists already; resume=True replaces only what an earlier run wrote, force=True whatever is there"
 NO_CAPTURE = "not a pcap or pcapng capture, it begins with 'Dear reader"
+STRANGE = "\udcff\n\x1b[31m\uffff]]>&<.pcap"  # as a name: no UTF-8, nothing for a terminal, nothing for XML
+SHOWN = "\\xff\\x0a\\x1b[31m\\uffff]]>&<.pcap"
 Files = Mapping[str, bytes]
+in_threads = pytest.mark.usefixtures("threads")
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work is done by threads of this process, which start at once."""
+    monkeypatch.setattr(executors, "process_workers", executors.thread_workers)
 
 
 def run_batch(source: Any, target: Any = None, *, executor: Executor | None = None, **options: Any) -> BatchReport:

@@ -35,9 +35,12 @@ class CommandResult(NamedTuple):
 
 
 def run_command(
-    *arguments: str | bytes | Path, stdin: bytes = b"", shell: str = "", **environment: str
+    *arguments: str | bytes | Path, stdin: bytes = b"", shell: str = "", folder: Path | None = None, **environment: str
 ) -> CommandResult:
-    """Run the installed command; `shell` adds redirections. A file that it forgets to close is a warning on stderr."""
+    """Run the installed command; `shell` adds redirections, and `folder` is where it runs.
+
+    A file that it forgets to close is a warning on stderr.
+    """
     command: list[str | bytes | Path] = [COMMAND, *arguments]
     if shell:
         command = ["sh", "-c", f'exec "$@" {shell}', "sh", *command]
@@ -46,6 +49,7 @@ def run_command(
         input=stdin,
         capture_output=True,
         timeout=60,
+        cwd=folder,
         env=os.environ | {"PYTHONWARNINGS": "default::ResourceWarning"} | environment,
     )
     return CommandResult(done.returncode, done.stdout, done.stderr.decode())

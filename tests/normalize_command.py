@@ -1,14 +1,11 @@
 """For tests of `pcapconv normalize`: the command in this process, and captures for it."""
 
-import os
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import wire
+from command_line import CommandResult, run_in_process
 from wire import BIG, In
-
-from pcapconv import cli
 
 NANO = (wire.IF_TSRESOL, b"\x09")
 NORMAL = (
@@ -28,14 +25,6 @@ FINE = (
 )
 
 
-class CommandResult(NamedTuple):
-    """The exit status of a command, its stdout and its stderr."""
-
-    status: int
-    out: str
-    err: str
-
-
 class Here:
     """The command in this process, in a folder of its own."""
 
@@ -44,11 +33,7 @@ class Here:
         self._capfd = capfd
 
     def __call__(self, *arguments: str | Path) -> CommandResult:
-        try:
-            status = cli.run(["normalize", *(os.fspath(each) for each in arguments)])
-        except SystemExit as end:
-            status = int(end.code or 0)
-        return CommandResult(status, *self._capfd.readouterr())
+        return run_in_process(self._capfd, "normalize", *arguments)
 
     def file(self, name: str, data: bytes) -> Path:
         path = self.folder / name

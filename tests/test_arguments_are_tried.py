@@ -4,6 +4,7 @@ A new selecting or editing argument has several places in the tests; the second 
 """
 
 import re
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,14 +23,19 @@ from pcapconv.steps.step_arguments import StepArguments
 ROOT = Path(__file__).parent.parent
 NAMES = sorted({option.name for option in OPTIONS})
 
-# The second implementations, and the arguments that each of them has.
-IN_SECOND_IMPLEMENTATIONS = {
-    "expected_request.py": (
-        *("sort", "timezone", "after", "before", "packets", "drop_packets", "first", "last", "interface"),
-        *("comment_matches", "direction", "filter", "dedup", "dedup_ignore", "dedup_skip", "invert", "decapsulate"),
-        *("only_decapsulated", "chop"),
-        *("adjust_length", "snaplen", "shift_time", "rebase_time", "set_time", "packet_comment"),
+# The modules that select and edit once more, and the arguments whose fields of a request each of them reads.
+SELECTED_AND_EDITED = {
+    "expected_selection.py": (
+        *("sort", "after", "before", "packets", "drop_packets", "first", "last", "interface", "comment_matches"),
+        *("direction", "filter", "where", "dedup", "dedup_ignore", "dedup_skip", "invert"),
     ),
+    "expected_decapsulation.py": ("decapsulate", "only_decapsulated"),
+    "expected_edits.py": (
+        *("chop", "adjust_length", "snaplen", "shift_time", "rebase_time", "set_time", "packet_comment"),
+    ),
+}
+# The other second implementations, and the arguments that each of them has.
+IN_SECOND_IMPLEMENTATIONS = {
     "expected_normal_form.py": ("sort", "rebase_time", "mask_time", "keep", "strip"),
     "test_split_oracle.py": ("max_packets", "max_bytes", "interval", "align", "by"),
 }
@@ -62,13 +68,14 @@ STATED = {
     "test_secrets.py": ("inject_secrets",),
     "test_commit.py": ("extract_secrets", "fsync"),
     "test_show.py": ("as_csv", "hex", "inner", "names", "time"),
-    "test_sidecar_basics.py": ("sidecar", "sidecar_file", "sidecar_secrets"),
+    "test_sidecar_content.py": ("sidecar", "sidecar_file", "sidecar_secrets"),
     "test_sidecar_edited.py": ("sidecar_fingerprints",),
     "test_snaplens.py": ("keep_snaplen",),
     "test_split_limits.py": ("max_parts",),
     "test_table_cli.py": ("columns",),
     "test_text_form.py": ("as_text",),
     "test_time.py": ("nanoseconds",),
+    "test_time_zones_cli.py": ("timezone",),
     "test_traffic.py": ("conversations", "hash", "protocols", "talkers"),
 }
 # Where values are refused, beside `nonsense.py`.
@@ -83,13 +90,13 @@ REFUSED_ELSEWHERE = {
     "test_normalize_kinds.py": ("keep", "rebase_time", "strip"),
     "test_relabel.py": ("capture_comment", "link_type", "set_interface"),
     "test_secrets.py": ("inject_secrets",),
-    "test_sidecar_basics.py": ("sidecar_file",),
+    "test_sidecar_content.py": ("sidecar_file",),
     "test_split_limits.py": ("interval", "max_bytes", "max_packets"),
     "test_table_refusals.py": ("columns",),
 }
 
 
-def in_files(table: dict[str, tuple[str, ...]]) -> set[str]:
+def in_files(table: Mapping[str, tuple[str, ...]]) -> set[str]:
     """All names of a table; each has to be given in the file below which it stands: `--first`, `first=`, `"first"`."""
     for file, names in table.items():
         text = (ROOT / "tests" / file).read_text(encoding="utf-8")
@@ -114,8 +121,9 @@ def test_where_an_option_is_given(text: str, is_given: bool) -> None:
 
 
 def test_each_option_is_done_once_more_or_its_result_is_stated() -> None:
-    assert in_files(IN_SECOND_IMPLEMENTATIONS) | in_files(STATED) == set(NAMES)
-    assert in_files(IN_SECOND_IMPLEMENTATIONS) & in_files(STATED) == set()
+    done_once_more = selected_and_edited() - IN_PYTHON | in_files(IN_SECOND_IMPLEMENTATIONS)
+    assert done_once_more | in_files(STATED) == set(NAMES)
+    assert done_once_more & in_files(STATED) == set()
 
 
 def test_nonsense_is_tried_with_each_option_that_takes_a_value() -> None:
@@ -137,6 +145,7 @@ STATED_ARGUMENTS = {
     "test_commit.py": ("extract_secrets",),
     "test_secrets.py": ("inject_secrets",),
     "test_strip.py": ("strip",),
+    "test_time_zones_cli.py": ("timezone",),
 }
 IN_PYTHON = {"where"}  # a function, which no command line and no file of the fuzzer can have
 WITH_FILES = {"extract_secrets", "inject_secrets"}  # which the fuzzer would have to write
@@ -172,11 +181,29 @@ EVERYTHING = Request(
 )
 
 
+def selected_and_edited() -> set[str]:
+    """All arguments of the table; the module has to read each field that says one of its arguments: `request.first`."""
+    for file, names in SELECTED_AND_EDITED.items():
+        text = (ROOT / "tests" / file).read_text(encoding="utf-8")
+        fields = {field for field, name in argument_of_each_field().items() if name in names}
+        assert [field for field in sorted(fields) if re.search(rf"\brequest\.{field}\b", text) is None] == [], file
+    return {name for names in SELECTED_AND_EDITED.values() for name in names}
+
+
+def argument_of_each_field() -> dict[str, str]:
+    """Which argument says what a field of a request says: `filter` the field `expression`."""
+    found = {field: [*Request(**{field: value}).as_arguments()] for field, value in EVERYTHING._asdict().items()}
+    assert [field for field, names in found.items() if len(names) != 1] == []
+    return {field: name for field, (name,) in found.items()}
+
+
 def test_the_second_implementation_has_each_step_argument_or_its_result_is_stated() -> None:
-    assert [name for name, value in EVERYTHING._asdict().items() if value == Request._field_defaults[name]] == []
-    implemented = EVERYTHING.as_arguments().keys()
-    assert implemented | in_files(STATED_ARGUMENTS) == ARGUMENTS
-    assert implemented & in_files(STATED_ARGUMENTS) == set()
+    assert selected_and_edited() | in_files(STATED_ARGUMENTS) == ARGUMENTS
+    assert selected_and_edited() & in_files(STATED_ARGUMENTS) == set()
+
+
+def test_a_request_says_each_argument_of_the_second_implementation() -> None:
+    assert {*argument_of_each_field().values()} == selected_and_edited() | {"timezone"}  # which says times differently
 
 
 def test_hypothesis_invents_each_step_argument_of_the_second_implementation() -> None:

@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 import wire
-from batch_command import SHOWN, STRANGE, CommandResult, in_threads, run_batch_command, run_in_process
-from batch_command import threads as threads
-from batches import CUT, HEADER, PCAP, PCAPNG, TEXT, files_below
+from batches import CUT, HEADER, PCAP, PCAPNG, SHOWN, STRANGE, TEXT, files_below, in_threads
 from batches import out as out
-from command_line import COMMAND, error_lines
+from batches import threads as threads
+from command_line import COMMAND, CommandResult, error_lines, run_command, run_in_process
 from conversions import converted
 from folders import MANIFEST, write_tree
 
@@ -40,10 +39,10 @@ def summary_table(err: str) -> dict[str, str]:
 
 def test_status_0_and_a_table_when_all_is_done(tmp_path: Path, out: Path) -> None:
     source = write_tree(tmp_path / "in", {"a.pcap": PCAP, "lab/b.cap": PCAP, "notes.txt": TEXT})
-    done = run_batch_command(source, out, "--to", "pcapng", "--jobs", "2")
+    done = run_command("batch", source, out, "--to", "pcapng", "--jobs", "2")
     ng = converted(PCAP, "pcapng")[0]
     assert files_below(out) == {"a.pcapng": ng, "lab/b.pcapng": ng}
-    assert (done.status, done.out) == (0, "")
+    assert (done.status, done.out) == (0, b"")
     table = summary_table(done.err)
     assert re.fullmatch(r"\d+\.\d", table.pop("seconds"))
     assert table == {
@@ -61,23 +60,23 @@ def test_status_0_and_a_table_when_all_is_done(tmp_path: Path, out: Path) -> Non
 
 def test_status_3_when_some_are_damaged_now_or_were_before(tmp_path: Path, out: Path) -> None:
     source = write_tree(tmp_path / "in", {"a.pcap": PCAP, "cut.pcap": CUT})
-    done = run_batch_command(source, out, "--quiet", "--jobs", "1")
-    assert (done.status, done.out) == (3, "")
+    done = run_command("batch", source, out, "--quiet", "--jobs", "1")
+    assert (done.status, done.out) == (3, b"")
     assert re.fullmatch(
         rf"pcapconv: warning: cut\.pcap: offset {len(PCAP)} \(packet 3\): .*; 3 bytes are left out\n", done.err
     )
     assert files_below(out) == {"a.pcap": PCAP, "cut.pcap": PCAP}
-    assert run_batch_command(source, out, "--quiet", "--resume") == CommandResult(3, "", "")
+    assert run_command("batch", source, out, "--quiet", "--resume") == CommandResult(3, b"", "")
 
 
 def test_status_1_when_some_fail_and_the_others_are_done(tmp_path: Path, out: Path) -> None:
     source = write_tree(tmp_path / "in", {"a.pcap": PCAP, "b.pcap": PCAP, "cut.pcap": CUT})
     write_tree(out, {"b.pcap": TEXT})
-    done = run_batch_command(source, out)
+    done = run_command("batch", source, out)
     sentence = (
         f"{out}/b.pcap: exists already; --resume replaces only what an earlier run wrote, --force whatever is there"
     )
-    assert (done.status, done.out) == (1, "")
+    assert (done.status, done.out) == (1, b"")
     assert error_lines(sentence) in done.err
     assert done.err.count("pcapconv: ") == 2
     table = summary_table(done.err)
@@ -88,8 +87,8 @@ def test_status_1_when_some_fail_and_the_others_are_done(tmp_path: Path, out: Pa
 def test_status_2_when_it_makes_no_sense(tmp_path: Path, out: Path) -> None:
     source = write_tree(tmp_path / "in", {"a.pcap": PCAP, "a.cap": PCAP})
     sentence = f"{source}/a.cap and {source}/a.pcap would both become {out}/a.pcapng; rename one, or leave it "
-    assert run_batch_command(source, out, "--to", "pcapng") == CommandResult(
-        2, "", error_lines(sentence + "out with --exclude")
+    assert run_command("batch", source, out, "--to", "pcapng") == CommandResult(
+        2, b"", error_lines(sentence + "out with --exclude")
     )
     assert not out.exists()
 
@@ -97,7 +96,7 @@ def test_status_2_when_it_makes_no_sense(tmp_path: Path, out: Path) -> None:
 @in_threads
 def test_status_1_when_there_is_nothing(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
     sentence = f"{tmp_path}/none: cannot open: no such file or directory"
-    assert run_in_process(capfd, tmp_path / "none", out) == CommandResult(1, "", error_lines(sentence))
+    assert run_in_process(capfd, "batch", tmp_path / "none", out) == CommandResult(1, b"", error_lines(sentence))
     assert not out.exists()
 
 
@@ -107,8 +106,8 @@ def test_what_is_no_capture(
     tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str], strict: bool, status: int
 ) -> None:
     source = write_tree(tmp_path / "in", {"notes.txt": TEXT})
-    done = run_in_process(capfd, source, out, "--quiet", "--allow-empty", *["--strict"] * strict)
-    assert (done.status, done.out) == (status, "")
+    done = run_in_process(capfd, "batch", source, out, "--quiet", "--allow-empty", *["--strict"] * strict)
+    assert (done.status, done.out) == (status, b"")
     first = f"{source}/notes.txt: not a pcap or pcapng capture, it begins with 'Dear reader"
     assert done.err.startswith(error_lines(first if strict else "warning: no capture was found")[:-1])
 
@@ -117,12 +116,12 @@ def test_what_is_no_capture(
 def test_losses_are_summed_up_in_one_sentence(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
     source = write_tree(tmp_path / "in", {"a": COMMENTED, "b": COMMENTED, "c": PCAPNG})
     sentence = f"warning: pcap cannot hold 2 comments; {out}/{MANIFEST} has the counts of each file, "
-    done = run_in_process(capfd, source, out, "--to", "pcap", "-q")
-    assert done == CommandResult(0, "", error_lines(sentence + "--on-loss fail refuses, --sidecar keeps them"))
-    assert run_in_process(capfd, source, out, "--to", "pcap", "-q", "--force", "--on-loss", "ignore") == CommandResult(
-        0, "", ""
-    )
-    done = run_in_process(capfd, source, out, "--to", "pcap", "-q", "--force", "--on-loss", "fail")
+    done = run_in_process(capfd, "batch", source, out, "--to", "pcap", "-q")
+    assert done == CommandResult(0, b"", error_lines(sentence + "--on-loss fail refuses, --sidecar keeps them"))
+    assert run_in_process(
+        capfd, "batch", source, out, "--to", "pcap", "-q", "--force", "--on-loss", "ignore"
+    ) == CommandResult(0, b"", "")
+    done = run_in_process(capfd, "batch", source, out, "--to", "pcap", "-q", "--force", "--on-loss", "fail")
     refused = "pcap cannot hold 1 comment; nothing was written"
     assert (done.status, sorted(done.err.splitlines())) == (
         4,
@@ -133,27 +132,27 @@ def test_losses_are_summed_up_in_one_sentence(tmp_path: Path, out: Path, capfd: 
 @in_threads
 def test_what_was_left_out_is_said(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
     source = write_tree(tmp_path / "in", {"a": COMMENTED, "b": COMMENTED})
-    done = run_in_process(capfd, source, out, "--strip", "comments", "--quiet")
-    assert done == CommandResult(0, "", error_lines("warning: left out 2 comments"))
+    done = run_in_process(capfd, "batch", source, out, "--strip", "comments", "--quiet")
+    assert done == CommandResult(0, b"", error_lines("warning: left out 2 comments"))
 
 
 @in_threads
 def test_how_many_packets_repeat_others_is_said(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
     twice = wire.pcap_header() + wire.pcap_record(1, 0, b"same") * 3
     source = write_tree(tmp_path / "in", {"a": twice, "b": twice})
-    done = run_in_process(capfd, source, out, "--dedup", "4")
+    done = run_in_process(capfd, "batch", source, out, "--dedup", "4")
     assert re.search(r"^ *packets that repeat others +4$", done.err, re.MULTILINE)
     across = wire.section_header() + wire.interface() * 2
     across += b"".join(wire.enhanced_packet(number, 1, b"same") for number in range(2))
     other = write_tree(tmp_path / "other", {"a": across, "b": across})
-    done = run_in_process(capfd, other, tmp_path / "more", "--dedup", "4")
+    done = run_in_process(capfd, "batch", other, tmp_path / "more", "--dedup", "4")
     assert done.err.startswith(
         error_lines(
             "no packet repeats another of its interface, but 2 packets do of another interface, which "
             "--dedup-ignore interface leaves out"
         )
     )
-    assert run_in_process(capfd, other, tmp_path / "quiet", "--dedup", "4", "-q") == (0, "", "")
+    assert run_in_process(capfd, "batch", other, tmp_path / "quiet", "--dedup", "4", "-q") == (0, b"", "")
 
 
 @in_threads
@@ -165,7 +164,7 @@ def test_many_files_with_the_same_trouble_are_one_line(
         tmp_path / "in", {**cut, "a.pcap": PCAP, "b.pcap": PCAP, "c.pcap": b"", "d.pcap": b"", "e.pcap": b""}
     )
     write_tree(out, {"a.pcap": TEXT, "b.pcap": TEXT})
-    done = run_in_process(capfd, source, out, "--quiet")
+    done = run_in_process(capfd, "batch", source, out, "--quiet")
     lines = done.err.splitlines()
     assert (done.status, len(lines)) == (1, 6)
     (damaged,) = (line for line in lines if "damaged" in line)
@@ -184,7 +183,7 @@ def test_many_failures_have_a_line_with_a_count(tmp_path: Path, out: Path, capfd
     names = [f"{letter}.pcap" for letter in "abcdefghijklmnopqrst"]  # some stand in the sentence, too
     source = write_tree(tmp_path / "in", dict.fromkeys(names, PCAP))
     write_tree(out, dict.fromkeys(names, TEXT))
-    done = run_in_process(capfd, source, out, "--quiet")
+    done = run_in_process(capfd, "batch", source, out, "--quiet")
     assert (done.status, done.err.count("\n")) == (1, 1)
     assert re.fullmatch(
         rf"pcapconv: {out}/[a-t]\.pcap: exists already; .* \(20 files failed like this; {out}/{MANIFEST} names .*\)\n",
@@ -213,7 +212,7 @@ def test_what_was_meant_to_be_a_capture_is_not_skipped_in_silence(
     tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     source = write_tree(tmp_path / "in", {"a.pcap.gz": b"\x1f\x8b\x08\x00", "b.pcap": b"", "c.txt": b"text"})
-    done = run_in_process(capfd, source, out, "-q")
+    done = run_in_process(capfd, "batch", source, out, "-q")
     assert done.status == 1
     assert sorted(done.err.splitlines()) == [
         f"pcapconv: {source}/a.pcap.gz: not a pcap or pcapng capture, nothing could be decompressed: the gzip data is "
@@ -227,11 +226,11 @@ def test_status_1_where_a_directory_holds_no_capture(
     tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     source = write_tree(tmp_path / "in", {"c.txt": b"text"})
-    done = run_in_process(capfd, source, out, "-q", "--report", tmp_path / "r.json")
-    assert done == CommandResult(1, "", error_lines(f"{source}: no capture was found; --allow-empty lets that pass"))
+    done = run_in_process(capfd, "batch", source, out, "-q", "--report", tmp_path / "r.json")
+    assert done == CommandResult(1, b"", error_lines(f"{source}: no capture was found; --allow-empty lets that pass"))
     assert json.loads((tmp_path / "r.json").read_text())["skipped"] == 1
-    allowed = run_in_process(capfd, source, out, "-q", "--allow-empty")
-    assert allowed == CommandResult(0, "", error_lines("warning: no capture was found"))
+    allowed = run_in_process(capfd, "batch", source, out, "-q", "--allow-empty")
+    assert allowed == CommandResult(0, b"", error_lines("warning: no capture was found"))
 
 
 @in_threads
@@ -239,7 +238,7 @@ def test_names_are_shown_so_that_no_terminal_obeys(
     tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     source = write_tree(tmp_path / "in", {STRANGE: wire.pcap_header(version=(9, 1)), f"cut{STRANGE}": CUT})
-    done = run_in_process(capfd, source, out, "-q")
+    done = run_in_process(capfd, "batch", source, out, "-q")
     assert done.status == 1
     assert sorted(line[: line.index(".pcap")] for line in done.err.splitlines()) == [
         f"pcapconv: {source}/{SHOWN.removesuffix('.pcap')}",
@@ -258,7 +257,7 @@ def test_a_list_on_stdin(tmp_path: Path, out: Path, separator: str) -> None:
         (tmp_path / "in" / "new\nline.pcap").write_bytes(PCAP)
         names.append("in/new\nline.pcap")
     stdin = os.fsencode(separator.join(names) + separator)
-    done = run_batch_command("-", out, "--to", "pcap", "--jobs", "1", "--quiet", stdin=stdin, folder=tmp_path)
+    done = run_command("batch", "-", out, "--to", "pcap", "--jobs", "1", "--quiet", stdin=stdin, folder=tmp_path)
     assert done.status == 3
     assert done.err.startswith(f"pcapconv: warning: in/lab/\\xff b.cap: offset {len(PCAP)} (packet 3): ")
     expected = {"in/a.pcap": PCAP, "in/lab/\udcff b.pcap": PCAP}
@@ -266,8 +265,8 @@ def test_a_list_on_stdin(tmp_path: Path, out: Path, separator: str) -> None:
 
 
 def test_an_empty_list_on_stdin(tmp_path: Path) -> None:
-    assert run_batch_command("-", "out", "-q", folder=tmp_path) == CommandResult(
-        0, "", error_lines("warning: no capture was found")
+    assert run_command("batch", "-", "out", "-q", folder=tmp_path) == CommandResult(
+        0, b"", error_lines("warning: no capture was found")
     )
 
 
@@ -275,10 +274,10 @@ def test_a_list_in_place(tmp_path: Path) -> None:
     """Its manifest is in the working directory; what cannot be found fails."""
     write_tree(tmp_path / "in", {"a.pcap": PCAP})
     arguments = ("-", "--in-place", "--first", "1", "--resume", "--jobs", "1")
-    done = run_batch_command(*arguments, stdin=b"in/a.pcap\nnone.pcap", folder=tmp_path)
+    done = run_command("batch", *arguments, stdin=b"in/a.pcap\nnone.pcap", folder=tmp_path)
     assert (done.status, done.err.splitlines()[0]) == (1, "pcapconv: none.pcap: there is no such file")
     assert files_below(tmp_path / "in") == {"a.pcap": HEADER + wire.pcap_record(1_000, 5, b"one")}
-    done = run_batch_command(*arguments, stdin=b"in/a.pcap", folder=tmp_path)
+    done = run_command("batch", *arguments, stdin=b"in/a.pcap", folder=tmp_path)
     assert (done.status, summary_table(done.err)["up to date"]) == (0, "1")
     assert (tmp_path / MANIFEST).is_file()
 
@@ -327,9 +326,9 @@ def test_wrong_usage_has_status_2(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_tree(tmp_path / "in", {"a.pcap": PCAP})
-    done = run_in_process(capfd, *arguments)
+    done = run_in_process(capfd, "batch", *arguments)
     assert done.status == 2
-    assert fact in done.err + done.out
+    assert fact in done.err + done.out.decode()
     assert "Traceback" not in done.err
     assert files_below(tmp_path) == {"in/a.pcap": PCAP}
 
@@ -341,7 +340,8 @@ def test_options_reach_the_work(tmp_path: Path, out: Path, capfd: pytest.Capture
     source = write_tree(tmp_path / "in", {"a.cap": PCAP, "b.cap": secret, "c.pcap": PCAP, "lab/d.cap": PCAP, "e": PCAP})
     edits = ["--chop", "1", "--chop=-1", "--first", "1", "--nanoseconds", "--extract-secrets", ".keys"]
     some = ["--include", "*.cap", "--include", "e", "--exclude=lab/", "--exclude", "/e"]
-    assert run_in_process(capfd, *edits, source, *some, out, "--to", "pcap", "-q", "--on-loss", "ignore").status == 0
+    done = run_in_process(capfd, "batch", *edits, source, *some, out, "--to", "pcap", "-q", "--on-loss", "ignore")
+    assert done.status == 0
     nanoseconds = wire.pcap_header(wire.NANOSECONDS, snaplen=262144)
     assert files_below(out) == {
         "a.pcap": converted(PCAP, "pcap", chop=[1, -1], first=1, nanoseconds=True)[0],
@@ -352,7 +352,7 @@ def test_options_reach_the_work(tmp_path: Path, out: Path, capfd: pytest.Capture
 
 @in_threads
 def test_debug_gives_the_traceback(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    done = run_in_process(capfd, tmp_path / "none", out, "--debug")
+    done = run_in_process(capfd, "batch", tmp_path / "none", out, "--debug")
     assert done.status == 1
     assert "pcapconv.errors.FileMissingError: " in done.err
 
@@ -364,9 +364,9 @@ def test_interrupted(
         raise signals.Terminated(signal.SIGINT)
 
     monkeypatch.setattr(pcapconv, "batch", interrupt)
-    done = run_in_process(capfd, write_tree(tmp_path / "in", {}), out, "--report", tmp_path / "r")
+    done = run_in_process(capfd, "batch", write_tree(tmp_path / "in", {}), out, "--report", tmp_path / "r")
     assert done == CommandResult(
-        130, "", error_lines("interrupted before it was done: an unfinished output file was not kept")
+        130, b"", error_lines("interrupted before it was done: an unfinished output file was not kept")
     )
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
@@ -381,17 +381,18 @@ def test_interrupted_at_work(
         raise signals.Terminated(signal.SIGINT)
 
     monkeypatch.setattr(pcapconv, "batch", interrupt)
-    done = run_in_process(capfd, write_tree(tmp_path / "in", {}), out, "-q")
+    done = run_in_process(capfd, "batch", write_tree(tmp_path / "in", {}), out, "-q")
     where = "interrupted: 2 of 1,234 files are done; --resume goes on with the others"
     assert (done.status, done.err) == (130, error_lines(where, "x: no"))
 
 
 def test_help_names_the_options() -> None:
-    done = run_batch_command("--help")
+    done = run_command("batch", "--help")
     assert (done.status, done.err) == (0, "")
+    page = done.out.decode()
     for option in ("--in-place", "--resume", "--include", "--exclude", "--jobs", "--scheduler", "--junit", "--report"):
-        assert option in done.out
-    assert "pcapconv batch captures/ converted/ --to pcapng --jobs 8" in " ".join(done.out.split())
+        assert option in page
+    assert "pcapconv batch captures/ converted/ --to pcapng --jobs 8" in " ".join(page.split())
 
 
 # ---------------------------------------------------------------- what is imported
@@ -447,7 +448,7 @@ def test_what_is_said_of_losses_names_the_format_of_the_template(tmp_path: Path,
     """Also where nothing else states it."""
     odd = wire.pcap_header() + wire.pcap_record(1, 1_000_005, b"one")
     (tmp_path / "odd.pcap").write_bytes(odd)
-    done = run_batch_command(tmp_path / "odd.pcap", out, "--target", "{stem}.pcapng", "-q")
+    done = run_command("batch", tmp_path / "odd.pcap", out, "--target", "{stem}.pcapng", "-q")
     assert "pcapng cannot hold 1 " in done.err
     assert "--sidecar" not in done.err
 

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 import wire
-from batch_command import SHOWN, STRANGE, CommandResult, in_threads, run_batch_command, run_in_process
-from batch_command import threads as threads
-from batches import CUT, PCAP, TEXT, files_below
+from batches import CUT, PCAP, SHOWN, STRANGE, TEXT, files_below, in_threads
 from batches import out as out
-from command_line import error_lines
+from batches import threads as threads
+from command_line import CommandResult, error_lines, run_command, run_in_process
 from folders import MANIFEST, write_tree
 from junit import read_junit
 
@@ -35,10 +34,10 @@ def junit_cases(data: bytes) -> tuple[dict[str, int], dict[str, tuple[str, str] 
 
 def test_reports_for_programs(files_of_each_kind: Path, tmp_path: Path, out: Path) -> None:
     """As the installed command writes them, with processes; a second run says it again of what it left out."""
-    done = run_batch_command(
-        files_of_each_kind, out, "--report", tmp_path / "r.json", "--junit", tmp_path / "j.xml", "--jobs", "1"
+    done = run_command(
+        "batch", files_of_each_kind, out, "--report", tmp_path / "r.json", "--junit", tmp_path / "j.xml", "--jobs", "1"
     )
-    assert (done.status, done.out) == (1, "")
+    assert (done.status, done.out) == (1, b"")
     report = json.loads((tmp_path / "r.json").read_bytes())
     files = report.pop("files")
     assert {line["source"]: line["status"] for line in files} == KINDS
@@ -97,10 +96,10 @@ def test_reports_for_programs(files_of_each_kind: Path, tmp_path: Path, out: Pat
 @in_threads
 def test_junit_of_a_run_that_went_on(files_of_each_kind: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (files_of_each_kind / STRANGE).unlink()
-    assert run_in_process(capfd, files_of_each_kind, out, "-q").status == 3
-    done = run_in_process(capfd, files_of_each_kind, out, "--resume", "--junit", "-")
+    assert run_in_process(capfd, "batch", files_of_each_kind, out, "-q").status == 3
+    done = run_in_process(capfd, "batch", files_of_each_kind, out, "--resume", "--junit", "-")
     assert done.status == 3
-    suite, cases = junit_cases(done.out.encode())
+    suite, cases = junit_cases(done.out)
     assert suite == {"tests": 4, "errors": 0, "failures": 1, "skipped": 2}
     assert cases["a.pcap"] is None
     assert cases["cut.pcap"] == ("failure", "damaged, as an earlier run found")
@@ -109,11 +108,11 @@ def test_junit_of_a_run_that_went_on(files_of_each_kind: Path, out: Path, capfd:
 @in_threads
 def test_a_report_on_stdout(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
     source = write_tree(tmp_path / "in", {})
-    done = run_in_process(capfd, source, out, "--report", "-", "--quiet", "--allow-empty")
+    done = run_in_process(capfd, "batch", source, out, "--report", "-", "--quiet", "--allow-empty")
     report = json.loads(done.out)
     assert (done.status, report["converted"], report["files"]) == (0, 0, [])
     write_tree(tmp_path / "more", {"a": PCAP})
-    report = json.loads(run_in_process(capfd, tmp_path / "more", out, "--report", "-", "--first", "1").out)
+    report = json.loads(run_in_process(capfd, "batch", tmp_path / "more", out, "--report", "-", "--first", "1").out)
     assert [line["packets_written"] for line in report["files"]] == [1]
 
 
@@ -124,18 +123,18 @@ def test_a_report_that_is_there_is_kept_without_force(
     source = write_tree(tmp_path / "in", {"a": PCAP})
     (tmp_path / "r").write_bytes(TEXT)
     for option in ("--report", "--junit"):
-        done = run_in_process(capfd, source, out, option, tmp_path / "r")
+        done = run_in_process(capfd, "batch", source, out, option, tmp_path / "r")
         sentence = f"{tmp_path}/r: exists already; --force replaces it"
-        assert done == CommandResult(1, "", error_lines(sentence))
+        assert done == CommandResult(1, b"", error_lines(sentence))
     assert not out.exists()
     assert (tmp_path / "r").read_bytes() == TEXT
-    assert run_in_process(capfd, source, out, "--report", tmp_path / "r", "--force").status == 0
+    assert run_in_process(capfd, "batch", source, out, "--report", tmp_path / "r", "--force").status == 0
     assert json.loads((tmp_path / "r").read_bytes())["converted"] == 1
 
 
 @in_threads
 def test_no_report_of_a_batch_that_never_began(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    done = run_in_process(capfd, tmp_path / "none", out, "--report", tmp_path / "r", "--junit", tmp_path / "j")
+    done = run_in_process(capfd, "batch", tmp_path / "none", out, "--report", tmp_path / "r", "--junit", tmp_path / "j")
     assert done.status == 1
     assert list(tmp_path.iterdir()) == []
 
@@ -150,8 +149,8 @@ def test_a_report_is_never_written_over_a_file_of_the_batch(
     files = write_tree(tmp_path / "in", {"a.pcap": PCAP, "lab/b.pcap": PCAP, "c.pcap": bytes(99)})
     before = files_below(files)
     write_tree(tmp_path / "out", {MANIFEST: b""})
-    done = run_in_process(capfd, "in", "out", "--force", option, name)
-    assert (done.status, done.out) == (2, "")
+    done = run_in_process(capfd, "batch", "in", "out", "--force", option, name)
+    assert (done.status, done.out) == (2, b"")
     assert done.err.startswith(f"pcapconv: {option} {name}: ")
     assert files_below(files) == before
     assert (tmp_path / "out" / MANIFEST).read_bytes() == b""
@@ -162,13 +161,13 @@ def test_a_resumed_batch_replaces_its_report_and_nothing_else(
 ) -> None:
     report, junit = tmp_path / "r.json", tmp_path / "j.xml"
     line: list[str | Path] = [files_of_each_kind, out, "-q", "--report", report, "--junit", junit, "--resume"]
-    first = run_batch_command(*line)
-    again = run_batch_command(*line)
+    first = run_command("batch", *line)
+    again = run_command("batch", *line)
     assert (first.status, again.status) == (1, 1)
     assert json.loads(report.read_bytes())["up_to_date"] > 0
     assert junit.read_bytes().startswith(b"<?xml")
     report.write_bytes(b"{}")
-    assert run_batch_command(*line) == CommandResult(
-        1, "", error_lines(f"{report}: exists already; --force replaces it")
+    assert run_command("batch", *line) == CommandResult(
+        1, b"", error_lines(f"{report}: exists already; --force replaces it")
     )
     assert report.read_bytes() == b"{}"

@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import subprocess
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 import wire
 from batches import out as out
-from command_line import COMMAND
+from command_line import run_command
 from folders import MANIFEST
 
 from pcapconv import FileError, FormatError, NothingFoundError, UsageError, batch
@@ -50,10 +49,6 @@ def run_to_pcapng(source: Any, out: Any, *, executor: Executor | None = None, **
         return batch(source, out, to="pcapng", executor=executor or own, **options)
 
 
-def run_batch_command(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([COMMAND, "batch", *map(str, arguments)], capture_output=True, text=True, check=False)
-
-
 def lines_of(place: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in place.read_bytes().splitlines()]
 
@@ -67,7 +62,7 @@ def sources_in(place: Path) -> list[str]:
 
 def test_each_shard_does_its_files_the_same_on_every_machine(source: Path, out: Path) -> None:
     for number in (1, 2, 3):
-        assert run_batch_command(source, out, "--to", "pcapng", "--shard", f"{number}/3", "-q").returncode == 0
+        assert run_command("batch", source, out, "--to", "pcapng", "--shard", f"{number}/3", "-q").status == 0
     done = {number: sources_in(out / f"pcapconv-manifest.{number}-of-3.jsonl") for number in (1, 2, 3)}
     assert done == THREE
     assert sorted(chain(*done.values())) == NAMES
@@ -145,10 +140,10 @@ def test_a_shard_without_files_is_no_failure(tmp_path: Path, out: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / NAMES[0][4:]).write_bytes(PCAP)
     ends = [
-        run_batch_command(tmp_path / "in", out, "--to", "pcapng", "--shard", f"{number}/5", "-q")
+        run_command("batch", tmp_path / "in", out, "--to", "pcapng", "--shard", f"{number}/5", "-q")
         for number in range(1, 6)
     ]
-    assert [(end.returncode, end.stderr) for end in ends] == [(0, "")] * 5
+    assert [(end.status, end.err) for end in ends] == [(0, "")] * 5
     assert len(list(out.glob("*.pcapng"))) == 1
     (tmp_path / "none").mkdir()
     with pytest.raises(NothingFoundError):
@@ -157,17 +152,17 @@ def test_a_shard_without_files_is_no_failure(tmp_path: Path, out: Path) -> None:
 
 @pytest.mark.parametrize("shard", ["0/3", "4/3", "3", "1/0", "-1/3", "a/b", "1/3/5", "", "1/1000001", "1/ 3"])
 def test_a_shard_that_makes_no_sense_is_refused(source: Path, out: Path, shard: str) -> None:
-    ended = run_batch_command(source, out, f"--shard={shard}")
+    ended = run_command("batch", source, out, f"--shard={shard}")
     said = f"pcapconv: {f'--shard {shard}'.strip()}: write I/N, the I-th of N parts from 1 on, as in 3/16\n"
-    assert (ended.returncode, ended.stderr) == (2, said)
+    assert (ended.status, ended.err) == (2, said)
     assert not out.exists()
 
 
 def test_a_report_is_no_shards_manifest(source: Path, out: Path) -> None:
     out.mkdir()
-    ended = run_batch_command(source, out, "--to", "pcapng", "--report", out / "pcapconv-manifest.2-of-3.jsonl")
-    assert ended.returncode == 2
-    assert "that is another file of this batch; give it a name of its own" in ended.stderr
+    ended = run_command("batch", source, out, "--to", "pcapng", "--report", out / "pcapconv-manifest.2-of-3.jsonl")
+    assert ended.status == 2
+    assert "that is another file of this batch; give it a name of its own" in ended.err
 
 
 # ---------------------------------------------------------------- trying again
@@ -332,15 +327,15 @@ def test_retries_that_make_no_sense_are_refused(source: Path, out: Path, retries
 
 def test_progress_is_told_to_machines_as_json(source: Path, out: Path) -> None:
     (source / "bad.pcap").write_bytes(b"Dear reader, this is text\n")
-    ended = run_batch_command(source, out, "--to", "pcapng", "--progress", "json")
-    said = [json.loads(line) for line in ended.stderr.splitlines() if line.startswith("{")]
+    ended = run_command("batch", source, out, "--to", "pcapng", "--progress", "json")
+    said = [json.loads(line) for line in ended.err.splitlines() if line.startswith("{")]
     last = said[-1]
     assert list(last) == ["schema", "files", "bytes", "done", "failed", "seconds"]
     assert last["schema"] == {"name": "pcapconv-progress", "version": 1}
     assert (last["files"], last["done"], last["failed"]) == (13, 13, 1)
     assert last["bytes"] == len(PCAP) * len(NAMES)
-    assert ended.returncode == 1
-    assert [line for line in ended.stderr.splitlines() if not line.startswith("{")] == [
+    assert ended.status == 1
+    assert [line for line in ended.err.splitlines() if not line.startswith("{")] == [
         f"pcapconv: {source}/bad.pcap: not a pcap or pcapng capture, it begins with 'Dear reader, this is text'"
     ]
 

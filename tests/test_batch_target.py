@@ -1,13 +1,12 @@
 """Names of a batch's targets that a template makes: `--target`."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 import wire
 from batches import run_batch
-from command_line import COMMAND
+from command_line import run_command
 from folders import write_tree
 
 from pcapconv import UsageError
@@ -43,14 +42,10 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
-def run_batch_command(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([COMMAND, "batch", *map(str, arguments)], capture_output=True, text=True, check=False)
-
-
 def test_targets_lie_in_partitions(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    ended = run_batch_command(source, out, "--target", DAYS, "-q")
-    assert (ended.returncode, ended.stderr) == (0, "")
+    ended = run_command("batch", source, out, "--target", DAYS, "-q")
+    assert (ended.status, ended.err) == (0, "")
     assert tree(out) == {
         "2024/05/01/a.pcapng": pcapng(MAY),
         "2024/05/02/b.pcapng": pcapng(MAY + 86_400),
@@ -134,7 +129,7 @@ def test_templates_that_make_no_sense_are_refused(
     source: Path, tmp_path: Path, arguments: list[str], said: str
 ) -> None:
     out = tmp_path / "out"
-    ended = run_batch_command(source, *([] if "--in-place" in arguments else [out]), "--target", *arguments)
-    assert ended.returncode == 2
-    assert ended.stderr.startswith(f"pcapconv: {said}")
+    ended = run_command("batch", source, *([] if "--in-place" in arguments else [out]), "--target", *arguments)
+    assert ended.status == 2
+    assert ended.err.startswith(f"pcapconv: {said}")
     assert not out.exists()

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import wire
+from files import HEADER, OLD
 from folders import file_names, files_in
 
 import pcapconv
@@ -28,14 +29,12 @@ from pcapconv.io.source import open_source
 from pcapconv.io.target import open_target
 from pcapconv.io.temporary_file import temporary_file
 
-HEADER = wire.pcap_header()
 RECORDS = [wire.pcap_record(number, 0, bytes([number])) for number in range(3)]
 CAPTURE = HEADER + b"".join(RECORDS)
 PARTS = [f"x-{number}.pcap" for number in (1, 2, 3)]
 KEYS = b"CLIENT_RANDOM 00 11\n"
 SECRETS = wire.section_header() + wire.interface() + wire.secrets(wire.TLS_KEY_LOG, KEYS)
 COMMENTED = wire.section_header(options=wire.options((wire.OPT_COMMENT, b"kept"))) + wire.interface()
-OLD = b"what was there before"
 
 pytestmark = pytest.mark.usefixtures("signals_are_heeded")
 

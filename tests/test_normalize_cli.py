@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import wire
-from command_line import COMMAND, error_lines
-from normalize_command import FINE, NORMAL, OTHER, CommandResult, Here
+from command_line import COMMAND, CommandResult, error_lines
+from normalize_command import FINE, NORMAL, OTHER, Here
 from normalize_command import here as here
 from wire import BIG, In
 
@@ -43,9 +43,9 @@ def is_untouched(path: Path) -> tuple[int, int, bytes]:
 
 def test_status_0_and_silence(here: Here) -> None:
     source = here.file("in.pcapng", OTHER)
-    assert here(source, "out.pcapng") == CommandResult(0, "", "")
+    assert here(source, "out.pcapng") == CommandResult(0, b"", "")
     assert Path("out.pcapng").read_bytes() == NORMAL
-    assert here("out.pcapng", "again") == CommandResult(0, "", "")
+    assert here("out.pcapng", "again") == CommandResult(0, b"", "")
     assert Path("again").read_bytes() == NORMAL
 
 
@@ -63,28 +63,28 @@ def test_the_installed_command_on_standard_streams(tmp_path: Path) -> None:
 def test_every_option(here: Here) -> None:
     source = here.file("in.pcapng", OTHER + In(BIG).enhanced_packet(0, 1, b"two"))
     options = ["--sort", "--rebase-time", "1", "--keep", "host,custom", "--keep", "unknown", "--strip", "comments"]
-    assert here(source, "out.pcapng", *options) == CommandResult(0, "", "")
+    assert here(source, "out.pcapng", *options) == CommandResult(0, b"", "")
     assert Path("out.pcapng").read_bytes() == (
         NORMAL[: -len(wire.enhanced_packet(0, 0, b"one", options=wire.options((1, b"c"))))]
         + wire.enhanced_packet(0, 10**9, b"two")
         + wire.enhanced_packet(0, 10**9 + 1000, b"one")
     )
-    assert here(source, "out.pcapng", "--force", "--mask-time", "--strip", "comments") == CommandResult(0, "", "")
+    assert here(source, "out.pcapng", "--force", "--mask-time", "--strip", "comments") == CommandResult(0, b"", "")
     assert [each.ticks for each in wire.read_pcapng(Path("out.pcapng").read_bytes())] == [10**6, 2 * 10**6]
 
 
 def test_an_output_that_exists_is_kept(here: Here) -> None:
     source, out = here.file("in.pcapng", OTHER), here.file("out.pcapng", b"old")
     says = error_lines("out.pcapng: exists already; --force replaces it")
-    assert here(source, out.name) == CommandResult(1, "", says)
+    assert here(source, out.name) == CommandResult(1, b"", says)
     assert out.read_bytes() == b"old"
-    assert here(source, source, "--force") == CommandResult(0, "", "")
+    assert here(source, source, "--force") == CommandResult(0, b"", "")
     assert source.read_bytes() == NORMAL
 
 
 def test_the_report(here: Here) -> None:
     assert here(here.file("in.pcapng", OTHER + OTHER), "out.pcapng", "--report", "report.json") == CommandResult(
-        0, "", ""
+        0, b"", ""
     )
     report = json.loads(Path("report.json").read_text())
     assert (report["packets_read"], report["packets_written"], report["target_format"]) == (2, 2, "pcapng")
@@ -95,7 +95,7 @@ def test_the_report(here: Here) -> None:
 def test_status_2_for_another_number_of_files(here: Here, arguments: list[str]) -> None:
     here.file("in.pcapng", OTHER)
     says = error_lines("give IN and OUT; or files and directories, with --check or --in-place")
-    assert here(*arguments) == CommandResult(2, "", says)
+    assert here(*arguments) == CommandResult(2, b"", says)
 
 
 def test_status_2_without_files_and_for_options_that_are_none(here: Here) -> None:
@@ -104,7 +104,7 @@ def test_status_2_without_files_and_for_options_that_are_none(here: Here) -> Non
     assert here("a", "b", "--on-loss", "perhaps").status == 2
     assert here("a", "b", "--keep", "hosts") == CommandResult(
         2,
-        "",
+        b"",
         error_lines(
             "--keep hosts: the kinds are comments, names, statistics, secrets, custom, unknown, host, addresses"
         ),
@@ -112,25 +112,25 @@ def test_status_2_without_files_and_for_options_that_are_none(here: Here) -> Non
 
 
 def test_status_1_for_what_is_not_there(here: Here) -> None:
-    assert here("none", "out") == CommandResult(1, "", error_lines("none: cannot open: no such file or directory"))
-    assert here("--check", "none") == CommandResult(1, "", error_lines("none: cannot open: no such file or directory"))
+    assert here("none", "out") == CommandResult(1, b"", error_lines("none: cannot open: no such file or directory"))
+    assert here("--check", "none") == CommandResult(1, b"", error_lines("none: cannot open: no such file or directory"))
 
 
 def test_status_1_for_times_that_are_refused(here: Here) -> None:
     source = here.file("fine.pcapng", FINE)
     says = f"{source}: packet 1: its time has digits finer than a nanosecond; --on-loss ignore cuts them"
-    assert here(source, "out.pcapng") == CommandResult(1, "", error_lines(says))
+    assert here(source, "out.pcapng") == CommandResult(1, b"", error_lines(says))
     assert not Path("out.pcapng").exists()
-    assert here("--check", source) == here("--in-place", source) == CommandResult(1, "", error_lines(says))
+    assert here("--check", source) == here("--in-place", source) == CommandResult(1, b"", error_lines(says))
     assert source.read_bytes() == FINE
-    assert here(source, "out.pcapng", "--on-loss", "ignore") == CommandResult(0, "", "")
-    assert here("--check", "out.pcapng") == CommandResult(0, "", "")
+    assert here(source, "out.pcapng", "--on-loss", "ignore") == CommandResult(0, b"", "")
+    assert here("--check", "out.pcapng") == CommandResult(0, b"", "")
 
 
 def test_status_3_for_damage_and_1_when_strict(here: Here) -> None:
     source = here.file("cut.pcapng", OTHER + OTHER[:-8])
     done = here(source, "out.pcapng")
-    assert (done.status, done.out) == (3, "")
+    assert (done.status, done.out) == (3, b"")
     assert done.err.startswith(f"pcapconv: warning: {source}: offset ")
     assert Path("out.pcapng").read_bytes() == NORMAL
     assert here(source, "strict.pcapng", "--strict").status == 1
@@ -142,20 +142,20 @@ def test_losses_are_said_or_refused(here: Here) -> None:
     rest = "--report FILE has the counts, --on-loss fail refuses"
     lost = "1 packet without a time, written with time 0"
     says = error_lines(f"warning: out.pcapng: pcapng cannot hold {lost}; {rest}")
-    assert here(source, "out.pcapng") == CommandResult(0, "", says)
-    assert here(source, "quiet.pcapng", "--on-loss", "ignore") == CommandResult(0, "", "")
+    assert here(source, "out.pcapng") == CommandResult(0, b"", says)
+    assert here(source, "quiet.pcapng", "--on-loss", "ignore") == CommandResult(0, b"", "")
     refusal = error_lines(f"{source}: pcapng cannot hold {lost}; nothing was written")
-    assert here(source, "none.pcapng", "--on-loss", "fail") == CommandResult(4, "", refusal)
+    assert here(source, "none.pcapng", "--on-loss", "fail") == CommandResult(4, b"", refusal)
     assert not Path("none.pcapng").exists()
     check = error_lines(f"{source}: pcapng cannot hold {lost}")  # without "nothing was written"
-    assert here("--check", source, "--on-loss", "fail") == CommandResult(4, "", check)
+    assert here("--check", source, "--on-loss", "fail") == CommandResult(4, b"", check)
 
 
 def test_several_link_types_in_pcap_get_advice_that_helps(here: Here) -> None:
     packets = wire.enhanced_packet(0, 1, b"one") + wire.enhanced_packet(1, 2, b"two")
     source = here.file("in.pcapng", wire.section_header() + wire.interface() + wire.interface(wire.RAW_IP) + packets)
     done = here(source, "out.pcap")
-    assert (done.status, done.out) == (1, "")
+    assert (done.status, done.out) == (1, b"")
     assert "; pcapng (--to pcapng) holds them all, and pcapconv split --by link-type writes a file for each" in done.err
     assert "--interface" not in done.err
 
@@ -173,7 +173,7 @@ def test_several_link_types_in_pcap_get_advice_that_helps(here: Here) -> None:
     ],
 )
 def test_options_that_exclude_each_other(here: Here, arguments: list[str], says: str) -> None:
-    assert here(*arguments) == CommandResult(2, "", error_lines(says))
+    assert here(*arguments) == CommandResult(2, b"", error_lines(says))
     assert os.listdir() == ["pyproject.toml"]
 
 
@@ -183,8 +183,8 @@ def test_options_that_exclude_each_other(here: Here, arguments: list[str], says:
 def test_check_says_the_reasons_and_writes_nothing(here: Here) -> None:
     normal, other = here.file("a.pcapng", NORMAL), here.file("b.pcapng", OTHER)
     before = is_untouched(normal), is_untouched(other)
-    assert here("--check", normal) == CommandResult(0, "", "")
-    assert here("--check", other) == CommandResult(1, "", error_lines(f"{other}: not in its normal form: {REASONS}"))
+    assert here("--check", normal) == CommandResult(0, b"", "")
+    assert here("--check", other) == CommandResult(1, b"", error_lines(f"{other}: not in its normal form: {REASONS}"))
     assert here("--check", other, normal, "--quiet").status == 1
     assert (is_untouched(normal), is_untouched(other)) == before
     assert sorted(os.listdir()) == ["a.pcapng", "b.pcapng", "pyproject.toml"]
@@ -193,22 +193,22 @@ def test_check_says_the_reasons_and_writes_nothing(here: Here) -> None:
 def test_check_goes_by_the_options(here: Here) -> None:
     path = here.file("a.pcapng", NORMAL)
     assert here("--check", path, "--strip", "comments") == CommandResult(
-        1, "", error_lines(f"{path}: not in its normal form: it has 1 comment")
+        1, b"", error_lines(f"{path}: not in its normal form: it has 1 comment")
     )
     assert here("--check", path, "--to", "pcap") == CommandResult(
-        1, "", error_lines(f"{path}: not in its normal form: it is pcapng, not pcap")
+        1, b"", error_lines(f"{path}: not in its normal form: it is pcapng, not pcap")
     )
-    assert here("--check", path, "--rebase-time", "0.000002") == CommandResult(0, "", "")
+    assert here("--check", path, "--rebase-time", "0.000002") == CommandResult(0, b"", "")
 
 
 def test_check_goes_by_the_suffix(here: Here) -> None:
     good, bad, strange = here.file("a.pcap", PCAP), here.file("b.cap", NORMAL), here.file("c.golden", PCAP)
-    assert here("--check", good) == CommandResult(0, "", "")
+    assert here("--check", good) == CommandResult(0, b"", "")
     assert here("--check", bad) == CommandResult(
-        1, "", error_lines(f"{bad}: not in its normal form: it is pcapng, not pcap")
+        1, b"", error_lines(f"{bad}: not in its normal form: it is pcapng, not pcap")
     )
     assert here("--check", strange) == CommandResult(
-        1, "", error_lines(f"{strange}: not in its normal form: it is pcap, not pcapng")
+        1, b"", error_lines(f"{strange}: not in its normal form: it is pcap, not pcapng")
     )
 
 
@@ -252,9 +252,9 @@ def test_a_directory_without_captures_is_one_only_where_that_is_allowed(here: He
     here.file("d/readme.md", TEXT)
     here.file("d/empty", b"")
     here.file("e/a", NORMAL)
-    failed = CommandResult(1, "", error_lines("d: no capture was found; --allow-empty lets that pass"))
+    failed = CommandResult(1, b"", error_lines("d: no capture was found; --allow-empty lets that pass"))
     assert here("--check", "d") == here("--check", "e", "d") == here("--in-place", "d") == failed
-    allowed = CommandResult(0, "", error_lines("warning: d: no capture was found"))
+    allowed = CommandResult(0, b"", error_lines("warning: d: no capture was found"))
     assert here("--check", "d", "--allow-empty") == here("--in-place", "d", "--allow-empty") == allowed
     assert here("e/a", "out.pcapng", "--allow-empty").status == 2
 
@@ -277,12 +277,12 @@ def test_in_place_rewrites_what_is_not_normal(here: Here) -> None:
     pcap, text = here.file("d/c.pcap", MICROSECONDS), here.file("d/text.txt", TEXT)
     before = is_untouched(normal), is_untouched(text)
     assert here("--in-place", "d") == CommandResult(
-        0, "", error_lines("d/c.pcap: rewritten", "d/sub/b.pcapng: rewritten")
+        0, b"", error_lines("d/c.pcap: rewritten", "d/sub/b.pcapng: rewritten")
     )
     assert (other.read_bytes(), pcap.read_bytes()) == (NORMAL, PCAP)
     assert (is_untouched(normal), is_untouched(text)) == before
     after = is_untouched(other), is_untouched(pcap)
-    assert here("--in-place", "d") == here("--check", "d") == CommandResult(0, "", "")
+    assert here("--in-place", "d") == here("--check", "d") == CommandResult(0, b"", "")
     assert (is_untouched(other), is_untouched(pcap)) == after
     assert sorted(path.name for path in Path("d").rglob("*") if path.is_file()) == [
         "a.pcapng",
@@ -295,7 +295,7 @@ def test_in_place_rewrites_what_is_not_normal(here: Here) -> None:
 def test_in_place_keeps_permissions_and_can_be_quiet(here: Here) -> None:
     path = here.file("a.pcapng", OTHER)
     path.chmod(0o640)
-    assert here("--in-place", path, "-q") == CommandResult(0, "", "")
+    assert here("--in-place", path, "-q") == CommandResult(0, b"", "")
     assert (path.stat().st_mode & 0o777, path.read_bytes()) == (0o640, NORMAL)
 
 
@@ -350,7 +350,7 @@ def test_check_of_a_damaged_capture_judges_what_could_be_read(here: Here, data: 
     path = here.file("a.pcapng", data)
     before = is_untouched(path)
     done = here("--check", path)
-    assert (done.status, done.out) == (status, "")
+    assert (done.status, done.out) == (status, b"")
     assert done.err.startswith(f"pcapconv: warning: {path}: offset ")
     assert (f"{path}: not in its normal form: " in done.err) == (status == 1)
     assert here("--check", path, here.file("fine.pcapng", NORMAL)).status == status
@@ -376,13 +376,13 @@ def test_links(here: Here) -> None:
     Path("d/out").symlink_to(outside)
     Path("d/folder").symlink_to(outside.parent)
     Path("d/nowhere").symlink_to("none")
-    assert here("--in-place", "d") == CommandResult(0, "", error_lines("d/a.pcapng: rewritten"))
+    assert here("--in-place", "d") == CommandResult(0, b"", error_lines("d/a.pcapng: rewritten"))
     assert (inside.read_bytes(), outside.read_bytes()) == (NORMAL, OTHER)
-    assert here("--in-place", "d/out") == CommandResult(0, "", error_lines("d/out: rewritten"))
+    assert here("--in-place", "d/out") == CommandResult(0, b"", error_lines("d/out: rewritten"))
     assert outside.read_bytes() == NORMAL
     assert Path("d/out").is_symlink()
     assert here("--check", "d/nowhere") == CommandResult(
-        1, "", error_lines("d/nowhere: cannot open: no such file or directory")
+        1, b"", error_lines("d/nowhere: cannot open: no such file or directory")
     )
 
 

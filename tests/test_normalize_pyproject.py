@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import wire
-from command_line import error_lines
-from normalize_command import FINE, NORMAL, OTHER, CommandResult, Here
+from command_line import CommandResult, error_lines
+from normalize_command import FINE, NORMAL, OTHER, Here
 from normalize_command import here as here
 
 import pcapconv
@@ -22,14 +22,14 @@ def test_options_from_the_nearest_pyproject(here: Here, monkeypatch: pytest.Monk
     )
     source = here.file("deep/er/in.pcapng", OTHER)
     monkeypatch.chdir(source.parent)
-    assert here("in.pcapng", "out") == CommandResult(0, "", "")
+    assert here("in.pcapng", "out") == CommandResult(0, b"", "")
     wanted = wire.pcap_header(wire.NANOSECONDS, snaplen=262144) + wire.pcap_record(1, 10**6, b"one")
     assert Path("out").read_bytes() == wanted
-    assert here("--check", "out") == CommandResult(0, "", "")
+    assert here("--check", "out") == CommandResult(0, b"", "")
     cut = here.file("deep/er/cut.pcapng", OTHER + b"cut")
     assert here(cut.name, "strict.pcapng").status == 1
     here.configured("[tool.other]\n", "deep")  # which is nearer
-    assert here("in.pcapng", "again.pcapng") == CommandResult(0, "", "")
+    assert here("in.pcapng", "again.pcapng") == CommandResult(0, b"", "")
     assert Path("again.pcapng").read_bytes() == NORMAL
 
 
@@ -41,21 +41,21 @@ def test_the_suffix_of_a_file_wins_over_the_format_in_pyproject(here: Here) -> N
     formats |= {"out": formats["out.pcap"], "folder/in.pcap": formats["out.pcap"]}
     for name, magic in formats.items():
         target = "folder" if name.startswith("folder") else name
-        assert here(source, target, "--on-loss", "ignore") == CommandResult(0, "", "")
+        assert here(source, target, "--on-loss", "ignore") == CommandResult(0, b"", "")
         assert Path(name).read_bytes()[:4] == magic, name
-        assert here("--check", name) == CommandResult(0, "", "")
-    assert here("--in-place", source) == CommandResult(0, "", error_lines(f"{source}: rewritten"))
+        assert here("--check", name) == CommandResult(0, b"", "")
+    assert here("--in-place", source) == CommandResult(0, b"", error_lines(f"{source}: rewritten"))
     assert source.read_bytes() == NORMAL
     assert here(source, "given.pcapng", "--to", "pcap", "--on-loss", "ignore").status == 0
     assert Path("given.pcapng").read_bytes()[:4] == formats["out.pcap"]
-    assert here("--check", "given.pcapng", "--to", "pcap") == CommandResult(0, "", "")
+    assert here("--check", "given.pcapng", "--to", "pcap") == CommandResult(0, b"", "")
 
 
 def test_the_command_line_wins(here: Here) -> None:
     here.configured('[tool.pcapconv.normalize]\nstrip = ["comments"]\nto = "pcap"\nrebase-time = "5"\nsort = false\n')
     source = here.file("in.pcapng", OTHER)
     options = ["--strip", "names", "--to", "pcapng", "--rebase-time", "0.000002"]
-    assert here(source, "out", *options) == CommandResult(0, "", "")
+    assert here(source, "out", *options) == CommandResult(0, b"", "")
     assert Path("out").read_bytes() == NORMAL
 
 
@@ -70,9 +70,9 @@ def test_what_is_not_said_on_the_command_line_stays_as_configured(here: Here, mo
 def test_kinds_on_the_command_line_win(here: Here) -> None:
     here.configured('[tool.pcapconv.normalize]\nstrip = ["secrets,comments"]\nkeep = ["host", "statistics"]\n')
     source = here.file("in.pcapng", OTHER)
-    assert here(source, "out", "--keep", "secrets,comments") == CommandResult(0, "", "")
+    assert here(source, "out", "--keep", "secrets,comments") == CommandResult(0, b"", "")
     assert Path("out").read_bytes() == NORMAL
-    assert here(source, "none", "--strip", "host") == CommandResult(0, "", "")
+    assert here(source, "none", "--strip", "host") == CommandResult(0, b"", "")
     assert here(source, "both", "--strip", "host", "--keep", "host").status == 2
 
 
@@ -94,10 +94,10 @@ def test_check_and_in_place_go_by_it_too(here: Here) -> None:
     here.configured('[tool.pcapconv.normalize]\nstrip = ["comments"]\n')
     path = here.file("a.pcapng", NORMAL)
     assert here("--check", path) == CommandResult(
-        1, "", error_lines(f"{path}: not in its normal form: it has 1 comment")
+        1, b"", error_lines(f"{path}: not in its normal form: it has 1 comment")
     )
-    assert here("--in-place", path) == CommandResult(0, "", error_lines(f"{path}: rewritten"))
-    assert here("--check", path) == CommandResult(0, "", "")
+    assert here("--in-place", path) == CommandResult(0, b"", error_lines(f"{path}: rewritten"))
+    assert here("--check", path) == CommandResult(0, b"", "")
 
 
 KEYS = "keep, keep-snaplen, mask-time, on-loss, rebase-time, sort, strict, strip, timezone, to"
@@ -123,7 +123,7 @@ def test_status_2_for_what_is_no_option(here: Here, line: str, says: str) -> Non
     path = here.configured(f"[tool.pcapconv.normalize]\n{line}\n")
     source = here.file("in.pcapng", OTHER)
     for first, second in ((source, "out"), ("--check", source)):
-        assert here(first, second) == CommandResult(2, "", error_lines(f"{path}: [tool.pcapconv.normalize] {says}"))
+        assert here(first, second) == CommandResult(2, b"", error_lines(f"{path}: [tool.pcapconv.normalize] {says}"))
     assert not Path("out").exists()
 
 
@@ -148,7 +148,7 @@ def test_a_kind_that_is_none(here: Here) -> None:
 def test_status_2_for_what_is_no_table(here: Here, text: bytes) -> None:
     path = here.file("pyproject.toml", text)
     done = here(here.file("in.pcapng", OTHER), "out")
-    assert (done.status, done.out) == (2, "")
+    assert (done.status, done.out) == (2, b"")
     assert done.err.startswith(f"pcapconv: {path}: ")
     assert done.err.count("\n") == 1
     assert "object has no attribute" not in done.err

@@ -1,46 +1,21 @@
 """Selecting and editing on the command line: what is written, said, refused, and left as it was."""
 
 import json
-import os
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wire
-from command_line import COMMAND
+from command_line import run_command, run_in_process
 from conversions import converted
 from nonsense import REFUSED, on_command_line
 
-from pcapconv import cli
 from pcapconv.text import shown
 
 FOLDER = Path(__file__).parent / "samples"
 WEB = FOLDER / "web.pcapng"
 DO_NOT_COPY = FOLDER / "do-not-copy-le.pcapng"
-
-
-def run_command(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> tuple[int, bytes, str]:
-    """Run the installed command; return its status, stdout and stderr."""
-    done = subprocess.run(
-        [COMMAND, *arguments],
-        input=stdin,
-        capture_output=True,
-        timeout=60,
-        env=os.environ | {"PYTHONWARNINGS": "default::ResourceWarning"} | environment,
-    )
-    return done.returncode, done.stdout, done.stderr.decode()
-
-
-def run_in_process(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
-    """Run a command line in this process, which is faster."""
-    try:
-        status = cli.run([os.fspath(each) for each in arguments])
-    except SystemExit as end:
-        status = int(end.code or 0)
-    out, err = capfd.readouterr()
-    return status, out, err
 
 
 LINES: list[tuple[str, dict[str, Any]]] = [
@@ -109,7 +84,7 @@ def test_nonsense_is_refused_with_status_2(
     for name, value in options.items():
         for each in value if isinstance(value, list) else [value]:
             line += [f"--{name.replace('_', '-')}", *([] if each is True else [str(each)])]
-    expected = 2, "", f"pcapconv: {shown(on_command_line(message))}\n"
+    expected = 2, b"", f"pcapconv: {shown(on_command_line(message))}\n"
     assert run_in_process(capfd, "convert", WEB, old, "--force", "--report", report, *line) == expected
     assert run_in_process(capfd, "convert", WEB, tmp_path / "new.pcapng", *line) == expected
     assert [path.name for path in tmp_path.iterdir()] == ["old.pcapng"]
@@ -149,24 +124,24 @@ def test_an_output_that_is_there_stays_without_force(tmp_path: Path, capfd: pyte
 def test_nothing_selected_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.pcapng"
     sentence = f"pcapconv: warning: {out}: no packet was selected, it holds none\n"
-    assert run_in_process(capfd, "convert", WEB, out, "--before", "2000-01-01") == (0, "", sentence)
+    assert run_in_process(capfd, "convert", WEB, out, "--before", "2000-01-01") == (0, b"", sentence)
     kinds = [block.block_type for block in wire.read_blocks(WEB.read_bytes())]
     left = [block.block_type for block in wire.read_blocks(out.read_bytes())]
     assert left == [kind for kind in kinds if kind != wire.ENHANCED_PACKET]
     empty = FOLDER / "headers-only-le.pcap"
-    assert run_in_process(capfd, "convert", empty, tmp_path / "empty.pcap", "--first", "3") == (0, "", "")
+    assert run_in_process(capfd, "convert", empty, tmp_path / "empty.pcap", "--first", "3") == (0, b"", "")
 
 
 def test_what_was_left_out_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.pcapng"
     said = f"pcapconv: warning: {out}: left out 5 blocks and options marked do-not-copy\n"
-    assert run_in_process(capfd, "convert", DO_NOT_COPY, out, "--packets", "3") == (0, "", said)
+    assert run_in_process(capfd, "convert", DO_NOT_COPY, out, "--packets", "3") == (0, b"", said)
     simple = tmp_path / "simple.pcapng"
     simple.write_bytes(
         wire.section_header() + wire.interface() + wire.simple_packet(b"x") + wire.enhanced_packet(0, 1, b"")
     )
     said = f"pcapconv: warning: {out}: left out 1 packet without a time\n"
-    assert run_in_process(capfd, "convert", simple, out, "--force", "--after", "0") == (0, "", said)
+    assert run_in_process(capfd, "convert", simple, out, "--force", "--after", "0") == (0, b"", said)
 
 
 def test_the_report_has_it_all(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -195,7 +170,7 @@ def test_a_capture_may_replace_itself(tmp_path: Path, capfd: pytest.CaptureFixtu
         expected = converted(
             path.read_bytes(), "pcapng", **{line[0][2:]: int(line[1]) if line[0] != "--packets" else line[1]}
         )
-        assert run_in_process(capfd, "convert", path, path, "--force", *line) == (0, "", "")
+        assert run_in_process(capfd, "convert", path, path, "--force", *line) == (0, b"", "")
         assert path.read_bytes() == expected[0]
 
 

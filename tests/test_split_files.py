@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 import wire
+from files import HEADER, MANY, OLD
+from files import folder as folder
 from folders import file_names
 from splitting import parts_and_report
 
@@ -21,24 +23,11 @@ from pcapconv.splitting import split
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 both_forms = pytest.mark.usefixtures("kernels")
-OLD = b"what was there before"
+RECORDS = [wire.pcap_record(number, 0, bytes([number])) for number in range(4)]
+FOUR = HEADER + b"".join(RECORDS)
 
 
 # ---------------------------------------------------------------- appearing
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The folder of the parts."""
-    path = tmp_path / "parts"
-    path.mkdir()
-    return path
-
-
-HEADER = wire.pcap_header()
-RECORDS = [wire.pcap_record(number, 0, bytes([number])) for number in range(4)]
-FOUR = HEADER + b"".join(RECORDS)
-MANY = wire.pcap_record(1, 2, bytes(984)) * 3000  # more than all buffers of an output hold
 
 
 class Watched(io.BytesIO):

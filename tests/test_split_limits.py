@@ -11,6 +11,7 @@ import pytest
 import wire
 from command_line import COMMAND
 from conversions import Pipe
+from files import folder as folder
 from folders import file_names
 from nonsense import PARTS, on_command_line
 from protocols import UDP, ipv4, udp
@@ -28,14 +29,6 @@ from pcapconv.splitting import By
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 WRITE = In(LITTLE)
 SECTION, INTERFACE = WRITE.section_header(), WRITE.interface()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The folder of the parts."""
-    path = tmp_path / "parts"
-    path.mkdir()
-    return path
 
 
 def run_command(*arguments: str | Path, stdin: bytes = b"") -> tuple[int, str]:

@@ -1,5 +1,6 @@
-"""Sidecars of one conversion: to pcap and back byte for byte, what they say, and which are refused."""
+"""What sidecars say, and what is said of them: their content, refusals, the command, and tables."""
 
+import base64
 import gzip
 import hashlib
 import io
@@ -7,6 +8,8 @@ import json
 import re
 import shutil
 import subprocess
+import zlib
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -14,117 +17,18 @@ import pyarrow.parquet
 import pytest
 import wire
 from command_line import COMMAND
-from conversions import DAMAGED, Pipe, every_sample, stem
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from invented_captures import invented_pcapng
-from sidecars import Trip
+from conversions import Pipe
+from sidecars import Trip, convert_with_sidecar, restored_pcapng, sidecar_beside
+from sidecars import pcap as pcap
 from sidecars import trip as trip
-from wire import In
+from wire import BIG, In
 
 import pcapconv
 from pcapconv import FileError, LossError, PcapconvError, SidecarError, TargetError, UsageError
 
 FOLDER = Path(__file__).parent / "samples"
-WEB, SECRETS = FOLDER / "web.pcapng", FOLDER / "secrets-le.pcapng"
-SEVERAL_LINK_TYPES = {"link-types", "obsolete", "sections", "two-interfaces"}
+WEB, SECRETS, TLS = FOLDER / "web.pcapng", FOLDER / "secrets-le.pcapng", FOLDER / "tls.pcapng"
 pytestmark = pytest.mark.usefixtures("kernels")
-
-
-@pytest.fixture(scope="module")
-def many(tmp_path_factory: pytest.TempPathFactory) -> Trip:
-    return Trip(tmp_path_factory.mktemp("many"))
-
-
-# ---------------------------------------------------------------- there and back
-
-
-@every_sample
-@pytest.mark.parametrize("fingerprints", [False, True])
-def test_a_sample_comes_back(path: Path, fingerprints: bool, trip: Trip) -> None:
-    if stem(path) in DAMAGED:
-        return  # of which nothing comes back but what could be read
-    if stem(path) in SEVERAL_LINK_TYPES:
-        with pytest.raises(TargetError, match="link types"):
-            trip.there(path, sidecar_fingerprints=fingerprints)
-        assert not trip.sidecar.exists()
-        return
-    report = trip.there(path, sidecar_fingerprints=fingerprints)
-    assert report.losses == {}
-    if path.suffix == ".pcapng":
-        assert trip.returned() == path.read_bytes()
-    else:
-        assert trip.pcap.read_bytes() == path.read_bytes()
-        plain = io.BytesIO()
-        pcapconv.convert(path, plain, to="pcapng")
-        assert trip.returned() == plain.getvalue()
-
-
-def test_a_corpus_file_comes_back(corpus_file: Path, trip: Trip) -> None:
-    try:
-        report = trip.there(corpus_file, strict=True, sidecar_fingerprints=True)
-    except PcapconvError:
-        return  # damaged, of several link types, or no capture
-    if report.source_format == "pcapng":
-        assert trip.returned() == corpus_file.read_bytes()
-
-
-@settings(max_examples=150)
-@given(capture=invented_pcapng(link_types=(1,)), fingerprints=st.booleans())
-def test_a_made_capture_comes_back(many: Trip, capture: bytes, fingerprints: bool) -> None:
-    assert many.there(capture, sidecar_fingerprints=fingerprints).losses == {}
-    assert many.returned() == capture
-
-
-def test_what_is_odd_comes_back(write: In, trip: Trip) -> None:
-    padded = write.enhanced_packet(0, 5, b"odd").replace(b"odd\0", b"odd\1")
-    simple = write.simple_packet(b"simple").replace(b"simple\0\0", b"simple\1\2")
-    stated = write.options((1, b"c"), end=False)
-    capture = (
-        write.section_header(section_length=17, options=write.options((1, b"a"), end=False))
-        + write.interface(snaplen=3, options=stated + b"\0\0\0\0rest")
-        + padded
-        + simple
-        + write.obsolete_packet(0, 7, b"old", drops_count=9, options=stated)
-        + write.enhanced_packet(0, 2**64 - 1, b"late", options=stated)
-        + write.custom(wire.CUSTOM_DO_NOT_COPY, 32473, b"not to be copied")
-        + write.block(0x80000123, b"none knows..")
-        + write.section_header()
-        + write.interface(options=write.options((wire.IF_TSOFFSET, b"\1")))
-        + write.enhanced_packet(0, 5, b"")
-    )
-    report = trip.there(capture)
-    assert report.packets_written == 5
-    with pcapconv.open(trip.pcap) as pcap:
-        assert [packet.ticks for packet in pcap][3] == 2**32 * 10**9 - 1  # the latest there is
-    assert trip.returned() == capture
-
-
-@pytest.mark.parametrize(
-    "options",
-    [{"strip": ["names,comments"]}, {"snaplen": 40}, {"first": 3, "shift_time": "-1h"}, {"chop": [14]}],
-    ids=str,
-)
-def test_with_other_options_what_was_written_comes_back(options: dict[str, Any], trip: Trip) -> None:
-    trip.there(WEB, **options)
-    plain = io.BytesIO()
-    pcapconv.convert(WEB, plain, to="pcapng", **options)
-    back = trip.returned()
-    length = slice(16, 24)  # nobody goes back to a section's length
-    assert back[: length.start] + plain.getvalue()[length] + back[length.stop :] == plain.getvalue()
-
-
-def test_from_pcap_to_pcap_it_goes_along(trip: Trip, tmp_path: Path) -> None:
-    trip.there(WEB)
-    other = tmp_path / "c.pcap"
-    pcapconv.convert(trip.pcap, other, sidecar=True, last=5)
-    with pcapconv.open(other) as capture:
-        assert [packet.comments for packet in capture] == [[]] * 5
-    target = io.BytesIO()
-    pcapconv.convert(other, target, to="pcapng", sidecar=True)
-    plain = io.BytesIO()
-    pcapconv.convert(WEB, plain, to="pcapng", last=5)
-    assert target.getvalue() == plain.getvalue()
 
 
 # ---------------------------------------------------------------- what it says
@@ -355,6 +259,126 @@ def test_options_without_sense(options: dict[str, Any], says: str, tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
+def column(text: str, typecode: str) -> list[int]:
+    """A column's numbers, of a machine that is little endian."""
+    return list(array(typecode, zlib.decompress(base64.b64decode(text))))
+
+
+def test_what_is_odd_in_json(write: In, pcap: Path) -> None:
+    text = wire.OPT_COMMENT
+    capture = (
+        write.section_header(section_length=96, options=write.options((text, b"no end"), end=False))
+        + write.interface(reserved=0x0102, options=write.options((wire.IF_TSRESOL, b"\x0c"), (wire.IF_NAME, b"\xff")))
+        + write.interface(snaplen=0)
+        + write.enhanced_packet(0, 10**15 + 1, b"0001", options=write.options((2, bytes(4))))
+        + write.enhanced_packet(1, 2, b"002").replace(b"002\0", b"002\x07")
+        + write.enhanced_packet(1, 3, b"0003", options=write.options((2, bytes(4))))
+        + write.simple_packet(b"0004")
+        + write.obsolete_packet(1, 5, b"0005", drops_count=9, options=write.options((text, b"old"), (2988, b"pen.x")))
+        + write.custom(wire.CUSTOM_DO_NOT_COPY, 32473, b"body")
+        + write.block(0x80000123, b"none knows..")
+        + write.names((3, bytes(range(6)) + b"mac\0"), options=write.options((text, b"n")))
+    )
+    report = convert_with_sidecar(capture, pcap)
+    content = json.loads(sidecar_beside(pcap).read_bytes())["content"]
+    said = content[3]["packets"]
+    assert column(said.pop("interface"), "I") == [0, 1, 1, 0, 1]
+    assert column(said.pop("ticks"), "Q") == [10**15 + 1, 2, 3, 0, 5]
+    assert column(said.pop("list"), "H") == [1, 0, 1, 0, 0]
+    order = "big" if write.byte_order == BIG else "little"
+    assert content == [
+        {
+            "section": {
+                "byte_order": order,
+                "version": "1.0",
+                "length": 96,
+                "options": {
+                    "said": [{"opt_comment": "no end"}],
+                    "raw": base64.b64encode(write.options((text, b"no end"), end=False)).decode(),
+                },
+            }
+        },
+        {
+            "interface": {
+                "id": 0,
+                "link_type": 1,
+                "snaplen": 262144,
+                "reserved": "0102" if order == "big" else "0201",
+                "options": [{"if_tsresol": 12}, {"if_name": {"hex": "ff"}}],
+            }
+        },
+        {"interface": {"id": 1, "link_type": 1, "snaplen": 0, "options": []}},
+        {
+            "packets": {
+                "count": 5,
+                "lists": [[{"epb_flags": 0}]],
+                "options": {"5": [{"opt_comment": "old"}, {"opt_custom 2988": {"hex": b"pen.x".hex()}}]},
+                "blocks": {"2": {"padding": "07"}, "4": {"type": "simple"}, "5": {"type": "obsolete", "drops": 9}},
+            }
+        },
+        {"custom": {"pen": 32473, "copy": False, "data": base64.b64encode(b"body").decode()}},
+        {"block": {"type": "0x80000123", "raw": base64.b64encode(b"none knows..").decode()}},
+        {"names": {"records": [{"00:01:02:03:04:05": ["mac"]}], "options": [{"opt_comment": "n"}]}},
+    ]
+    assert report.kept_in_sidecar["packet-options"] == 3
+    assert restored_pcapng(pcap) == capture
+
+
+def test_only_the_owner_may_read_secrets(pcap: Path) -> None:
+    convert_with_sidecar(TLS, pcap, sidecar_secrets=False)
+    sidecar_beside(pcap).chmod(0o644)
+    convert_with_sidecar(TLS, pcap)
+    assert sidecar_beside(pcap).stat().st_mode & 0o777 == 0o600
+    assert restored_pcapng(pcap) == TLS.read_bytes()
+
+
+@pytest.mark.usefixtures("no_thread_is_left")
+def test_a_failed_conversion_leaves_no_sidecar(tmp_path: Path, pcap: Path) -> None:
+    with pytest.raises(LossError, match="pcap cannot hold 1 secrets block; nothing was written") as caught:
+        convert_with_sidecar(TLS, pcap, sidecar_secrets=False, on_loss="fail")
+    assert caught.value.report.losses == {"secrets": 1}
+    assert caught.value.report.kept_in_sidecar["comments"] == 1
+    with pytest.raises(TargetError, match="2 link types"):
+        convert_with_sidecar(FOLDER / "two-interfaces.pcapng", pcap)
+    pcap.write_bytes(b"mine")
+    with pytest.raises(FileError, match=r"a\.pcap: exists already"):
+        pcapconv.convert(TLS, pcap, sidecar=True)
+    pcap.unlink()
+    sidecar_beside(pcap).write_bytes(b"mine")
+    with pytest.raises(FileError, match=r"a\.pcap\.meta\.json: exists already"):
+        pcapconv.convert(TLS, pcap, sidecar=True)
+    assert [path.name for path in tmp_path.iterdir()] == [sidecar_beside(pcap).name]
+    with pytest.raises(FileError, match=r"^there is no directory .*/no; make it first$"):
+        convert_with_sidecar(TLS, pcap, sidecar=False, sidecar_file=str(tmp_path / "no" / "kept"))
+    assert sidecar_beside(pcap).read_bytes() == b"mine"
+
+
+def test_the_command_tells_what_is_missing(tmp_path: Path) -> None:
+    def run(*words: str | Path) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run([COMMAND, "convert", *words], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+
+    done = run(TLS, "a.pcap", "--sidecar", "--on-loss", "fail")
+    assert (done.returncode, list(tmp_path.iterdir())) == (4, [])
+    done = run(TLS, "a.pcap", "--sidecar")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        0,
+        "pcapconv: warning: a.pcap: pcap cannot hold 1 secrets block; --report FILE has the counts, --on-loss fail "
+        "refuses, --sidecar-secrets keeps them",
+    )
+    done = run("a.pcap", "b.pcapng", "--sidecar", "--report", "report.json")
+    assert done.stderr == (
+        "pcapconv: warning: b.pcapng: a.pcap.meta.json was written without 1 secrets block; "
+        "--sidecar-secrets would have kept them\n"
+    )
+    assert json.loads((tmp_path / "report.json").read_bytes())["missing_in_sidecar"] == {"secrets": 1}
+    done = run("b.pcapng", "c.pcapng", "--sidecar")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "pcapconv: b.pcapng: it is pcapng, as is the target, and holds all itself; a sidecar goes with a pcap file "
+        "(editcap and mergecap write one with -F pcap)\n",
+    )
+
+
 # ---------------------------------------------------------------- refusals
 
 
@@ -407,7 +431,7 @@ def test_another_capture(trip: Trip, tmp_path: Path) -> None:
         pcapconv.convert(trip.pcap, tmp_path / "x.pcapng", sidecar_file=str(trip.sidecar))
 
 
-# ---------------------------------------------------------------- captures that were edited since
+# ---------------------------------------------------------------- files, streams, the command, and tables
 
 
 def test_a_sidecar_is_no_other_file_of_the_command(trip: Trip, tmp_path: Path) -> None:
