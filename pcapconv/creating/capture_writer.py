@@ -199,7 +199,9 @@ class CaptureWriter:
         new bytes, and hashes of the old bytes are left out.
 
         Raises UsageError for arguments that do not fit, TargetError if the capture cannot hold the packet or its
-        time, and FileError. A refused packet leaves nothing in the capture, not even its interface.
+        time, and FileError. A refused packet leaves nothing in the capture, not even its interface. A time that pcap
+        cannot hold may be found later, when packets are encoded; then the `with` block ends with the error, and no
+        capture appears.
         """
         if (
             time_ns.__class__ is int
