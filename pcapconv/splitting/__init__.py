@@ -170,7 +170,16 @@ def split(
                 return read.size or read.position
 
             files = FileSet(naming.directory, naming.text, force=force, reserved=reserved)
-            return sink(files, naming, stem, make_splitter, most=most, input_size=input_size, count_all=count_all)
+            return sink(
+                files,
+                naming,
+                stem,
+                make_splitter,
+                most=most,
+                can_grow=by is None,
+                input_size=input_size,
+                count_all=count_all,
+            )
 
         def count_all() -> None:
             try:

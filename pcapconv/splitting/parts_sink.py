@@ -19,8 +19,8 @@ from pcapconv.splitting.splitter import Splitter
 class PartsSink(Sink):
     """The parts of a split, which are files of the set `files`, named by a template and the input's `stem`.
 
-    `make_splitter` returns the splitter for the parts of one run. `most` is the largest number of parts; `input_size`
-    and `count_all` are as for `OpenParts`.
+    `make_splitter` returns the splitter for the parts of one run. `most` is the largest number of parts; `can_grow`,
+    `input_size` and `count_all` are as for `OpenParts`.
     """
 
     divides = True
@@ -34,6 +34,7 @@ class PartsSink(Sink):
         make_splitter: Callable[[OpenParts], Splitter],
         *,
         most: int,
+        can_grow: bool,
         input_size: Callable[[], int],
         count_all: Callable[[], object] | None = None,
     ) -> None:
@@ -42,6 +43,7 @@ class PartsSink(Sink):
         self._stem = stem
         self._make_splitter = make_splitter
         self._most = most
+        self._can_grow = can_grow
         self._input_size = input_size
         self._count_all = count_all
         self._parts: OpenParts | None = None
@@ -55,6 +57,7 @@ class PartsSink(Sink):
             self._stem,
             settings,
             most=self._most,
+            can_grow=self._can_grow,
             input_size=self._input_size,
             hashed=hashed,
             count_all=self._count_all,
