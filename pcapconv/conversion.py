@@ -447,8 +447,11 @@ def separate_arguments(format_name: str, arguments: Mapping[str, Any]) -> tuple[
     writer = {name: arguments[name] for name in WRITER_ARGUMENTS & arguments.keys()}
     steps: Any = {name: value for name, value in arguments.items() if name not in WRITER_ARGUMENTS}
     check_flags(keep_snaplen=writer.get("keep_snaplen"))
-    # Of packets that come out of tunnels, an interface of the source is no remedy for several link types.
-    return WriterSettings(format_name, takes_interface=not steps.get("decapsulate"), **writer), steps
+    settings = WriterSettings(format_name, **writer)
+    if steps.get("decapsulate"):  # an interface of the source is then no remedy for several link types
+        chooses = None if steps.get("only_decapsulated") else "only_decapsulated"
+        settings = settings._replace(chooses=chooses, decapsulates=True)
+    return settings, steps
 
 
 def check_on_loss(on_loss: str) -> None:

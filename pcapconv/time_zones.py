@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LOCAL = "local"
 
 _NAME = "[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,3}"
+_OFFSET = "(?:utc|gmt)?_?(?P<sign>[+-])(?P<hours>[0-9]{1,2})(?::?(?P<minutes>[0-9]{2}))?"
+_ABBREVIATION = "[A-Z]{2,5}"
 _OTHER_SCALES = ("posix/", "right/")  # copies of all zones; those in right/ count leap seconds, as captures do not
 _MOST_SIMILAR = 3
 _HOUR, _DAY = 3600, 86400
@@ -154,7 +156,9 @@ def open_zone(name: str) -> TimeZone:
 
 
 def similar_names(name: str) -> list[str]:
-    """Names of zones that are similar to this text, at most 3. Raises LookupError if the system has no zone data."""
+    """Names of zones that are similar to this text, at most 3; for an offset from UTC, the zone that always has it.
+    Raises LookupError if the system has no zone data."""
+    import re
     from difflib import get_close_matches
     from zoneinfo import available_timezones
 
@@ -165,6 +169,13 @@ def similar_names(name: str) -> list[str]:
     folded = name[:64].strip().replace(" ", "_").casefold()
     if folded in by_folded:
         return [by_folded[folded]]
+    if offset := re.fullmatch(_OFFSET, folded):
+        hours = int(offset["hours"])
+        sign = "-" if offset["sign"] == "+" else "+"  # POSIX counts to the west: Etc/GMT-2 is ahead of UTC by two hours
+        always = f"Etc/GMT{sign}{hours}" if hours else UTC.name
+        return [always] if always in names and not int(offset["minutes"] or 0) else []
+    if re.fullmatch(_ABBREVIATION, name):  # CEST is not similar to EST
+        return []
     cities = [each for each in names if each.rpartition("/")[2].casefold() == folded]
     similar = cities or [by_folded[each] for each in get_close_matches(folded, by_folded, _MOST_SIMILAR, 0.7)]
     return similar[:_MOST_SIMILAR]

@@ -110,6 +110,8 @@ OF_OTHERS = {  # whole lines of other commands
     "--filter 'tcp port 443'",
     "normalize --check '--strip secrets' a": "normalize has no option --strip secrets; name and value are in one word; "
     "did you mean --strip=secrets?",
+    "split a b --parts 4": "split has no option --parts; did you mean --max-packets?",
+    "info a --compare b": "info has no option --compare; pcapconv diff A B compares two captures",
     "info a --endpoints": "info has no option --endpoints; pcapconv info --conversations --talkers IN shows who "
     "talks to whom",
     "info a -z conv,tcp": "info has no option -z; did you mean --conversations, --talkers or --protocols?",
@@ -152,6 +154,8 @@ ELSEWHERE = {
     "dedupe": "pcapconv convert --dedup 4 IN OUT",
     "repair": "pcapconv convert IN OUT keeps all that is intact",
     "anonymize": "tcprewrite --seed",
+    "compare": "pcapconv diff A B compares two captures",
+    "stats": "pcapconv info IN shows what is in a capture",
     "tshark": "pcapconv show IN",
     "talkers": "pcapconv info --conversations --talkers IN",
     "connections": "pcapconv split --by flow IN TEMPLATE",

@@ -167,11 +167,23 @@ def test_a_pcap_file_has_the_link_type_of_what_comes_out() -> None:
     assert (out, report.losses) == (pcap(INNER_IP, word=RAW), {})
     out, _ = converted(pcap(PLAIN, IN_GRE), "pcapng", decapsulate="gre", only_decapsulated=True)
     assert [each.link_type for each in wire.read_interfaces(out)] == [RAW]
-    with pytest.raises(TargetError, match="packets of 2 link types") as refused:
-        converted(pcap(PLAIN, IN_GRE), "pcap", decapsulate="gre")
-    assert "interface=" not in str(refused.value)  # both come from one interface
     out, _ = converted(pcap(PLAIN), "pcap", decapsulate="gre", only_decapsulated=True)
     assert out == pcap()
+
+
+@pytest.mark.parametrize(
+    ("only", "remedy"),
+    [(False, "only_decapsulated=True leaves out those that were in no tunnel, "), (True, "")],
+)
+def test_several_link_types_out_of_tunnels_get_advice_that_helps(only: bool, remedy: str) -> None:
+    given = pcap(PLAIN, IN_GRE) if not only else pcap(IN_GRE, IN_VXLAN)
+    with pytest.raises(TargetError) as refused:
+        converted(given, "pcap", decapsulate="all", only_decapsulated=only)
+    assert str(refused.value).partition(": ")[2] == (
+        "with decapsulate=, the packets are of 2 link types, and a pcap file holds one (ETHERNET (1): 1 packet, "
+        f"RAW (101): 1 packet); pcapng (to='pcapng') holds them all, {remedy}and "
+        "pcapconv.split(…, by='link-type', decapsulate=) writes a file for each"
+    )
 
 
 def test_a_pcap_file_states_no_frame_check_sequence_of_packets_out_of_tunnels() -> None:

@@ -528,6 +528,12 @@ def test_a_link_type_is_a_number_or_a_name(text: str, number: int) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (
+            "eth",
+            "link_type='eth': no link type has this name; write ETHERNET, EXP_ETHERNET, PPP_ETHER or a number from 0 "
+            "to 65535",
+        ),
+        ("sll", "link_type='sll': no link type has this name; write LINUX_SLL, LINUX_SLL2 or a number"),
         ("ethernt", "link_type='ethernt': no link type has this name; write ETHERNET, "),
         ("LINKTYPE_ETHERNT", "link_type='LINKTYPE_ETHERNT': no link type has this name; write ETHERNET, "),
         ("linux.sll", "link_type='linux.sll': no link type has this name; write LINUX_SLL"),

@@ -59,11 +59,12 @@ def test_headers_that_parts_repeat_are_64_mib_at_the_most(folder: Path, way: dic
     capture = head + b"".join(packet_at(WRITE, number, bytes(5000), number * apart) for number in range(40))
     each = len(SECTION + KEYS) if way == {"by": "interface"} else len(head)
     assert 11 * each < 2**26 < 12 * each
+    larger = "" if apart else "make larger parts, or "
     with pytest.raises(UsageError) as caught:
         split(io.BytesIO(capture), folder / "x.pcapng", **way)
     assert str(caught.value) == (
         f"{folder}/x.pcapng: the headers that parts repeat come to {12 * each:,} bytes with part 13, more than 64 MiB "
-        f"and 10 times the input's {len(capture):,}; make larger parts, or leave out what they repeat: "
+        f"and 10 times the input's {len(capture):,}; {larger}leave out what they repeat: "
         "pcapconv.split(…, by='interface') first, strip='names,secrets'"
     )
     assert file_names(folder) == []
@@ -211,6 +212,15 @@ def test_a_fragment_that_waits_is_no_flow_when_flows_are_counted(tmp_path: Path,
     )
     (tmp_path / "in.pcap").write_bytes(capture)
     assert len(split(tmp_path / "in.pcap", folder / "x.pcap", by="flow", max_parts=1).outputs) == 1
+
+
+def test_parts_that_cannot_grow_get_no_advice_to_make_larger_ones(folder: Path) -> None:
+    capture = SECTION + INTERFACE * 3 + b"".join(packet_at(WRITE, number, b"", number) for number in range(3))
+    with pytest.raises(UsageError) as caught:
+        split(io.BytesIO(capture), folder / "x.pcapng", by="interface", max_parts=2)
+    assert str(caught.value) == (
+        f"{folder}/x.pcapng: the capture makes more than 2 parts; write max_parts=20 to have up to 20"
+    )
 
 
 def test_the_command_takes_a_number_of_parts(tmp_path: Path, folder: Path) -> None:

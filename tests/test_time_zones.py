@@ -20,7 +20,7 @@ from pcapconv.errors import UsageError
 from pcapconv.io.name_template import Template, TemplateValues
 from pcapconv.splitting.intervals import ClockIntervals
 from pcapconv.steps.argument_values import Moment, parse_moment, parse_timezone, time_without_zone
-from pcapconv.time_zones import TimeZone, offset_text, open_zone
+from pcapconv.time_zones import TimeZone, offset_text, open_zone, similar_names
 from pcapconv.timestamps import format_instant, format_time
 
 EPOCH = datetime(1970, 1, 1)
@@ -90,12 +90,26 @@ def test_every_zone_of_the_system_has_its_offsets(name: str) -> None:
         ("Local", "local"),
         ("utc", "UTC"),
         ("Europe/Berln", "Europe/Berlin or Europe/Dublin or Europe/Belfast"),
+        ("UTC+2", "Etc/GMT-2"),
+        ("+02:00", "Etc/GMT-2"),
+        ("gmt -0500", "Etc/GMT+5"),
+        ("+00:00", "UTC"),
+        ("+05:30", "UTC, local or one like Europe/Berlin"),
+        ("+15", "UTC, local or one like Europe/Berlin"),
+        ("-13", "UTC, local or one like Europe/Berlin"),
+        ("CEST", "UTC, local or one like Europe/Berlin"),
     ],
 )
 def test_an_unknown_zone_is_refused_with_similar_ones(text: str, instead: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_timezone("timezone", text)
     assert str(caught.value) == f"timezone={text!r}: no such time zone; write {instead}"
+
+
+@pytest.mark.parametrize("hours", range(-12, 15))
+def test_the_zone_that_an_offset_is_answered_with_has_this_offset(hours: int) -> None:
+    (name,) = similar_names(f"UTC{hours:+}")
+    assert open_zone(name).offset(0) == 3600 * hours
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ _MERGE = "pcapconv merge IN... OUT"
 _OUTPUTS = ("OUT", "TEMPLATE", "DST")  # operands that name outputs
 _FROM_TCPDUMP = {"-c": "--first", "-Y": "--filter"}  # and tshark
 _FROM_EDITCAP = {"-A": "--after", "-B": "--before", "-F": "--to", "-s": "--snaplen"}
-_OPTIONS_OF_OTHERS = {  # by command: an option of editcap, mergecap, tcpdump or tshark, and what to write instead
+_OPTIONS_OF_OTHERS = {  # by command: an option of other tools, or one that users may expect, and what to write instead
     "convert": {
         **_FROM_TCPDUMP,
         **_FROM_EDITCAP,
@@ -34,7 +34,14 @@ _OPTIONS_OF_OTHERS = {  # by command: an option of editcap, mergecap, tcpdump or
         "-t": "--shift-time",
         "-T": "--link-type",
     },
-    "split": {**_FROM_EDITCAP, "-c": "--max-packets", "-C": "--max-bytes", "-G": "--interval", "-i": "--interval"},
+    "split": {
+        **_FROM_EDITCAP,
+        "-c": "--max-packets",
+        "-C": "--max-bytes",
+        "-G": "--interval",
+        "-i": "--interval",
+        "--parts": "--max-packets",
+    },
     "merge": {**_FROM_EDITCAP, "-a": "--append", "-I": "--separate-interfaces"},
     "show": {
         **_FROM_TCPDUMP,
@@ -58,6 +65,8 @@ _TASK_TIPS = {  # commands and options that users may expect, and what to use in
     "anonymize": "pcapconv convert --strip names,comments,secrets,host,addresses leaves out what a capture says "
     "beside packets; tcprewrite --seed changes the addresses in packets",
     "list": "pcapconv show IN shows the packets, a line each",
+    "compare": "pcapconv diff A B compares two captures",
+    "statistics": "pcapconv info IN shows what is in a capture: packets, times, interfaces",
     "conversations": "pcapconv info --conversations --talkers IN shows who talks to whom",
     "flows": "pcapconv split --by flow IN TEMPLATE makes a file for each connection",
     "decapsulate": "pcapconv convert --decapsulate all IN OUT takes packets out of tunnels",
@@ -67,6 +76,7 @@ _TASK_TIPS = {  # commands and options that users may expect, and what to use in
 _SYNONYMS = {
     "anonymise": "anonymize",
     "cat": "append",
+    "cmp": "compare",
     "concat": "append",
     "concatenate": "append",
     "combine": "merge",
@@ -81,6 +91,8 @@ _SYNONYMS = {
     "endpoints": "conversations",
     "packets": "list",
     "print": "list",
+    "stats": "statistics",
+    "summary": "statistics",
     "talkers": "conversations",
     "tcpdump": "list",
     "tshark": "list",

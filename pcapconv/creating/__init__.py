@@ -83,7 +83,7 @@ def create(
     options = section_options(comment, hardware, os, application)
     format_name = formats.target_format(name_of(target), to)
     settings = WriterSettings(
-        format_name, resolution == "ns", takes_interface=False, compress=compress, compress_level=compress_level
+        format_name, resolution == "ns", chooses=None, compress=compress, compress_level=compress_level
     )
     settings = choose_compression(settings, target)
     with ExitStack() as stack:

@@ -241,15 +241,16 @@ def target_format(name: str | None, to: str | None) -> str:
     by_suffix = None if name is None else format_of(name)
     if by_suffix is None:
         known = ", ".join(_SUFFIXES)
-        output = "the output" if name is None else name
         choices = " or ".join(argument("to", each) for each in FORMATS)
-        stem, compression = ("", None) if name is None else split_suffix(name)
+        if name is None:
+            raise UsageError(f"the output has no name that tells its format; give {choices}", option="to")
+        stem, compression = split_suffix(name)
         if compression is not None:
             better = f"{stem}.pcapng{compression.suffix}"
             raise UsageError(
                 f"{name}: its suffix names a compression and no format; name it {better}, or give {choices}", path=name
             )
-        raise UsageError(f"{output}: its suffix names no format ({known}); give {choices}", path=output)
+        raise UsageError(f"{name}: its suffix names no format ({known}); give {choices}", path=name)
     return by_suffix
 
 

@@ -55,7 +55,7 @@ class PcapWriter:
         self._output = output
         self._kernels = choose()
         self._nanoseconds = settings.nanoseconds
-        self._takes_interface = settings.takes_interface
+        self._chooses, self._decapsulates = settings.chooses, settings.decapsulates
         self._header_written = False
         self._verbatim = False  # whether the capture is a pcap file whose header and records are copied
         self.zeros_at_end = 0
@@ -296,12 +296,20 @@ class PcapWriter:
             f"{link_type_name(link_type)}: {counted(count, 'packet')}"
             for link_type, count in sorted(self._by_link_type.items())
         )
-        one = f"{argument('interface')} takes one, " if self._takes_interface else ""
+        remedies = f"pcapng ({argument('to', 'pcapng')}) holds them all, "
+        if self._chooses == "interface":
+            remedies += f"{argument('interface')} takes one, "
+        elif self._chooses is not None:
+            remedies += f"{argument(self._chooses, True)} leaves out those that were in no tunnel, "
+        if self._decapsulates:
+            capture, again = f"with {argument('decapsulate')}, the packets are", ""
+            split = call("pcapconv.split", by="link-type", decapsulate=None)
+        else:
+            capture, split = "the capture holds packets", call("pcapconv.split", by="link-type")
+            again = f" (with {argument('sidecar', True)}, join rebuilds the capture from them)"
         return (
-            f"the capture holds packets of {len(self._by_link_type)} link types, and a pcap file holds one "
-            f"({counts}); pcapng ({argument('to', 'pcapng')}) holds them all, {one}and "
-            f"{call('pcapconv.split', by='link-type')} writes a file for each "
-            f"(with {argument('sidecar', True)}, join rebuilds the capture from them)"
+            f"{capture} of {len(self._by_link_type)} link types, and a pcap file holds one ({counts}); {remedies}and "
+            f"{split} writes a file for each{again}"
         )
 
     def _write_header(self) -> None:

@@ -23,8 +23,8 @@ WRITER_ARGUMENTS = frozenset(WriterArguments.__annotations__)
 
 class WriterSettings(NamedTuple):
     """The settings of a writer: the `format`, one of `formats.FORMATS`, and the values of `WriterArguments`.
-    `takes_interface` is False if messages may not advise the argument `interface`: the function or command has none, or
-    it does not help.
+    `chooses` is the argument that messages advise, if packets have several link types, to keep those of one. It is None
+    if the function or command has none. `decapsulates` tells messages whether packets come out of tunnels.
 
     For an open output, `formats.output_compression.choose_compression` has replaced `compress` and `compress_level`:
     both are None if the output is not compressed.
@@ -33,6 +33,7 @@ class WriterSettings(NamedTuple):
     format: str
     nanoseconds: bool = False
     keep_snaplen: bool = False
-    takes_interface: bool = True
+    chooses: str | None = "interface"
+    decapsulates: bool = False
     compress: str | None = None
     compress_level: int | None = None

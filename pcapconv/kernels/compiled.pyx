@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """The kernels, compiled. The modules of `interpreted` are the reference, which documents them; both must do the same.
 
-What kernels share is here. They are in the `.pxi` files, which are included at the end: `compiled_selecting.pxi` is the
-compiled form of `interpreted/selecting.py`.
+What kernels share is here. The kernels are in the `.pxi` files, which are included at the end: `compiled_selecting.pxi`
+is the compiled form of `interpreted/selecting.py`.
 
 Strategy: each kernel gets a raw pointer to each column that it uses, and loops without the GIL. Before every read it
 checks that the bytes are inside the buffer. Offsets are Py_ssize_t; lengths from the file are widened before anything

@@ -1,5 +1,4 @@
-# The kernels `FlowTable` and `group_rows`, compiled: a part of compiled.pyx. `interpreted/flow_table.py` is the reference,
-# which documents them.
+# The kernels `FlowTable` and `group_rows`, compiled: `interpreted/flow_table.py` is the reference, which documents them.
 
 include "compiled_flow_keys.pxi"
 

@@ -1,5 +1,5 @@
-# The kernel `read_headers`, compiled: a part of compiled.pyx. `interpreted/headers/` is the reference, which documents it,
-# and has the same parts.
+# The kernel `read_headers`, compiled: `interpreted/headers/` is the reference, which documents it, and has the same
+# parts.
 #
 # Strategy: as there. A reader of a protocol returns the code of the next protocol, or 0 if the reading ends, for the
 # reason in `ended`. Values stand in a struct with a bit for each that is there; only then the wanted ones go into columns.

@@ -1,5 +1,4 @@
-# The kernel `skip_link_layers`, compiled: a part of compiled.pyx. `interpreted/link_layers.py` is the reference, which
-# documents it.
+# The kernel `skip_link_layers`, compiled: `interpreted/link_layers.py` is the reference, which documents it.
 
 def skip_link_layers(columns, Py_ssize_t rows, headers, array.array link_types):
     cdef int64_t *data_at = <int64_t *>column(columns, "data_at", "q", rows)

@@ -1,5 +1,5 @@
-# The kernels `TrafficTable` and `count_traffic`, compiled: a part of compiled.pyx. `interpreted/traffic.py` is the
-# reference, which documents them.
+# The kernels `TrafficTable` and `count_traffic`, compiled: `interpreted/traffic.py` is the reference, which documents
+# them.
 #
 # Strategy: a table of entries in the order of their first packets, and a hash table of their places. Hashes have a key
 # that nobody knows, so that a capture cannot be made to collide. What counts needs no GIL: tables are structs.

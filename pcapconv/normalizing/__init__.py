@@ -186,7 +186,7 @@ def _open_conversion(
     progress: Callable[[int], object] | None = None,
 ) -> Conversion:
     settings = plan.settings
-    writer = writer._replace(nanoseconds=True, keep_snaplen=settings.keep_snaplen, takes_interface=False)
+    writer = writer._replace(nanoseconds=True, keep_snaplen=settings.keep_snaplen, chooses=None)
     return Conversion(source, ConversionSettings(writer, settings.strict, settings.on_loss, fsync, progress), plan)
 
 

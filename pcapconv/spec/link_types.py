@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 
 ETHERNET = 1
+_MOST_SIMILAR = 3
 
 # The number and the name in the registry; then other names: libpcap's (DLT_) and former names in capitals, and
 # Wireshark's (`editcap -T`) if they differ in more than case. Number 32 is not registered; Wireshark writes it.
@@ -254,11 +255,18 @@ def link_type_number(name: str) -> int | None:
 
 
 def similar_names(name: str) -> list[str]:
-    """The names that look most like this one, at most three."""
+    """The names that look most like this one, at most three, and one of each link type: first those with a word that
+    begins with it."""
     from difflib import get_close_matches
 
     by_lower_name = {each.lower(): each for each in numbers()}
-    return [by_lower_name[each] for each in get_close_matches(_without_prefix(name), by_lower_name)]
+    given = _without_prefix(name)
+    by_word = [each for each in by_lower_name if given and f"_{given}" in f"_{each.replace('-', '_')}"]
+    similar = dict.fromkeys([*by_word, *get_close_matches(given, by_lower_name)])
+    by_number: dict[int, str] = {}
+    for each in similar:
+        by_number.setdefault(numbers()[by_lower_name[each]], by_lower_name[each])
+    return list(by_number.values())[:_MOST_SIMILAR]
 
 
 def link_type_name(link_type: int) -> str:

@@ -165,7 +165,15 @@ def split(
         read = conversion.source  # a temporary file, if a survey had to keep a pipe
         files = FileSet(naming.directory, naming.text, force=force, reserved=reserved)
         conversion.write_to(
-            PartsSink(files, naming, stem, make_splitter, most=most, input_size=lambda: read.size or read.position)
+            PartsSink(
+                files,
+                naming,
+                stem,
+                make_splitter,
+                most=most,
+                can_grow=by is None,
+                input_size=lambda: read.size or read.position,
+            )
         )
         report = conversion.run()
         conversion.commit()

@@ -87,11 +87,12 @@ class OpenPart:
 class OpenParts:
     """All parts of a run: opens them, writes to them, names them, and finishes them one by one or all at once.
 
-    A run may have `most` parts. `input_size` returns the number of bytes of the input, or, if the size is not known,
-    the number of bytes read so far. With `hashed`, reports have the SHA-256 and the link type of each part. `names` and
-    `reports` are in the order of the parts, and complete once all parts are finished. `losses` and `packets` are sums
-    over all parts; `repeated_losses` are the losses that were counted for another part before. `zeros_at_end` has, for
-    the name of each part, the number of packets at its end that are nothing but zeros.
+    A run may have `most` parts. `can_grow` tells messages whether the caller can make larger parts. `input_size` returns
+    the number of bytes of the input, or, if the size is not known, the number of bytes read so far. With `hashed`,
+    reports have the SHA-256 and the link type of each part. `names` and `reports` are in the order of the parts, and
+    complete once all parts are finished. `losses` and `packets` are sums over all parts; `repeated_losses` are the
+    losses that were counted for another part before. `zeros_at_end` has, for the name of each part, the number of
+    packets at its end that are nothing but zeros.
     """
 
     def __init__(
@@ -102,10 +103,12 @@ class OpenParts:
         settings: WriterSettings,
         *,
         most: int,
+        can_grow: bool,
         input_size: Callable[[], int],
         hashed: bool,
     ) -> None:
         self._most = most
+        self._can_grow = can_grow
         self._input_size = input_size
         self._repeated = 0  # bytes of shared blocks that another part has, too
         self._hashed = hashed
@@ -134,9 +137,10 @@ class OpenParts:
         """Check that the run may have so many parts. Raises UsageError if there would be too many."""
         if number > self._most:
             enough = 10 * self._most
+            larger = ", or make larger parts" if self._can_grow else ""
             raise UsageError(
                 f"{self._template.text}: the capture makes more than {counted(self._most, 'part')}; "
-                f"write {argument('max_parts', enough)} to have up to {enough:,}, or make larger parts"
+                f"write {argument('max_parts', enough)} to have up to {enough:,}{larger}"
             )
 
     def new_part(self) -> OpenPart:
@@ -190,9 +194,10 @@ class OpenParts:
             what = "interfaces" if pcap else "headers"
             processes = any(isinstance(item, Block) and item.is_process for item in items)
             kinds = "names,secrets,custom,unknown" if processes else "names,secrets"
+            larger = "make larger parts, or " if self._can_grow else ""
             raise UsageError(
                 f"{self._template.text}: the {what} that parts repeat come to {self._repeated:,} bytes with part "
-                f"{part.index}, more than 64 MiB and {_MOST_TIMES} times the input's {size:,}; make larger parts, or "
+                f"{part.index}, more than 64 MiB and {_MOST_TIMES} times the input's {size:,}; {larger}"
                 f"leave out what they repeat: {call('pcapconv.split', by='interface')} first, "
                 f"{argument('strip', kinds)}"
             )

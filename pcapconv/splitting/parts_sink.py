@@ -19,8 +19,8 @@ from pcapconv.splitting.splitter import Splitter
 class PartsSink(Sink):
     """The parts of a split, which are files of the set `files`, named by a template and the input's `stem`.
 
-    `make_splitter` returns the splitter for the parts of one run. `most` is the largest number of parts; `input_size`
-    is as for `OpenParts`.
+    `make_splitter` returns the splitter for the parts of one run. `most` is the largest number of parts; `can_grow` and
+    `input_size` are as for `OpenParts`.
     """
 
     divides = True
@@ -33,6 +33,7 @@ class PartsSink(Sink):
         make_splitter: Callable[[OpenParts], Splitter],
         *,
         most: int,
+        can_grow: bool,
         input_size: Callable[[], int],
     ) -> None:
         self._files = files
@@ -40,6 +41,7 @@ class PartsSink(Sink):
         self._stem = stem
         self._make_splitter = make_splitter
         self._most = most
+        self._can_grow = can_grow
         self._input_size = input_size
         self._parts: OpenParts | None = None
         self._splitter: Splitter | None = None
@@ -52,6 +54,7 @@ class PartsSink(Sink):
             self._stem,
             settings,
             most=self._most,
+            can_grow=self._can_grow,
             input_size=self._input_size,
             hashed=hashed,
         )

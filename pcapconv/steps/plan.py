@@ -5,9 +5,9 @@ How to add a selecting or editing argument, in this order:
 1. `StepArguments` in `steps/step_arguments.py`: add a field for the argument. Add its name to `_WHOLE_NUMBERS` if its
    value is a number, and to `REPEATABLE` if the argument may be given several times.
 2. `steps/argument_values.py`: a function that parses the text, if the text has a form of its own, and
-   `steps/typed_values.py`, if the value may also be in a type of Python; then add it to `_TYPED` or `_LISTS`. A time
-   is parsed in the zone of `timezone`; add the argument to `_TIMES` in `batching/arguments.py` and in
-   `cli/zone_note.py`.
+   `steps/typed_values.py`, if the value may also be in a type of Python; then add it to `_TYPED` or `_LISTS` in
+   `steps/step_arguments.py`. A time is parsed in the zone of `timezone`; add the argument to `_TIMES` in
+   `batching/arguments.py` and in `cli/zone_note.py`.
 3. The step: a criterion in `select.Criteria`, which `select.Select` applies; an edit in `edit_packets.PacketEdits` or
    `edit_times.TimeEdits`, which `edit_packets.EditPackets` or `edit_times.EditTimes` carries out; or a new module with
    a `Step`. Code that looks at every packet belongs in a kernel, in both forms (a module of

@@ -41,8 +41,9 @@ OPTIONS = (
         "Show the innermost packets of tunnels",
         SHOWN,
         SHOW,
-        manual="Show addresses, protocol and essence of the innermost packet of VXLAN, Geneve, GTP, GRE, ERSPAN and IP "
-        "in IP. Default: those of the outermost packet, whose essence is the innermost one in short.",
+        manual="Show addresses, protocol, essence and columns of headers of the innermost packet of VXLAN, Geneve, "
+        "GTP, GRE, ERSPAN and IP in IP. Default: those of the outermost packet, whose essence is the innermost one in "
+        "short.",
         page="how-to/show#tunnels",
     ),
     Option(
