@@ -176,6 +176,69 @@ def test_without_packets_no_interface_is_in_use() -> None:
     assert comparison_of(lan, none).same
 
 
+def test_interfaces_without_packets_are_compared_only_with_everything() -> None:
+    statistics = wire.statistics(1, 10, options=wire.options((4, wire.number(1000, 8)), (5, wire.number(999, 8))))
+    a = capture(packet(1), head=two_interfaces(b"eth0"))
+    b = capture(packet(1), statistics, head=two_interfaces(b"eth0", b"eth9"))
+    text = "at 1970-01-01T00:00:00.00001Z: isb_ifrecv 1000, isb_ifdrop 999"
+    interface = "interface 0:1 eth9 only in B: link type 1, snaplen 262144"
+    assert comparison_of(a, b).same
+    assert comparison_of(a, b, all=True).headers == [
+        interface,
+        f"only in B: statistics of interface 0:1 eth9 {text}",
+    ]
+    assert comparison_of(b, a, all=True).headers == [
+        interface.replace("in B", "in A"),
+        f"only in A: statistics of interface 0:1 eth9 {text}",
+    ]
+    assert comparison_of(b, b, all=True).same
+    assert comparison_of(a, b, all=True, ignore=["interfaces"]).same
+    other = capture(packet(1), statistics, head=two_interfaces(b"eth0", b"eth9") + wire.interface())
+    assert comparison_of(b, other, all=True).headers == ["interface 0:2 only in B: link type 1, snaplen 262144"]
+
+
+@pytest.mark.parametrize(
+    ("a_interfaces", "b_interfaces", "headers"),
+    [
+        ([], [(b"x", 1)], ["interface 0:0 x only in B: link type 1, snaplen 262144, if_speed 1"]),
+        ([(b"x", 1), (b"y", 1)], [(b"y", 1), (b"x", 1)], []),
+        ([(b"x", 1)], [(b"x", 1), (b"x", 1)], []),
+        ([(b"x", 1)], [(b"x", 2)], ["interface 0:0 x: if_speed is 1 in A, 2 in B"]),
+        (
+            [(b"x", 1)],
+            [(b"y", 1)],
+            [
+                "interface 0:0 y only in B: link type 1, snaplen 262144, if_speed 1",
+                "interface 0:0 x only in A: link type 1, snaplen 262144, if_speed 1",
+            ],
+        ),
+    ],
+)
+def test_interfaces_of_captures_without_packets(
+    a_interfaces: list[tuple[bytes, int]], b_interfaces: list[tuple[bytes, int]], headers: list[str]
+) -> None:
+    a, b = (
+        wire.section_header() + b"".join(with_speed(*each) for each in interfaces)
+        for interfaces in (a_interfaces, b_interfaces)
+    )
+    assert comparison_of(a, b, all=True).headers == headers
+    assert comparison_of(a, b).same
+
+
+def test_an_interface_whose_packets_are_missing_in_the_other_capture_is_in_both() -> None:
+    a = capture(packet(1), packet(2, interface=1), head=with_speed(b"lan", 1) + with_speed(b"wan", 1))
+    b = capture(packet(1), head=with_speed(b"lan", 1) + with_speed(b"wan", 2))
+    result = comparison_of(a, b, all=True)
+    assert result.headers == ["interface 0:1 wan: if_speed is 1 in A, 2 in B"]
+    assert result.counts == {"removed": 1}
+    assert comparison_of(a, b).headers == ["interface 0:1 wan only in A: link type 1, snaplen 262144"]
+
+
+def test_an_interface_without_packets_in_another_section_is_no_difference() -> None:
+    a = capture(packet(1), packet(2))
+    assert comparison_of(a, capture(packet(1), packet(2)) + capture(), all=True).same
+
+
 def test_names_comments_and_secrets_are_compared() -> None:
     more = wire.names(wire.ipv4_name("10.0.0.1", "gate")) + wire.secrets(0x544C534B, b"CLIENT_RANDOM 1 2\n")
     a = wire.section_header(options=wire.options((1, b"lab"))) + wire.interface() + more + packet(1)
@@ -276,7 +339,7 @@ def test_statistics_are_compared_by_what_they_mean() -> None:
     nano = wire.options((wire.ISB_ENDTIME, wire.halves(7000)))
     assert comparison_of(a, capture_with_blocks(wire.statistics(0, 5000, options=nano), resolution=9), all=True).same
     other = capture_with_blocks(wire.statistics(1, 5, options=wire.options(end)), unused=True)
-    assert comparison_of(a, other, all=True).same
+    assert comparison_of(a, other, all=True).headers == ["interface 0:0 only in B: link type 9, snaplen 262144"]
     assert not comparison_of(a, capture_with_blocks(wire.statistics(0, 6, options=wire.options(end))), all=True).same
 
 
@@ -293,6 +356,16 @@ def test_more_blocks_than_memory_holds_are_refused(monkeypatch: pytest.MonkeyPat
     with pytest.raises(PcapconvError, match="leave out all=True"):
         comparison_of(a, a, all=True)
     assert comparison_of(a, a).same
+
+
+def test_more_interfaces_than_memory_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pcapconv.comparing.compared_capture._MOST_TEXT", 1500)
+    equal = capture(packet(1), head=wire.interface() * 100)
+    assert comparison_of(equal, equal, all=True).same
+    different = capture(packet(1), head=b"".join(map(wire.interface, range(1, 6))))
+    with pytest.raises(PcapconvError, match=r"^input: more interfaces, statistics and other blocks than "):
+        comparison_of(different, different, all=True)
+    assert comparison_of(different, different).same
 
 
 def test_more_names_than_are_shown_are_compared() -> None:

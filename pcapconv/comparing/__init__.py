@@ -67,8 +67,8 @@ def diff(
     * `ignore`: what not to compare: `time`, `lengths`, `interfaces`, `comments`, `direction`, `names`, `secrets`. A
       text may list several, separated by commas.
     * `time_tolerance`: a length of time, such as `"1ms"` or a `timedelta`, by which times may differ.
-    * `all`: also compare hosts, applications, addresses and speeds of interfaces, statistics, packet ids, processes,
-      custom and unknown blocks.
+    * `all`: also compare hosts, applications, addresses and speeds of interfaces, interfaces without packets,
+      statistics, packet ids, processes, custom and unknown blocks.
     * `show`: how many of the packets that differ the result shows, a thousand at most.
     * `fractions`: as for `convert`, and for both captures.
 
@@ -82,7 +82,7 @@ def diff(
     if is_one_of(a, [STDIO]) and is_one_of(b, [STDIO]):
         raise UsageError("both captures are - (stdin), which can be read only once")
     tolerance = None if time_tolerance is None else typed_values.duration("time_tolerance", time_tolerance)
-    kinds = (frozenset((*STRIP_KINDS, "details")) if all else KEPT) - ignored
+    kinds = (frozenset((*STRIP_KINDS, "details", "interfaces")) if all else KEPT) - ignored
     with ExitStack() as stack:
         a_capture, b_capture = (
             ComparedCapture(source, kinds, direction="direction" not in ignored, timed="time" not in ignored)
@@ -149,7 +149,9 @@ def _collect(
 
 def _interface_counterparts(a: ComparedCapture, b: ComparedCapture) -> dict[int, int]:
     """Return, by the index of each interface of B, the index of its counterpart in A: an interface with equal fields,
-    else one of the same name, else the next unpaired interface of A. The others get indexes beyond A's."""
+    else one of the same name, else, if it has packets, the next unpaired interface of A with packets. The others get
+    indexes beyond A's."""
+    a_used, b_used = (len(each.header.interfaces) if each.header.packets else 0 for each in (a, b))
     counterparts: dict[int, int] = {}
     paired: set[int] = set()
 
@@ -166,7 +168,7 @@ def _interface_counterparts(a: ComparedCapture, b: ComparedCapture) -> dict[int,
 
     pair(*([each._replace(section=0, id=0) for each in capture.interfaces] for capture in (a, b)))
     pair(*([each.name or None for each in capture.interfaces] for capture in (a, b)))
-    pair([True] * len(a.interfaces), [True] * len(b.interfaces))
+    pair([True] * a_used, [True] * b_used)
     alone = [index for index in range(len(b.interfaces)) if index not in counterparts]
     return counterparts | {index: len(a.interfaces) + number for number, index in enumerate(alone)}
 

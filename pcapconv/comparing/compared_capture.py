@@ -62,12 +62,12 @@ class OptionText(NamedTuple):
 class ComparedCapture:
     """A capture that is compared. `survey` has to be iterated first, to its end.
 
-    `kinds` are the kinds of metadata that are compared; `direction` and `timed` tell whether the directions and the
-    times of packets are compared. The attributes:
+    `kinds` are the kinds of metadata that are compared, `interfaces` those without packets; `direction` and `timed`
+    tell whether the directions and the times of packets are compared. The attributes:
 
     header                the survey of section, interfaces, names and secrets
-    interfaces            the interfaces that have packets, in the survey's order; each in the normal form, with the
-                          section and id that it has in the file
+    interfaces            the interfaces that are compared: those with packets, in the survey's order, then those
+                          without; each in the normal form, with the section and id that it has in the file
     statements            counts the capture's statements
     ordered_statements    the statements whose order matters
     not_compared          counts, by kind, the statistics, custom and unknown blocks that are not compared
@@ -181,6 +181,9 @@ class ComparedCapture:
         for normal, declared in self._declared.items():
             if normal in self.header.ids:
                 indexes[declared] = self.header.ids[normal]
+            elif "interfaces" in self.form.kinds:
+                indexes[declared] = len(self.interfaces)
+                self.interfaces.append(_at(normal, self._places[declared]))
         return indexes
 
     def _add_header(self) -> None:
