@@ -127,7 +127,7 @@ def test_a_check(tmp_path: Path, command: Path) -> None:
         f"::error title=pcapconv,file=plain%2C1.pcap::{NOT_NORMAL}",
     ]
     assert done.stderr == ""
-    assert "interface 0: if_os is z\\x0a::error::z in A, not stated in B" in done.stdout.splitlines()
+    assert "interface 0:0: if_os is z\\x0a::error::z in A, not stated in B" in done.stdout.splitlines()
     assert len(json.loads((tmp_path / "check.json").read_bytes())["files"]) == 5
     assert read_junit((tmp_path / "check.xml").read_bytes(), "pcapconv.check").counts["failures"] == 4
 

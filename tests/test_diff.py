@@ -120,18 +120,123 @@ def test_interfaces_in_use_are_compared() -> None:
     b = capture(packet(1, interface=1), packet(2), head=two_interfaces(b"wan", b"lan"))
     assert comparison_of(a, b).same
     c = capture(packet(1), packet(2, interface=1), head=two_interfaces(b"lan", b"dsl"))
-    assert comparison_of(a, c).headers == ["interface 1: if_name is wan in A, dsl in B"]
+    assert comparison_of(a, c).headers == ["interface 0:1 wan: if_name is wan in A, dsl in B"]
     assert not comparison_of(a, c).counts
     d = capture(packet(1), packet(2), head=two_interfaces(b"lan", b"dsl"))
-    assert comparison_of(a, d).headers == ["interface only in A: link type 1, snaplen 262144, if_name wan"]
+    assert comparison_of(a, d).headers == ["interface 0:1 wan only in A: link type 1, snaplen 262144"]
     assert differences_of(a, d) == [(2, 2, ("interface",))]
     assert comparison_of(a, d, ignore=["interfaces"]).same
+
+
+def with_speed(name: bytes, speed: int) -> bytes:
+    return wire.interface(options=wire.options((wire.IF_NAME, name), (wire.IF_SPEED, wire.number(speed, 8))))
+
+
+def test_interfaces_have_the_numbers_of_the_files() -> None:
+    unused = wire.interface()
+    a = capture(packet(1), packet(2, interface=2), head=with_speed(b"eth0", 1) + unused + with_speed(b"eth2", 1))
+    b = capture(packet(1), packet(2, interface=2), head=with_speed(b"eth0", 1) + unused + with_speed(b"eth2", 2))
+    c = capture(packet(1), packet(2, interface=1), head=with_speed(b"eth0", 1) + with_speed(b"eth2", 2))
+    later = capture(head=unused) + capture(packet(1), packet(2, interface=1), head=with_speed(b"eth0", 1) + unused)
+    assert comparison_of(a, b, all=True).headers == ["interface 0:2 eth2: if_speed is 1 in A, 2 in B"]
+    assert comparison_of(a, c, all=True).headers[0] == "interface 0:2 eth2 (in B 0:1 eth2): if_speed is 1 in A, 2 in B"
+    assert comparison_of(c, a, all=True).headers[0] == "interface 0:1 eth2 (in B 0:2 eth2): if_speed is 2 in A, 1 in B"
+    (difference,) = comparison_of(a, later).header_differences
+    assert str(difference) == "interface 0:2 eth2 (in B 1:1): if_name is eth2 in A, not stated in B"
+    assert difference.a_interface is not None
+    assert difference.b_interface is not None
+    assert (difference.a_interface.section, difference.a_interface.id, difference.a_interface.name) == (0, 2, "eth2")
+    assert (difference.b_interface.section, difference.b_interface.id, difference.b_interface.name) == (1, 1, None)
+
+
+def test_interfaces_of_one_name_are_counterparts() -> None:
+    """Also if everything else differs, and they come in another order."""
+    a = capture(packet(1), packet(2, interface=1), head=with_speed(b"lan", 1) + with_speed(b"wan", 1))
+    b = capture(packet(1, interface=1), packet(2), head=with_speed(b"wan", 2) + with_speed(b"lan", 2))
+    result = comparison_of(a, b, all=True)
+    assert result.headers == [
+        "interface 0:0 lan (in B 0:1 lan): if_speed is 1 in A, 2 in B",
+        "interface 0:1 wan (in B 0:0 wan): if_speed is 1 in A, 2 in B",
+    ]
+    assert not result.counts
+
+
+def test_statistics_are_compared_with_those_of_the_counterpart() -> None:
+    """Also if interfaces come into use in another order."""
+    lan, wan = (wire.statistics(each, 10, options=wire.options((4, wire.number(each, 8)))) for each in (0, 1))
+    a = capture(packet(1), packet(2, interface=1), lan, wan, head=two_interfaces(b"lan", b"wan"))
+    b = capture(packet(2, interface=1), packet(3, interface=0), wan, lan, head=two_interfaces(b"lan", b"wan"))
+    result = comparison_of(a, b, all=True)
+    assert (result.headers, result.counts) == ([], {"removed": 1, "inserted": 1})
 
 
 def test_without_packets_no_interface_is_in_use() -> None:
     lan, wan, none = (wire.section_header() + two_interfaces(*names) for names in ((b"lan", b"x"), (b"wan",), ()))
     assert comparison_of(lan, wan).same
     assert comparison_of(lan, none).same
+
+
+def test_interfaces_without_packets_are_compared_only_with_everything() -> None:
+    statistics = wire.statistics(1, 10, options=wire.options((4, wire.number(1000, 8)), (5, wire.number(999, 8))))
+    a = capture(packet(1), head=two_interfaces(b"eth0"))
+    b = capture(packet(1), statistics, head=two_interfaces(b"eth0", b"eth9"))
+    text = "at 1970-01-01T00:00:00.00001Z: isb_ifrecv 1000, isb_ifdrop 999"
+    interface = "interface 0:1 eth9 only in B: link type 1, snaplen 262144"
+    assert comparison_of(a, b).same
+    assert comparison_of(a, b, all=True).headers == [
+        interface,
+        f"only in B: statistics of interface 0:1 eth9 {text}",
+    ]
+    assert comparison_of(b, a, all=True).headers == [
+        interface.replace("in B", "in A"),
+        f"only in A: statistics of interface 0:1 eth9 {text}",
+    ]
+    assert comparison_of(b, b, all=True).same
+    assert comparison_of(a, b, all=True, ignore=["interfaces"]).same
+    other = capture(packet(1), statistics, head=two_interfaces(b"eth0", b"eth9") + wire.interface())
+    assert comparison_of(b, other, all=True).headers == ["interface 0:2 only in B: link type 1, snaplen 262144"]
+
+
+@pytest.mark.parametrize(
+    ("a_interfaces", "b_interfaces", "headers"),
+    [
+        ([], [(b"x", 1)], ["interface 0:0 x only in B: link type 1, snaplen 262144, if_speed 1"]),
+        ([(b"x", 1), (b"y", 1)], [(b"y", 1), (b"x", 1)], []),
+        ([(b"x", 1)], [(b"x", 1), (b"x", 1)], []),
+        ([(b"x", 1)], [(b"x", 2)], ["interface 0:0 x: if_speed is 1 in A, 2 in B"]),
+        (
+            [(b"x", 1)],
+            [(b"y", 1)],
+            [
+                "interface 0:0 y only in B: link type 1, snaplen 262144, if_speed 1",
+                "interface 0:0 x only in A: link type 1, snaplen 262144, if_speed 1",
+            ],
+        ),
+    ],
+)
+def test_interfaces_of_captures_without_packets(
+    a_interfaces: list[tuple[bytes, int]], b_interfaces: list[tuple[bytes, int]], headers: list[str]
+) -> None:
+    a, b = (
+        wire.section_header() + b"".join(with_speed(*each) for each in interfaces)
+        for interfaces in (a_interfaces, b_interfaces)
+    )
+    assert comparison_of(a, b, all=True).headers == headers
+    assert comparison_of(a, b).same
+
+
+def test_an_interface_whose_packets_are_missing_in_the_other_capture_is_in_both() -> None:
+    a = capture(packet(1), packet(2, interface=1), head=with_speed(b"lan", 1) + with_speed(b"wan", 1))
+    b = capture(packet(1), head=with_speed(b"lan", 1) + with_speed(b"wan", 2))
+    result = comparison_of(a, b, all=True)
+    assert result.headers == ["interface 0:1 wan: if_speed is 1 in A, 2 in B"]
+    assert result.counts == {"removed": 1}
+    assert comparison_of(a, b).headers == ["interface 0:1 wan only in A: link type 1, snaplen 262144"]
+
+
+def test_an_interface_without_packets_in_another_section_is_no_difference() -> None:
+    a = capture(packet(1), packet(2))
+    assert comparison_of(a, capture(packet(1), packet(2)) + capture(), all=True).same
 
 
 def test_names_comments_and_secrets_are_compared() -> None:
@@ -155,9 +260,9 @@ def test_hosts_and_statistics_are_compared_only_with_everything() -> None:
     assert comparison_of(a, b).same
     assert comparison_of(a, b, all=True).headers == [
         "only in A: shb_os Linux",
-        "only in A: statistics of interface 0 at 1970-01-01T00:00:00.00001Z: isb_ifrecv 1",
+        "only in A: statistics of interface 0:0 at 1970-01-01T00:00:00.00001Z: isb_ifrecv 1",
         "only in B: shb_os BSD",
-        "only in B: statistics of interface 0 at 1970-01-01T00:00:00.00001Z: isb_ifrecv 2",
+        "only in B: statistics of interface 0:0 at 1970-01-01T00:00:00.00001Z: isb_ifrecv 2",
     ]
 
 
@@ -191,7 +296,7 @@ NAME = wire.ipv4_name("10.0.0.1", "gate")
         (
             capture(packet(1), head=wire.interface(options=comment_options(b"a, b"))),
             capture(packet(1), head=wire.interface(options=comment_options(b"a", b"b"))),
-            ['interface 0: opt_comment is a, b in A, "a", "b" in B'],
+            ['interface 0:0: opt_comment is a, b in A, "a", "b" in B'],
         ),
         (
             wire.section_header(options=comment_options(b"x", b"y")) + wire.interface() + packet(1),
@@ -233,8 +338,8 @@ def test_statistics_are_compared_by_what_they_mean() -> None:
     a = capture_with_blocks(wire.statistics(0, 5, options=wire.options(end)))
     nano = wire.options((wire.ISB_ENDTIME, wire.halves(7000)))
     assert comparison_of(a, capture_with_blocks(wire.statistics(0, 5000, options=nano), resolution=9), all=True).same
-    other = capture_with_blocks(wire.statistics(1, 5, options=wire.options(end)), wire.statistics(0, 9), unused=True)
-    assert comparison_of(a, other, all=True).same
+    other = capture_with_blocks(wire.statistics(1, 5, options=wire.options(end)), unused=True)
+    assert comparison_of(a, other, all=True).headers == ["interface 0:0 only in B: link type 9, snaplen 262144"]
     assert not comparison_of(a, capture_with_blocks(wire.statistics(0, 6, options=wire.options(end))), all=True).same
 
 
@@ -251,6 +356,16 @@ def test_more_blocks_than_memory_holds_are_refused(monkeypatch: pytest.MonkeyPat
     with pytest.raises(PcapconvError, match="leave out all=True"):
         comparison_of(a, a, all=True)
     assert comparison_of(a, a).same
+
+
+def test_more_interfaces_than_memory_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pcapconv.comparing.compared_capture._MOST_TEXT", 1500)
+    equal = capture(packet(1), head=wire.interface() * 100)
+    assert comparison_of(equal, equal, all=True).same
+    different = capture(packet(1), head=b"".join(map(wire.interface, range(1, 6))))
+    with pytest.raises(PcapconvError, match=r"^input: more interfaces, statistics and other blocks than "):
+        comparison_of(different, different, all=True)
+    assert comparison_of(different, different).same
 
 
 def test_more_names_than_are_shown_are_compared() -> None:
@@ -289,7 +404,9 @@ def test_a_real_capture_and_its_conversion(order: dict[str, Any]) -> None:
     back.seek(0)
     result = diff(WEB, back, ignore=["names", "comments"])
     assert not result.counts
-    assert [line.split(" ")[2] for line in result.headers] == ["if_description", "if_filter", "if_name"]
+    assert [line.split(" ")[:4] for line in result.headers] == [
+        ["interface", "0:0", "lo:", name] for name in ("if_description", "if_filter", "if_name")
+    ]
 
 
 def test_a_comparison_in_a_condition_is_refused() -> None:

@@ -203,7 +203,7 @@ def test_an_interface_that_says_something_else_is_no_change_of_packets(packets: 
 
     result = comparison_of(build_capture(b"if0"), build_capture(name))
     assert differences_in(result) == []
-    said = [f"interface 0: if_name is if0 in A, {name.decode()} in B"] if name != b"if0" else []
+    said = [f"interface 0:0 if0: if_name is if0 in A, {name.decode()} in B"] if name != b"if0" else []
     assert result.headers == said
 
 

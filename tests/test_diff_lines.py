@@ -165,8 +165,8 @@ def test_interfaces_and_options_stand_below() -> None:
     assert lines(a, b) == [
         "packet 3: interface, options",
         f"  {SECOND}.000000Z  192.0.2.1:51000 → 198.51.100.2:80  TCP  ACK  54 bytes",
-        "  A interface 0 of section 0",
-        "  B interface 1 of section 0",
+        "  A interface 0:0",
+        "  B interface 0:1 wan",
         "  only in B: opt_comment see",
     ]
 

@@ -514,11 +514,12 @@ def test_both_values_of_what_differs_besides(run: Run, tmp_path: Path) -> None:
     secrets, wan = wire.secrets(wire.TLS_KEY_LOG, b"key"), wire.interface(101) + wire.enhanced_packet(1, 2, b"wan")
     a = build_capture(b"lan", 100, wire.names(wire.ipv4_name("192.0.2.1", "host")), said=b"x" * 300)
     found = changed(run, tmp_path, a, build_capture(b"dsl", 200, secrets, more=wan), "--all")
+    same = {"a": {"section": 0, "id": 0}, "b": {"section": 0, "id": 0}}
     assert found["headers"] == [
-        {"kind": "interface", "interface": 0, "name": "if_name", "a": "lan", "b": "dsl"},
-        {"kind": "interface", "interface": 0, "name": "if_speed", "a": "1152921504606846976", "b": 0},
-        {"kind": "interface", "interface": 0, "name": "snaplen", "a": 100, "b": 200},
-        {"kind": "interfaces", "a": None, "b": {"link_type": 101, "snaplen": 262144}},
+        {"kind": "interface", "interface": same, "name": "if_name", "a": "lan", "b": "dsl"},
+        {"kind": "interface", "interface": same, "name": "if_speed", "a": "1152921504606846976", "b": 0},
+        {"kind": "interface", "interface": same, "name": "snaplen", "a": 100, "b": 200},
+        {"kind": "interfaces", "a": None, "b": {"section": 0, "id": 1, "link_type": 101, "snaplen": 262144}},
         {"kind": "names", "a": "name 192.0.2.1 host", "b": None},
         {"kind": "comments", "a": "comment " + "x" * 300, "b": None},
         {

@@ -164,7 +164,7 @@ def test_diff_marks_the_bytes_that_changed(two_captures: tuple[Path, Path]) -> N
     assert done.stdout.splitlines() == [
         f"A {two_captures[0]}: 1 packet",
         f"B {two_captures[1]}: 1 packet",
-        "interface 0: if_name is not stated in A, \\x1b[31m in B",
+        "interface 0:0: if_name is not stated in A, \\x1b[31m in B",
         "packets: 1 changed (bytes 1, lengths 1)",
         "packet 1: bytes, lengths",
         "  A 1970-01-01T00:00:00.000001Z  65:65:6e:20:62:79 → 73:65:76:65:6e:74  0x7465  18 bytes",

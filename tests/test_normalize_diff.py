@@ -49,6 +49,18 @@ def test_metadata_that_would_go(folder: Path, capfd: pytest.CaptureFixture[str])
     assert (folder / "a.pcapng").read_bytes() == HOST
 
 
+def test_interfaces_without_packets_and_their_statistics(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    unused = wire.interface(options=wire.options((wire.IF_NAME, b"eth9"), (wire.IF_TSRESOL, b"\x09")))
+    (folder / "a.pcapng").write_bytes(NORMAL + unused + wire.statistics(1, 0, options=wire.options((4, bytes(8)))))
+    done = checked(capfd, "a.pcapng")
+    assert done.out.decode().splitlines()[2:] == [
+        "interface 0:1 eth9 only in A: link type 1, snaplen 262144",
+        "only in A: statistics of interface 0:1 eth9 at 1970-01-01T00:00:00Z: isb_ifrecv 0",
+    ]
+    reason = "not in its normal form: it has 1 statistics block, 1 interface without packets"
+    assert (done.status, done.err) == (1, error_lines(f"a.pcapng: {reason}"))
+
+
 def test_it_is_what_diff_shows(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Of packets in another order and at another time, with stripped comments."""
     (folder / "a.pcapng").write_bytes(HOST + LATE)

@@ -367,7 +367,7 @@ def test_a_capture_and_its_conversions_do_not_differ_in_it(write: In) -> None:
         assert pcapconv.diff(io.BytesIO(capture), io.BytesIO(other), ignore=["comments"]).same
         assert pcapconv.diff(io.BytesIO(other), io.BytesIO(capture), ignore=["comments"]).same
     found = pcapconv.diff(io.BytesIO(pcap(write, 5, 5, 4)), io.BytesIO(others[1]))
-    assert found.headers == ["interface 0: snaplen is 5 in A, 262144 in B"]
+    assert found.headers == ["interface 0:0: snaplen is 5 in A, 262144 in B"]
 
 
 def test_info_warns_once_for_each_interface(write: In) -> None:

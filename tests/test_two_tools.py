@@ -13,9 +13,9 @@ import pcapconv
 
 PACKETS = 40
 NAMES = [
-    "interface 0: if_description is not stated in A, Loopback in B",
-    "interface 0: if_filter is not stated in A, udp port {port} in B",
-    "interface 0: if_name is not stated in A, lo in B",
+    "interface 0:0: if_description is not stated in A, Loopback in B",
+    "interface 0:0: if_filter is not stated in A, udp port {port} in B",
+    "interface 0:0: if_name is not stated in A, lo in B",
 ]
 
 

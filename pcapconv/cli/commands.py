@@ -139,7 +139,7 @@ COMMANDS = {
             (Operand("A", "A pcap or pcapng capture; - for stdin"), Operand("B", "The capture to compare with A")),
             "Show how two captures differ, whatever their format",
             "Packets are compared by bytes, lengths, time, interface, comments and direction; captures also by the "
-            "interfaces in use, names, secrets and comments. Byte order, time resolution and format make no "
+            "interfaces that have packets, names, secrets and comments. Byte order, time resolution and format make no "
             "difference. Removed and inserted packets are recognised, so that the packets after them are compared "
             "with their counterparts. A packet that moved counts as removed and inserted.",
             ("pcapconv diff expected.pcapng actual.pcapng --ignore time,comments",),

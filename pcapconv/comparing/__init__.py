@@ -15,6 +15,7 @@ The files, in the order in which a comparison uses them:
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -59,14 +60,15 @@ def diff(
     """Compare two captures, whatever their formats, byte orders and time resolutions.
 
     Compared are: the number of packets; the packets' bytes, lengths, times, interfaces, comments and directions; the
-    interfaces in use, and the captures' names, secrets and comments.
+    interfaces that have packets, by link type, snaplen, length of the frame check sequence, name, description, filter
+    and comments; and the captures' names, secrets and comments.
 
     * `a`, `b`: the captures: paths, `-` for stdin, or binary file objects, which stay open.
     * `ignore`: what not to compare: `time`, `lengths`, `interfaces`, `comments`, `direction`, `names`, `secrets`. A
       text may list several, separated by commas.
     * `time_tolerance`: a length of time, such as `"1ms"` or a `timedelta`, by which times may differ.
-    * `all`: also compare hosts, applications, interface addresses, statistics, packet ids, processes, custom and
-      unknown blocks.
+    * `all`: also compare hosts, applications, addresses and speeds of interfaces, interfaces without packets,
+      statistics, packet ids, processes, custom and unknown blocks.
     * `show`: how many of the packets that differ the result shows, a thousand at most.
     * `fractions`: as for `convert`, and for both captures.
 
@@ -80,7 +82,7 @@ def diff(
     if is_one_of(a, [STDIO]) and is_one_of(b, [STDIO]):
         raise UsageError("both captures are - (stdin), which can be read only once")
     tolerance = None if time_tolerance is None else typed_values.duration("time_tolerance", time_tolerance)
-    kinds = (frozenset((*STRIP_KINDS, "details")) if all else KEPT) - ignored
+    kinds = (frozenset((*STRIP_KINDS, "details", "interfaces")) if all else KEPT) - ignored
     with ExitStack() as stack:
         a_capture, b_capture = (
             ComparedCapture(source, kinds, direction="direction" not in ignored, timed="time" not in ignored)
@@ -147,18 +149,28 @@ def _collect(
 
 def _interface_counterparts(a: ComparedCapture, b: ComparedCapture) -> dict[int, int]:
     """Return, by the index of each interface of B, the index of its counterpart in A: an interface with equal fields,
-    else the next unpaired interface of A. If B has more interfaces than A, the surplus ones get indexes beyond A's."""
-    a_indexes = {interface._replace(id=0): index for index, interface in enumerate(a.interfaces)}
-    counterparts = {
-        index: a_indexes[interface._replace(id=0)]
-        for index, interface in enumerate(b.interfaces)
-        if interface._replace(id=0) in a_indexes
-    }
-    paired = set(counterparts.values())
-    unpaired_a = [index for index in range(len(a.interfaces)) if index not in paired]
-    unpaired_b = [index for index in range(len(b.interfaces)) if index not in counterparts]
-    counterparts |= dict(zip(unpaired_b, unpaired_a))
-    return counterparts | {index: len(a.interfaces) + index for index in unpaired_b[len(unpaired_a) :]}
+    else one of the same name, else, if it has packets, the next unpaired interface of A with packets. The others get
+    indexes beyond A's."""
+    a_used, b_used = (len(each.header.interfaces) if each.header.packets else 0 for each in (a, b))
+    counterparts: dict[int, int] = {}
+    paired: set[int] = set()
+
+    def pair(a_keys: list[Any], b_keys: list[Any]) -> None:
+        """Pair unpaired interfaces of equal keys, which are listed by index; None is no key."""
+        unpaired: dict[Any, deque[int]] = {}
+        for index, key in enumerate(a_keys):
+            if index not in paired:
+                unpaired.setdefault(key, deque()).append(index)
+        for index, key in enumerate(b_keys):
+            if index not in counterparts and key is not None and unpaired.get(key):
+                counterparts[index] = unpaired[key].popleft()
+                paired.add(counterparts[index])
+
+    pair(*([each._replace(section=0, id=0) for each in capture.interfaces] for capture in (a, b)))
+    pair(*([each.name or None for each in capture.interfaces] for capture in (a, b)))
+    pair([True] * a_used, [True] * b_used)
+    alone = [index for index in range(len(b.interfaces)) if index not in counterparts]
+    return counterparts | {index: len(a.interfaces) + number for number, index in enumerate(alone)}
 
 
 class _PacketComparison:
@@ -252,26 +264,37 @@ def _header_differences(
     if "interfaces" not in ignored:
         yield from _interface_differences(a, b, counterparts)
     a_texts, b_texts = ([each.text for each in capture.ordered_statements] for capture in (a, b))
-    if a.statements == b.statements and a.ordered_statements != b.ordered_statements:
+    # B's statements, by the same with the indexes that interfaces have in A.
+    b_statements = {
+        each if each.interface is None else each._replace(interface=counterparts[each.interface]): each
+        for each in b.statements
+    }
+    b_counts = Counter({each: b.statements[in_b] for each, in_b in b_statements.items()})
+    if a.statements == b_counts and a.ordered_statements != b.ordered_statements:
         yield HeaderDifference("order", a_texts, b_texts)
-    yield from (HeaderDifference(each.kind, each.text, None) for each in a.statements - b.statements)
-    yield from (HeaderDifference(each.kind, None, each.text) for each in b.statements - a.statements)
+    for each in a.statements - b_counts:
+        yield HeaderDifference(each.kind, a.text(each), None)
+    for each in b_counts - a.statements:
+        yield HeaderDifference(each.kind, None, b.text(b_statements[each]))
 
 
 def _interface_differences(
     a: ComparedCapture, b: ComparedCapture, counterparts: dict[int, int]
 ) -> Iterator[HeaderDifference]:
-    unmatched = {index: interface_options(interface) for index, interface in enumerate(a.interfaces)}
+    unmatched = dict(enumerate(a.interfaces))
     for index, interface in enumerate(b.interfaces):
         b_options, a_index = interface_options(interface), counterparts[index]
         if a_index not in unmatched:
-            yield HeaderDifference("interfaces", None, b_options)
+            yield HeaderDifference("interfaces", None, b_options, b_interface=interface)
             continue
-        a_options = unmatched.pop(a_index)
+        a_interface = unmatched.pop(a_index)
+        a_options = interface_options(a_interface)
         # A snaplen that was raised because packets are longer is not in the capture.
         not_compared = {"snaplen"} if index in b.header.replaced or a_index in a.header.replaced else set()
         for name in sorted((b_options.keys() | a_options.keys()) - not_compared):
             if b_options.get(name) != a_options.get(name):
-                yield HeaderDifference("interface", a_options.get(name), b_options.get(name), a_index, name)
-    for a_options in unmatched.values():
-        yield HeaderDifference("interfaces", a_options, None)
+                yield HeaderDifference(
+                    "interface", a_options.get(name), b_options.get(name), name, a_interface, interface
+                )
+    for a_interface in unmatched.values():
+        yield HeaderDifference("interfaces", interface_options(a_interface), None, a_interface=a_interface)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pcapconv import formats
@@ -23,6 +23,7 @@ from pcapconv.report import MOST_LISTED
 from pcapconv.spec import bodies, option_lists, pcapng
 from pcapconv.spec.readable_options import decode_options, secrets_digest, value_text
 from pcapconv.steps.batch_rows import options_of_row
+from pcapconv.steps.relabel import interface_label
 from pcapconv.text import ip_text
 from pcapconv.timestamps import format_time
 from pcapconv.wording import argument
@@ -43,10 +44,12 @@ Option = dict[str, Any]  # as `spec.readable_options` reads it
 
 
 class Statement(NamedTuple):
-    """A piece of metadata that belongs to no packet or interface, in words: the kind of metadata, and the text."""
+    """A piece of metadata outside packets and interfaces, in words: the kind of metadata, and the text; of statistics
+    also the index in `ComparedCapture.interfaces`."""
 
     kind: str
     text: str
+    interface: int | None = None
 
 
 class OptionText(NamedTuple):
@@ -59,10 +62,12 @@ class OptionText(NamedTuple):
 class ComparedCapture:
     """A capture that is compared. `survey` has to be iterated first, to its end.
 
-    `kinds` are the kinds of metadata that are compared; `direction` and `timed` tell whether the directions and the
-    times of packets are compared. The attributes:
+    `kinds` are the kinds of metadata that are compared, `interfaces` those without packets; `direction` and `timed`
+    tell whether the directions and the times of packets are compared. The attributes:
 
     header                the survey of section, interfaces, names and secrets
+    interfaces            the interfaces that are compared: those with packets, in the survey's order, then those
+                          without; each in the normal form, with the section and id that it has in the file
     statements            counts the capture's statements
     ordered_statements    the statements whose order matters
     not_compared          counts, by kind, the statistics, custom and unknown blocks that are not compared
@@ -81,8 +86,12 @@ class ComparedCapture:
         self.ordered_statements: list[Statement] = []
         self.statements: Counter[Statement] = Counter()
         self.not_compared: Counter[str] = Counter()
-        # Statements made from blocks, each with the interface if the block contains statistics.
-        self._block_statements: Counter[tuple[Interface | None, Statement]] = Counter()
+        self.interfaces: list[Interface] = []
+        # The different interfaces in the normal form, with their indexes; only if statistics are compared.
+        self._declared: dict[Interface, int] = {}
+        self._places: list[tuple[int, int]] = []  # by the same indexes: the first one's section and id in the file
+        # Statements made from blocks; those of statistics have indexes of `_declared`.
+        self._block_statements: Counter[Statement] = Counter()
         self._process_form = NormalForm(kinds, Counter())  # for processes, which `form` must not count
         self.processes: list[str] = []
         self._memory_left = _MOST_TEXT
@@ -95,9 +104,13 @@ class ComparedCapture:
         """
         with name_in_errors(self.source.name):
             yield from self.header(self._collect(self.items()))
+        indexes = self._add_interfaces()
         self._add_header()
-        for statement, count in self._counted_block_statements():
-            self.statements[statement] += count
+        for statement, count in self._block_statements.items():
+            if statement.interface is None:
+                self.statements[statement] += count
+            elif statement.interface in indexes:
+                self.statements[statement._replace(interface=indexes[statement.interface])] += count
 
     def items(self) -> Iterator[Item]:
         """Yield the capture's items from its beginning, with little-endian pseudo-headers in packets.
@@ -116,10 +129,11 @@ class ComparedCapture:
                     self.form.add_process(self.processes[-1].encode())
             yield with_headers_in("little", item) if isinstance(item, PacketBatch) else item
 
-    @property
-    def interfaces(self) -> list[Interface]:
-        """The interfaces that have packets. (The survey also has an interface for a capture without packets.)"""
-        return self.header.interfaces if self.header.packets else []
+    def text(self, statement: Statement) -> str:
+        """Return the text of a statement; of statistics, with their interface."""
+        if statement.interface is None:
+            return statement.text
+        return f"statistics of interface {interface_label(self.interfaces[statement.interface])} {statement.text}"
 
     def options(self, batch: PacketBatch, row: int) -> bytes:
         """Return those of a packet's options that are compared, in the normal form."""
@@ -131,7 +145,7 @@ class ComparedCapture:
 
     def _collect(self, items: Iterator[Item]) -> Iterator[Item]:
         """Yield the items, and collect damage, warnings and statements made from blocks."""
-        interfaces: list[Interface] = []
+        interfaces: list[tuple[Interface, int]] = []  # the section's, each with its index in `_declared`
         for item in items:
             match item:
                 case Damage():
@@ -144,11 +158,33 @@ class ComparedCapture:
                         self.warnings.append(item)
                 case Section():
                     interfaces = []
-                case Interface():
-                    interfaces.append(item)
+                case Interface() if "statistics" in self.form.kinds:
+                    interfaces.append((item, self._declare(item)))
                 case Block() if item.is_process or not item.explains_packets:
                     self._add_block(item, interfaces)
             yield item
+
+    def _declare(self, interface: Interface) -> int:
+        """Return the index in `_declared` of an interface, which is added if it is new."""
+        normal = self.form.interface(interface)
+        index = self._declared.setdefault(normal, len(self._declared))
+        if index == len(self._places):
+            self._places.append((interface.section, interface.id))
+            self._take_memory(len(normal.raw_options))
+        return index
+
+    def _add_interfaces(self) -> dict[int, int]:
+        """Complete `interfaces`, and return their indexes by those of `_declared`."""
+        if self.header.packets:  # otherwise the survey has an interface without packets
+            self.interfaces = [_at(each, place) for each, place in zip(self.header.interfaces, self.header.places)]
+        indexes: dict[int, int] = {}
+        for normal, declared in self._declared.items():
+            if normal in self.header.ids:
+                indexes[declared] = self.header.ids[normal]
+            elif "interfaces" in self.form.kinds:
+                indexes[declared] = len(self.interfaces)
+                self.interfaces.append(_at(normal, self._places[declared]))
+        return indexes
 
     def _add_header(self) -> None:
         """Add statements for all comments, names and secrets of the survey, also beyond a thousand."""
@@ -179,7 +215,7 @@ class ComparedCapture:
             self.ordered_statements.append(Statement("secrets", ", ".join(texts)))
         self.statements.update(self.ordered_statements)
 
-    def _add_block(self, block: Block, interfaces: list[Interface]) -> None:
+    def _add_block(self, block: Block, interfaces: Sequence[tuple[Interface, int]]) -> None:
         """Add the statement made from a process, statistics, custom or unknown block, if its kind is compared."""
         kind = block.kind
         if not self.form.keep_or_count(kind):
@@ -189,42 +225,33 @@ class ComparedCapture:
             if process is not None:
                 text = _process_text(process) if block.type == pcapng.PROCESS else _bytes_text(process)
                 statement = Statement("processes", text)
-                if not self._block_statements[None, statement]:  # a process that sections repeat counts once
-                    self._add_statement(None, statement)
+                if not self._block_statements[statement]:  # a process that sections repeat counts once
+                    self._add_statement(statement)
         elif kind != "statistics":
             other = self.form.other_block(block)
             if other is not None:
-                self._add_statement(None, Statement(kind, _bytes_text(other)))
-        elif (statistics := bodies.statistics(block.body, block.byte_order)).has_ticks:
-            number = statistics.interface
-            interface = interfaces[number] if number < len(interfaces) else None
-            time_unit = None if interface is None else interface.time_unit
-            options = decode_options(block.body[block.options_at :], block.byte_order, block.type, time_unit)
-            text = ", ".join(map(_name_and_value, map(_with_short_time, options)))
-            if interface is not None and time_unit is not None:
-                time = format_time(statistics.ticks, *time_unit)
-                self._add_statement(self.form.interface(interface), Statement(kind, f"at {short_time(time)}: {text}"))
+                self._add_statement(Statement(kind, _bytes_text(other)))
+        else:
+            statistics = bodies.statistics(block.body, block.byte_order)
+            if statistics.has_ticks and statistics.interface < len(interfaces):
+                interface, declared = interfaces[statistics.interface]
+                if interface.time_unit is not None:
+                    text = _statistics_text(block, statistics.ticks, interface.time_unit)
+                    self._add_statement(Statement(kind, text, declared))
 
-    def _add_statement(self, interface: Interface | None, statement: Statement) -> None:
-        """Add a statement made from a block, or from the statistics of an interface. Raises TargetError if all
-        statements take too much memory."""
-        self._memory_left -= len(statement.text) + _STATEMENT_SIZE
+    def _add_statement(self, statement: Statement) -> None:
+        """Add a statement made from a block."""
+        self._take_memory(len(statement.text))
+        self._block_statements[statement] += 1
+
+    def _take_memory(self, size: int) -> None:
+        """Note a statement or an interface of this size. Raises TargetError if all of them take too much memory."""
+        self._memory_left -= size + _STATEMENT_SIZE
         if self._memory_left < 0:
             raise TargetError(
-                f"more statistics and other blocks than pcapconv compares, {_MOST_TEXT >> 20} MiB; "
+                f"more interfaces, statistics and other blocks than pcapconv compares, {_MOST_TEXT >> 20} MiB; "
                 f"leave out {argument('all', True)}"
             )
-        self._block_statements[interface, statement] += 1
-
-    def _counted_block_statements(self) -> Iterator[tuple[Statement, int]]:
-        """Yield the statements made from blocks, and their counts; statistics of interfaces without packets are left
-        out."""
-        for (interface, statement), count in self._block_statements.items():
-            if interface is None:
-                yield statement, count
-            elif interface in self.header.ids:
-                text = f"statistics of interface {self.header.ids[interface]} {statement.text}"
-                yield statement._replace(text=text), count
 
     def packets(self, indexes: Collection[int]) -> dict[int, tuple[Packet, list[OptionText]]]:
         """Read the capture again and return the packets with these indexes (from 0), each with its options, by
@@ -266,6 +293,11 @@ def interface_options(interface: Interface) -> dict[str, list[Option]]:
     return options
 
 
+def _at(interface: Interface, place: tuple[int, int]) -> Interface:
+    """Return the interface with this section and id."""
+    return interface._replace(section=place[0], id=place[1])
+
+
 def _name_and_value(option: Option) -> str:
     return f"{option['name']} {value_text(option)}"
 
@@ -282,6 +314,13 @@ def _process_text(process: Block) -> str:
         return _bytes_text(process)
     texts = [f"process {int.from_bytes(process.body[:4], 'little')}"]
     return ", ".join([*texts, *map(_name_and_value, decode_options(process.body[at:], "little", process.type))])
+
+
+def _statistics_text(block: Block, ticks: int, time_unit: tuple[int, int]) -> str:
+    """Return the text of a statistics block, without its interface."""
+    options = decode_options(block.body[block.options_at :], block.byte_order, block.type, time_unit)
+    text = ", ".join(map(_name_and_value, map(_with_short_time, options)))
+    return f"at {short_time(format_time(ticks, *time_unit))}: {text}"
 
 
 def _bytes_text(block: Block) -> str:

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple, NoReturn
 from pcapconv.comparing.compared_capture import Option, OptionText
 from pcapconv.errors import UsageError
 from pcapconv.json_form import document
-from pcapconv.model import Damage, Notice, Packet
+from pcapconv.model import Damage, Interface, Notice, Packet
 from pcapconv.report import blocks_in_words
 from pcapconv.spec.readable_options import value_text
+from pcapconv.steps.relabel import interface_label
 from pcapconv.text import counted, shortened
 from pcapconv.timestamps import format_time
 
@@ -93,25 +94,31 @@ class HeaderDifference(NamedTuple):
       has an interface; `order` if A and B have the same comments and secrets in another order; otherwise a kind of
       metadata, of which only A or only B has a statement.
     * `a`, `b`: the values, the interface's options, the orders, or the statement; None for a capture that has none.
-    * `interface`: the index of the interface among those of A that have packets, from 0; None for other kinds.
     * `name`: the name of the option; empty for other kinds.
+    * `a_interface`, `b_interface`: of the kinds `interface` and `interfaces`, the `Interface` in A and the one in B, in
+      the normal form, but with the section and id that it has in the capture; None for a capture without it.
     """
 
     kind: str
     a: Any
     b: Any
-    interface: int | None = None
     name: str = ""
+    a_interface: Interface | None = None
+    b_interface: Interface | None = None
 
     def __str__(self) -> str:
         match self.kind:
             case "interface":
                 a, b = (_values_text(values) for values in (self.a, self.b))
-                return f"interface {self.interface}: {_option_label(self.name)} is {a} in A, {b} in B"
+                return f"{self._interface_text()}: {_option_label(self.name)} is {a} in A, {b} in B"
             case "interfaces":
                 where, options = ("B", self.b) if self.a is None else ("A", self.a)
-                texts = [f"{_option_label(name)} {_values_text(values)}" for name, values in options.items()]
-                return f"interface only in {where}: {', '.join(texts)}"
+                texts = [
+                    f"{_option_label(name)} {_values_text(values)}"
+                    for name, values in options.items()
+                    if name != "if_name"  # it is in the label of the interface
+                ]
+                return f"{self._interface_text()} only in {where}: {', '.join(texts)}"
             case "order":
                 return "comments and secrets are the same, but in another order"
         where, statement = ("B", self.b) if self.a is None else ("A", self.a)
@@ -121,15 +128,25 @@ class HeaderDifference(NamedTuple):
         """The difference as plain values."""
         match self.kind:
             case "interface":
-                where = {"interface": self.interface, "name": self.name}
+                numbers = {"a": _interface_numbers(self.a_interface), "b": _interface_numbers(self.b_interface)}
+                where = {"interface": numbers, "name": self.name}
                 return {"kind": self.kind, **where, "a": _values_as_json(self.a), "b": _values_as_json(self.b)}
             case "interfaces":
                 a, b = (
-                    None if options is None else {name: _values_as_json(values) for name, values in options.items()}
-                    for options in (self.a, self.b)
+                    None
+                    if options is None
+                    else _interface_numbers(interface) | {name: _values_as_json(each) for name, each in options.items()}
+                    for options, interface in ((self.a, self.a_interface), (self.b, self.b_interface))
                 )
                 return {"kind": self.kind, "a": a, "b": b}
         return {"kind": self.kind, "a": self.a, "b": self.b}
+
+    def _interface_text(self) -> str:
+        """The interface as `info` numbers it in A, and also in B if it has another number there."""
+        a, b = self.a_interface, self.b_interface
+        labels = [interface_label(each) for each in (a, b) if each is not None]
+        other = _interface_numbers(a) != _interface_numbers(b)
+        return f"interface {labels[0]}" + (f" (in B {labels[1]})" if len(labels) == 2 and other else "")
 
 
 class Comparison:
@@ -238,7 +255,11 @@ def _field_value(field: str, packet: Packet) -> Any:
             return {"captured": packet.captured_length, "original": packet.original_length}
         case "time":
             return time_text(packet)
-    return {"section": packet.interface.section, "id": packet.interface.id}
+    return _interface_numbers(packet.interface)
+
+
+def _interface_numbers(interface: Interface | None) -> dict[str, Any]:
+    return {} if interface is None else {"section": interface.section, "id": interface.id}
 
 
 def options_only_in(options: Sequence[OptionText], other_options: Sequence[OptionText]) -> Iterator[OptionText]:

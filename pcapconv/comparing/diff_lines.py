@@ -13,6 +13,7 @@ from functools import partial
 from pcapconv.comparing.compared_capture import short_time
 from pcapconv.comparing.comparison import Comparison, HeaderDifference, ShownDifference, options_only_in, time_text
 from pcapconv.model import Packet
+from pcapconv.steps.relabel import interface_label
 from pcapconv.text import counted, from_to, shown
 
 Painter = Callable[[str, str], str]  # takes a text without control characters, and a style: `title`, `b changed`, …
@@ -110,8 +111,8 @@ def _field_lines(difference: ShownDifference, a: Packet, b: Packet) -> Iterator[
     """Yield the style and text of the lines about interfaces and options that differ."""
     fields = difference.difference.fields
     if "interface" in fields:
-        yield "a", f"  A interface {a.interface.id} of section {a.interface.section}"
-        yield "b", f"  B interface {b.interface.id} of section {b.interface.section}"
+        yield "a", f"  A interface {interface_label(a.interface)}"
+        yield "b", f"  B interface {interface_label(b.interface)}"
     if "options" in fields:
         for side, options, other_options in (
             ("A", difference.a_options, difference.b_options),

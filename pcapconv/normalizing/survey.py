@@ -33,6 +33,7 @@ class Survey(Step):
 
     interfaces          the interfaces with packets, ordered by their first packet: the first one in the file, or the
                         earliest with `sort`; if there are no packets, the capture's first interface
+    places              the section and id of each of these interfaces in the file: of the first one that has packets
     ids                 the ids of these interfaces, by the interface that `NormalForm.interface` returns
     used_interfaces     the original interfaces with packets, by section and id; only if statistics are kept
     replaced_snaplens   for each snaplen that is lower than a packet's length, the snaplen that replaces it; empty with
@@ -78,10 +79,12 @@ class Survey(Step):
         self.replaced: set[int] = set()
         self._distinct: dict[Interface, int] = {}  # the different interfaces with packets, with their indexes
         self._firsts: list[tuple[int, int]] = []  # by the same indexes: the time and the number of the first packet
+        self._places: list[tuple[int, int]] = []  # by the same indexes: the section and id in the file
         self._last = 0  # time of the last packet, with `sort`
         self.ids: dict[Interface, int] = {}
         self.used_interfaces: dict[tuple[int, int], Interface] = {}
         self.interfaces: list[Interface] = []
+        self.places: list[tuple[int, int]] = []
         self.packets = 0
         self.longest = 0
         self.first: int | None = None
@@ -175,6 +178,7 @@ class Survey(Step):
         index = self._distinct.setdefault(normal, len(self._distinct))
         if index == len(self._firsts):
             self._firsts.append((_NEVER, 0))
+            self._places.append((interface.section, interface_id))
             self._keep("", [(0, normal.raw_options)])
         return index
 
@@ -201,6 +205,8 @@ class Survey(Step):
             snaplen = interfaces[index].snaplen
             normal = interfaces[index]._replace(snaplen=self.replaced_snaplens.get(snaplen, snaplen))
             new_id = self.ids[interfaces[index]] = ids.setdefault(normal, len(ids))
+            if new_id == len(self.places):
+                self.places.append(self._places[index])
             if snaplen in self.replaced_snaplens:
                 self.replaced.add(new_id)
         self.interfaces = [interface._replace(id=new_id) for interface, new_id in ids.items()]

@@ -33,8 +33,8 @@ OPTIONS = (
         "Also compare hosts, statistics, packet ids, ...",
         COMPARED,
         DIFF,
-        manual="Also compare hosts, applications, interface addresses, statistics, packet ids, processes, custom and "
-        "unknown blocks.",
+        manual="Also compare hosts, applications, addresses and speeds of interfaces, interfaces without packets, "
+        "statistics, packet ids, processes, custom and unknown blocks.",
     ),
     Option(
         "show",
