@@ -87,12 +87,12 @@ class OpenPart:
 class OpenParts:
     """All parts of a run: opens them, writes to them, names them, and finishes them one by one or all at once.
 
-    A run may have `most` parts. `can_grow` tells messages whether the caller can make larger parts. `input_size` returns
-    the number of bytes of the input, or, if the size is not known, the number of bytes read so far. With `hashed`,
-    reports have the SHA-256 and the link type of each part. `names` and `reports` are in the order of the parts, and
-    complete once all parts are finished. `losses` and `packets` are sums over all parts; `repeated_losses` are the
-    losses that were counted for another part before. `zeros_at_end` has, for the name of each part, the number of
-    packets at its end that are nothing but zeros.
+    A run may have `most` parts. `can_grow` tells messages whether the caller can make larger parts. `input_size`
+    returns the number of bytes of the input, or, if the size is not known, the number of bytes read so far. With
+    `hashed`, reports have the SHA-256 and the link type of each part. `names` and `reports` are in the order of the
+    parts, and complete once all parts are finished. `losses` and `packets` are sums over all parts; `repeated_losses`
+    are the losses that were counted for another part before. `zeros_at_end` has, for the name of each part, the number
+    of packets at its end that are nothing but zeros.
     """
 
     def __init__(
