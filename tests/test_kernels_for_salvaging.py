@@ -21,7 +21,7 @@ NEVER, IF_LONGER, ALWAYS = 0, 1, 2
 
 def found(kernels: ModuleType, raw: bytes, write: In, **changed: Any) -> int:
     """What find_records finds in bytes that end with the capture."""
-    given: dict[str, Any] = {"start": 0, "scan": len(raw), "reach": 10**6, "at_end": True, "swap": NEVER} | changed
+    given: dict[str, Any] = {"start": 0, "scan": len(raw), "reach": 10**6, "at_end": True} | changed
     limits = given.get("limits", LIMITS)
     place: int = kernels.find_records(
         raw,
@@ -30,9 +30,10 @@ def found(kernels: ModuleType, raw: bytes, write: In, **changed: Any) -> int:
         given["reach"],
         len(raw),
         given["at_end"],
+        given.get("cut", False),
         write.byte_order == BIG,
         16,
-        given["swap"],
+        given.get("swap", NEVER),
         limits,
     )
     return place
@@ -52,6 +53,34 @@ def test_chain_begins_at_its_first_record_and_ends_with_the_capture(kernels: Mod
     assert found(kernels, raw, write, start=5, scan=5) == -1
     assert found(kernels, raw, write, at_end=False) == -1
     assert found(kernels, raw + b"\1", write) == -1
+
+
+@pytest.mark.parametrize("left", range(1, 20))
+def test_chain_may_end_with_a_record_that_is_cut_off(kernels: ModuleType, write: In, left: int) -> None:
+    """If asked for; at least one whole record precedes it."""
+    raw = record(write) + record(write, T + 20)[:left]
+    assert found(kernels, raw, write, cut=True) == 0
+    assert found(kernels, raw, write, cut=True, at_end=False) == -1
+    assert found(kernels, raw, write) == -1
+    assert found(kernels, raw[20:], write, cut=True) == -1
+
+
+def test_chain_ends_only_with_a_cut_record_that_is_sound_as_far_as_it_is_there(kernels: ModuleType, write: In) -> None:
+    def first(rest: bytes, **limits: Any) -> int:
+        return found(kernels, record(write) + rest, write, cut=True, **limits)
+
+    far, near = (record(write, T + step) for step in (21, 20))
+    assert [first(far[:left]) for left in (3, 4)] == [0, -1]
+    assert first(near[:8] + bytes(8)) == 0  # a whole record without data
+    fraction = write.pcap_record(T, 10**6, b"data")
+    assert [first(fraction[:left]) for left in (4, 8, 18)] == [0, -1, -1]
+    longest = [record(write, data=bytes(size)) for size in (100, 101)]
+    assert [first(each[:left]) for each in longest for left in (12, 16, 40)] == [0, 0, 0, 0, -1, -1]
+    odd = record(write, original_length=3)
+    assert first(odd[:18]) == -1
+    assert first(odd[:18], limits=table(100, 10**6, 0, 2**32 - 1, 20, 1)) == 0
+    assert first(record(write, original_length=MOST_ORIGINAL + 1)[:18]) == -1
+    assert [first(bytes(count)) for count in (3, 4)] == [0, -1]
 
 
 def test_chain_proves_itself_where_a_record_ends_at_reach(kernels: ModuleType, write: In) -> None:
@@ -224,7 +253,7 @@ def test_block_that_is_not_sound(kernels: ModuleType, write: In, spoiled: dict[s
 def test_ranges_outside_the_buffer_are_refused(kernels: ModuleType) -> None:
     for start, scan, reach, stop in ((-1, 0, 1, 0), (1, 0, 1, 5), (0, 6, 1, 5), (0, 0, 1, 41), (0, 0, 0, 40)):
         with pytest.raises(ValueError, match="the range lies outside the buffer"):
-            kernels.find_records(bytes(40), start, scan, reach, stop, True, False, 16, NEVER, LIMITS)
+            kernels.find_records(bytes(40), start, scan, reach, stop, True, True, False, 16, NEVER, LIMITS)
         with pytest.raises(ValueError, match="the range lies outside the buffer"):
             kernels.find_blocks(bytes(40), start, scan, reach, stop, True, False, BOUNDS, 99)
     for start, stop, header_size in ((-1, 9, 16), (9, 8, 16), (0, 41, 16), (0, 40, 15)):
@@ -233,7 +262,7 @@ def test_ranges_outside_the_buffer_are_refused(kernels: ModuleType) -> None:
         with pytest.raises(ValueError, match="the range lies outside the buffer"):
             kernels.find_container(bytes(40), start, 0, stop, False, header_size, NEVER, LIMITS)
     with pytest.raises(ValueError, match="fewer than 6 64-bit values"):
-        kernels.find_records(bytes(40), 0, 0, 1, 40, True, False, 16, NEVER, table(1))
+        kernels.find_records(bytes(40), 0, 0, 1, 40, True, True, False, 16, NEVER, table(1))
     with pytest.raises(ValueError, match="two 64-bit values for each interface"):
         kernels.find_blocks(bytes(40), 0, 0, 1, 40, True, False, table(1), 99)
 
@@ -285,7 +314,8 @@ def test_both_forms_find_the_same(
 ) -> None:
     records = big, header_size, swap
     scan = min(scan, len(raw))
-    agree(compiled, "find_records", raw, start, scan, reach, len(raw), at_end, *records, limits)
+    for cut in (False, True):
+        agree(compiled, "find_records", raw, start, scan, reach, len(raw), at_end, cut, *records, limits)
     agree(compiled, "follow_records", raw, start, reach, len(raw), *records, at_end)
     agree(compiled, "find_container", raw, start, reach, len(raw), *records, limits)
     agree(compiled, "find_blocks", raw, start, scan, reach, len(raw), at_end, big, BOUNDS, 60)

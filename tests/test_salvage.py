@@ -190,6 +190,82 @@ def test_nothing_is_taken_behind_a_packet_that_is_cut_off(write: In, form: str) 
         assert len(damage) == 1
 
 
+# ---------------------------------------------------------------- a cut end
+
+
+def cut_capture(write: In, broken: tuple[int, ...] = (100,), left: int = 24) -> bytes:
+    """1,000 packets of 58 bytes, some with a broken length, and the first bytes of one more."""
+    raw = header(write, "pcap") + b"".join(packet(write, "pcap", each, noise(42, each)) for each in range(1001))
+    for number in broken:
+        raw = overwritten(raw, 24 + 58 * number + 8, write.number(4242, 4))
+    return raw[: 24 + 58 * 1000 + left]
+
+
+@pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize("left", [0, 1, 3, 4, 8, 15, 16, 24, 57])
+def test_broken_length_costs_one_packet_where_the_capture_is_cut_off(write: In, left: int) -> None:
+    raw = cut_capture(write, left=left)
+    back, damage = salvaged(raw)
+    assert back == [noise(42, each) for each in range(1000) if each != 100]
+    assert places(damage) == [(5824, 101, 58), *([(58_024, 1000, left)] if left else [])]
+    pieces: Any = Pipe(raw[at : at + 999] for at in range(0, len(raw), 999))
+    _, report = converted(pieces, "pcap", salvage=True)
+    assert (report.packets_written, damage_of(report)) == (999, places(damage))
+
+
+@pytest.mark.usefixtures("kernels")
+def test_header_that_is_lost_where_the_capture_is_cut_off(write: In) -> None:
+    raw = overwritten(cut_capture(write), 5824, b"\xff" * 16)
+    back, damage = salvaged(raw)
+    assert back == [noise(42, each) for each in range(1000) if each != 100]
+    assert places(damage) == [(5824, 101, 58), (58_024, 1000, 24)]
+
+
+@pytest.mark.usefixtures("kernels")
+def test_lost_header_of_a_transferred_capture_that_is_cut_off(write: In) -> None:
+    """The capture ends within a record inside the packet, or within a packet behind it."""
+    inner = header(write, "pcap") + b"".join(packet(write, "pcap", each, noise(30)) for each in range(300))
+    before = header(write, "pcap") + b"".join(packet(write, "pcap", each, noise(90, each)) for each in range(9))
+    whole = before + packet(write, "pcap", 9, noise(54) + inner)
+    behind = b"".join(packet(write, "pcap", each, noise(90, each)) for each in range(10, 20))
+    raw = overwritten(whole + behind, len(before), b"\xff" * 16)
+    for end in (len(whole) - 20, len(raw) - 20):
+        back, damage = salvaged(raw[:end])
+        assert back == [noise(90, each) for each in range(9)]
+        assert places(damage) == [(len(before), 10, end - len(before))]
+
+
+@pytest.mark.usefixtures("kernels")
+def test_second_capture_in_the_file_is_cut_off(write: In) -> None:
+    one, two = write.pcap_record(T, 5, b"one"), write.pcap_record(2 * T, 5, b"two")
+    raw = write.pcap_header() + one + write.pcap_header() + two + two[:17]
+    with pcapconv.open(io.BytesIO(raw)) as plain:
+        assert [each.data for each in plain] == [b"one", b"two"]
+        back, damage = salvaged(raw)
+        assert back == [b"one", b"two"]
+        assert places(damage) == places(plain.damage) == [(len(raw) - 17, 3, 17)]
+
+
+TOO_FEW = "; the next sound records are too few to be told from a capture inside a packet"
+BROKEN = (
+    "a record with a captured length of 4242 bytes and an original length of 42, and no sound records where it ends"
+)
+
+
+@pytest.mark.usefixtures("kernels")
+def test_sound_records_that_are_left_out_are_named(write: In) -> None:
+    _, (first, last) = salvaged(cut_capture(write, (100, 500)))
+    assert (first.bytes_left_out, first.reason) == (58 * 401, BROKEN + TOO_FEW)
+    assert last.bytes_left_out == 24
+    _, (first, _) = salvaged(cut_capture(write))
+    assert first.reason == BROKEN
+    cut, (damage,) = salvaged(overwritten(cut_capture(write), 58_024, b"\xff" * 24))
+    assert len(cut) == 100
+    assert damage.reason == BROKEN + TOO_FEW
+    _, (damage,) = salvaged(cut_capture(write)[: 24 + 58 * 100] + b"\xff" * 100)
+    assert TOO_FEW not in damage.reason
+
+
 # ---------------------------------------------------------------- pcapng: interfaces and sections
 
 

@@ -338,7 +338,9 @@ class PcapReader:
         FormatError instead if a text-mode transfer caused the damage."""
         offset = self._window.offset
         reason += self._window.text_remark()
-        passed = self._window.skip_to_end() if salvage is None else salvage.find()
+        passed, any_sound = (self._window.skip_to_end(), False) if salvage is None else salvage.find()
+        if any_sound:
+            reason += "; the next sound records are too few to be told from a capture inside a packet"
         if first := bytes(self._window.first):  # only from a pipe: `open_reader` has checked enough bytes of a file
             whole = self._window.offset == len(first)
             damaged_transfers.refuse_changed_line_ends(first, self._window.name, whole=whole)

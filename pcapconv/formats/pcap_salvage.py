@@ -24,6 +24,9 @@ with the first sound record behind this packet, and nothing in the chain itself 
    longest packet. If less than eight packets precede the stretch, a record that holds records is looked for, too.
 3. Else the chain that begins first is taken.
 
+In 1 and 3, a chain that ends with a record that the capture's end cuts off counts only if no other one is found. It
+never makes a record doubtful: the end of a capture cuts off false records, too.
+
 If the damaged record is sound and only cut off by the capture's end, everything behind it is its data, and nothing is
 taken.
 """
@@ -139,7 +142,14 @@ class PcapSalvage:
         """Whether the file header at the window's start is not the data of a packet: whole records have to follow."""
         if self._window.offset < self._trusted_until:
             return True
-        return self._followed(header_size(magic))
+        size = header_size(magic)
+        if self._followed(size):
+            return True
+        offset = self._window.offset + size
+        if not self._proves(offset, self._limits(anytime=True), cut=True):
+            return False
+        self._trusted_until = offset + 1  # whatever the time of the first record is
+        return True
 
     def fault(self) -> str:
         """Why the record at the window's start is not read, in words."""
@@ -156,39 +166,45 @@ class PcapSalvage:
             what = f"a time of {seconds} seconds after one of {self._previous}"
         else:
             what = f"lengths of {captured} and {original} bytes"
-        return f"a record with {what}, and no sound records behind it"
+        return f"a record with {what}, and no sound records where it ends"
 
-    def find(self) -> int:
-        """Pass over the bytes up to the next record that is taken, or all that remain. Return their number."""
+    def find(self) -> tuple[int, bool]:
+        """Pass over the bytes up to the next record that is taken, or all that remain. Return their number, and whether
+        sound records are among them that are too few to be taken."""
         window, begin, longest = self._window, self._window.offset, self._longest
         window.look_ahead(WINDOW * longest)
         if self._is_cut_off():
-            return window.skip_to_end()
+            return window.skip_to_end(), False
         limits = self._limits()
         place = self._known_end(limits)
-        first, file_header = 1, False
+        first, file_header, any_sound = 1, False, False
         while place is None:
             at_end = window.look_ahead(WINDOW * longest)
             start, stop = window.start, window.stop
             scan = min(start + longest, stop)
-            chain = self._kernels.find_records(
-                window.buffer, min(start + first, stop), scan, longest, stop, at_end, *self._layout, limits
-            )
+            search, rules = self._kernels.find_records, (*self._layout, limits)
+            sound = chain = search(window.buffer, min(start + first, stop), scan, 1, stop, at_end, False, *rules)
+            if sound >= 0:
+                chain = search(window.buffer, sound, scan, longest, stop, at_end, False, *rules)
+                if chain < 0:
+                    chain = search(window.buffer, sound, scan, longest, stop, at_end, True, *rules)
+                any_sound |= chain != sound
             passed = scan if chain < 0 else chain
             file_header |= _MAGIC.search(window.buffer, start, min(passed + _MAGIC_SIZE, stop)) is not None
             if chain >= 0:
                 place = self._first_certain(window.offset + chain - start, limits, file_header=file_header)
+                any_sound |= place != window.offset + chain - start
                 passed = min(chain + longest, stop)  # where the packet ends that may hold the chain
             if place is None:
                 if at_end and passed == stop:
                     window.skip_to_end()
-                    return window.offset - begin
+                    return window.offset - begin, any_sound
                 window.take(passed - start)
             first = 0
         window.take(place - window.offset)
         self._trusted_until = place + longest
         self._previous, self._last_is_short = -1, False
-        return window.offset - begin
+        return window.offset - begin, any_sound
 
     @property
     def _longest(self) -> int:
@@ -314,7 +330,7 @@ class PcapSalvage:
         start, stop = window.start, window.stop
         scan = min(start + longest, stop)
         rival = self._kernels.find_records(
-            window.buffer, start + 1, scan, longest, stop, at_end, *self._layout, self._limits()
+            window.buffer, start + 1, scan, longest, stop, at_end, False, *self._layout, self._limits()
         )
         return rival >= 0 and bool(
             self._kernels.follow_records(window.buffer, start, rival, stop, *self._layout, True) != rival
@@ -362,6 +378,7 @@ class PcapSalvage:
         if (end := self._end_of_overlapping(limits)) is not None:
             ends.add(end)
         proven = sorted(end for end in ends if self._proves(end, limits))
+        proven = proven or sorted(end for end in ends if self._proves(end, limits, cut=True))
         if len(proven) < 2:
             return proven[0] if proven else None
         window = self._window
@@ -410,21 +427,22 @@ class PcapSalvage:
         """Where in `buffer[:stop]` a chain begins in the data of a packet, `buffer[start:end]`, that is no data of it;
         None if there is none."""
         found = self._kernels.find_records(
-            buffer, start, max(start, end), self._longest, stop, at_end, *self._layout, limits
+            buffer, start, max(start, end), self._longest, stop, at_end, False, *self._layout, limits
         )
         if found >= 0 and self._tail_has_records(limits):  # then only a record that holds records is no data itself
             found = self._kernels.find_container(buffer, found, end, stop, *self._layout, limits)
         return int(found) if found >= 0 else None
 
-    def _proves(self, offset: int, limits: array[int]) -> bool:
-        """Whether a chain that proves itself begins at an offset in the capture, which is in the window."""
+    def _proves(self, offset: int, limits: array[int], *, cut: bool = False) -> bool:
+        """Whether a chain that proves itself begins at an offset in the capture, which is in the window. With `cut`, it
+        may end with a record that is cut off by the capture's end."""
         window, longest = self._window, self._longest
         at_end = window.look_ahead(WINDOW * longest)
         at = window.start + offset - window.offset
         if not window.start <= at < window.stop:
             return False
         found = self._kernels.find_records(
-            window.buffer, at, at + 1, longest, window.stop, at_end, *self._layout, limits
+            window.buffer, at, at + 1, longest, window.stop, at_end, cut, *self._layout, limits
         )
         return bool(found == at)
 
@@ -454,7 +472,7 @@ class PcapSalvage:
             if end < at + longest:
                 return None
             certain = int(window.offset + end - window.start)
-        return certain if self._proves(certain, self._limits(anytime=True)) else None
+        return certain if self._proves(certain, self._limits(anytime=True), cut=True) else None
 
     def _container(self, offset: int, limits: array[int]) -> int | None:
         """Return the offset of the first record that holds records in its data, in the chain that begins at an offset;

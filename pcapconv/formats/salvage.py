@@ -5,7 +5,8 @@ blocks begins, each where the one before it ends. What is passed over is one str
 
 * **When a chain counts.** The data of one packet can be a capture itself, and holds hundreds of sound records. So a
   chain proves itself only when it has run over more bytes than the longest packet has (`longest_packet`), or exactly to
-  the capture's end. Where no chain proves itself, nothing is taken.
+  the capture's end; of pcap, behind damage, also to a last record that the end cuts off. Where no chain proves itself,
+  nothing is taken.
 * **Times.** The first packet of a chain has a time from a second before the earliest of the last 64 packets before the
   stretch to a week after the latest of them (`RecentTimes`). A step in time within a chain of pcap is at most a week.
 * **Chains that run into one another.** In pcapng they cannot: a block ends with its length, so that only one block can

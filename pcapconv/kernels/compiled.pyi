@@ -112,6 +112,7 @@ def find_records(
     reach: int,
     stop: int,
     at_end: bool,
+    cut: bool,
     big: bool,
     header_size: int,
     swap: int,

@@ -65,6 +65,22 @@ cdef inline bint times_near(const Records *records, Py_ssize_t at, Py_ssize_t ot
     return <uint64_t>(-step if step < 0 else step) <= records.limits[TIME_STEP]
 
 
+cdef bint is_cut_off(const Records *records, Py_ssize_t at, Py_ssize_t previous) noexcept nogil:
+    cdef uint32_t captured, original
+    cdef const uint64_t *limits = records.limits
+    cdef Py_ssize_t left = records.stop - at
+    if left >= 4 and not times_near(records, at, previous):
+        return False
+    if left >= 8 and load32(records.data + at + 4, records.big) >= limits[FRACTIONS]:
+        return False
+    if left < 16:
+        return True
+    record_lengths(records, at, &captured, &original)
+    if captured > limits[LONGEST] or original > <uint32_t>MOST_ORIGINAL or (captured > original and not limits[ANY_LENGTHS]):
+        return False
+    return <int64_t>captured > left - records.header_size
+
+
 cdef inline bint may_begin(const Records *records, Py_ssize_t at) noexcept nogil:
     cdef uint32_t seconds = load32(records.data + at, records.big)
     return records.limits[EARLIEST] <= seconds <= records.limits[LATEST]
@@ -95,7 +111,7 @@ cdef int set_records(Records *records, const Py_buffer *view, Py_ssize_t stop, b
     return 0
 
 
-def find_records(buffer, Py_ssize_t start, Py_ssize_t scan, Py_ssize_t reach, Py_ssize_t stop, bint at_end, bint big, Py_ssize_t header_size, int swap, array.array limits):
+def find_records(buffer, Py_ssize_t start, Py_ssize_t scan, Py_ssize_t reach, Py_ssize_t stop, bint at_end, bint cut, bint big, Py_ssize_t header_size, int swap, array.array limits):
     cdef Records records
     cdef const uint64_t *limit = table(limits, RECORD_LIMITS)
     cdef Py_ssize_t begin, at, end, previous, found = -1
@@ -120,11 +136,14 @@ def find_records(buffer, Py_ssize_t start, Py_ssize_t scan, Py_ssize_t reach, Py
                 while at - begin < reach and not (at_end and at == stop):
                     end = -1 if failed[at - start] else sound_end(&records, at)
                     if end < 0 or (previous >= 0 and not times_near(&records, at, previous)):
+                        if at_end and cut and previous >= 0 and is_cut_off(&records, at, previous):
+                            found = begin
                         break
                     previous = at
                     at = end
                 else:
                     found = begin
+                if found >= 0:
                     break
                 end = at
                 at = begin

@@ -1,7 +1,8 @@
 """The interpreted kernels that search damaged bytes for chains of sound records and blocks.
 
 A chain begins at a record, and goes on with the record that begins where the one before it ends. It has proven itself
-when it has run over `reach` bytes, or, with `at_end`, exactly to `stop`, where the capture ends.
+when it has run over `reach` bytes, or, with `at_end`, exactly to `stop`, where the capture ends. With `cut`, a chain of
+pcap records may also end there with a record that is cut off.
 
 Strategy: a search tries one place after the other. Once a chain has failed, none of its records is followed again, so
 that a search takes time in proportion to its bytes. The places are found by the bytes that all records and blocks have
@@ -57,7 +58,7 @@ class _Records:
         if limits.typecode != "Q" or len(limits) < RECORD_LIMITS:
             raise ValueError(f"a table of fewer than {RECORD_LIMITS} 64-bit values")
         self.buffer, self.stop, self.header_size, self.swap = buffer, stop, header_size, swap
-        self.limits = limits
+        self.limits, self.big = limits, big
         self.unpack = _RECORD[big].unpack_from
 
     def lengths(self, at: int) -> tuple[int, int]:
@@ -88,6 +89,24 @@ class _Records:
         sound = sound and (captured <= original or limits[ANY_LENGTHS] > 0)
         return end if sound and (seconds or fraction or captured or original) else -1
 
+    def is_cut_off(self, at: int, previous: int) -> bool:
+        """Whether the record at an offset, behind the one at `previous`, ends behind `stop`, and is sound as far as its
+        header is there."""
+        left, limits = self.stop - at, self.limits
+        if left >= 4 and abs(self._word(at) - self.seconds(previous)) > limits[TIME_STEP]:
+            return False
+        if left >= 8 and self._word(at + 4) >= limits[FRACTIONS]:
+            return False
+        if left < 16:
+            return True
+        captured, original = self.lengths(at)
+        if captured > limits[LONGEST] or original > MOST_ORIGINAL or (captured > original and not limits[ANY_LENGTHS]):
+            return False
+        return captured > left - self.header_size
+
+    def _word(self, at: int) -> int:
+        return int.from_bytes(self.buffer[at : at + 4], "big" if self.big else "little")
+
     def near(self, at: int, other: int) -> bool:
         """Whether the time of the record at an offset is near that of another one."""
         return bool(abs(self.seconds(at) - self.seconds(other)) <= self.limits[TIME_STEP])
@@ -115,6 +134,7 @@ def find_records(
     reach: int,
     stop: int,
     at_end: bool,
+    cut: bool,
     big: bool,
     header_size: int,
     swap: int,
@@ -134,6 +154,8 @@ def find_records(
         while at < begin + reach and not (at_end and at == stop):
             end = -1 if at in failed else records.sound_end(at)
             if end < 0 or (chain and not records.near(at, chain[-1])):
+                if at_end and cut and chain and records.is_cut_off(at, chain[-1]):
+                    return begin
                 failed.update(chain)
                 break
             chain.append(at)
