@@ -452,3 +452,17 @@ def test_pieces_of_a_pipe_do_not_decide_what_is_damage(write: In, size: int, bet
     pieces: Any = Pipe(raw[at : at + size] for at in range(0, len(raw), size))
     _, again = converted(pieces, "pcap", salvage=True)
     assert (again.packets_written, damage_of(again)) == (between + 2, damage_of(report))
+
+
+@pytest.mark.parametrize("size", [8_000, 20_000, 200_000])
+def test_pieces_of_a_pipe_do_not_decide_which_records_are_looked_at_for_captures(write: In, size: int) -> None:
+    """Packet 1 holds records, and so do the last 128 KiB before the damage, but not the last 64 KiB."""
+    records = write.pcap_record(1, 0, bytes(60)) * 20
+    plain = write.pcap_record(2, 0, b"\1" * 1000)
+    damaged = write.pcap_record(2, 0, b"\2" * 1000, captured_length=0x30000000, original_length=0x30000000)
+    sound = write.pcap_record(3, 0, b"\3" * 1000)
+    raw = write.pcap_header() + write.pcap_record(1, 0, records) + plain * 100 + damaged + sound * 400
+    pieces: Any = Pipe(raw[at : at + size] for at in range(0, len(raw), size))
+    _, report = converted(pieces, "pcap", salvage=True)
+    assert report.packets_read == 501
+    assert places(report.damage) == [(103_160, 102, 1016)]

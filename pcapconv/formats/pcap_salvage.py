@@ -101,7 +101,7 @@ class PcapSalvage:
         first = bisect_left(record_at, end - _TAIL_SIZE, 0, rows)
         tail = bytes(window.buffer[record_at[first] : end]) if first < rows else b""
         self._tail = tail if first else self._tail + tail
-        if len(self._tail) > 2 * _TAIL_SIZE:
+        if len(self._tail) > _TAIL_SIZE:  # always, or what is found would depend on the size of batches
             until = len(self._tail) - _TAIL_SIZE
             self._tail = self._tail[
                 self._kernels.follow_records(self._tail, 0, until, len(self._tail), *self._layout, True) :
