@@ -1,8 +1,8 @@
 """The tables of `info`: conversations, talkers and protocols as aligned lines.
 
-Strategy: times are seconds since the first packet of the capture, which are short. A table has a line for each of the
-first entries, and one for all that follow; `--json` lists them, with whole times. A terminal that is too narrow for all
-columns shows none of those for each direction.
+Strategy: times are seconds since the earliest packet of the capture, which are short. A table has a line for each of
+the first entries, and one for all that follow; `--json` lists them, with whole times. A terminal that is too narrow for
+all columns shows none of those for each direction.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class TrafficPage:
         return entry.address, *(f"{count:,}" for count in counts), *self._times(entry)
 
     def _times(self, entry: Conversation | Talker | ProtocolEntry) -> tuple[str, str]:
-        """The first and the last time in seconds since the capture's first packet; empty without times."""
+        """The first and the last time in seconds since the capture's earliest packet; empty without times."""
         return self._seconds(entry.first_time), self._seconds(entry.last_time)
 
     def _seconds(self, time: Instant | None) -> str:

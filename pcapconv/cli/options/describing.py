@@ -48,8 +48,9 @@ OPTIONS = (
         SHOWN,
         INFO,
         manual="Also show the conversations of IP, TCP and UDP: both ends, packets and bytes of each direction, and "
-        "the times of the first and the last packet in seconds since the capture's first. Packets inside tunnels "
-        "count, too. The page shows the 50 with the most packets, `--json` 10,000, and both the sums of the others.",
+        "the times of the first and the last packet in seconds since the earliest packet of the capture. Packets "
+        "inside tunnels count, too. The page shows the 50 with the most packets, `--json` 10,000, and both the sums of "
+        "the others.",
         page="how-to/traffic",
     ),
     Option(
